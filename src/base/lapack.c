@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* LAPACK behind checked integers. */
+#include "base/lapack.h"
+
+#include <math.h>
+
+#include "base/checked.h"
+
+void dpotrf_(const char *uplo, const int *n, double *a, const int *lda, int *info, size_t uplo_len);
+void dpotrs_(const char *uplo, const int *n, const int *nrhs, const double *a, const int *lda,
+             double *b, const int *ldb, int *info, size_t uplo_len);
+
+int bvl_cholesky_solve(int64_t m, double *A, int64_t ld, double *b)
+{
+  int m_int = 0;
+  int ld_int = 0;
+  int info = 0;
+  const int one = 1;
+  if (m == 0) return 0;
+  if (bvl_to_int(m, &m_int) != BVL_OK || bvl_to_int(ld, &ld_int) != BVL_OK) return -1;
+  /* a pivot that is rounding noise next to its column's own size is a singular matrix, whatever the
+   * sign the noise has: compare each pivot with the diagonal it came from */
+  double smallest = INFINITY;
+  for (int64_t k = 0; k < m; k++) smallest = fmin(smallest, A[k + k * ld]);
+  if (!(smallest > 0)) return 1;
+  const double floor_ratio = 1e-14 * (double)m;
+  dpotrf_("L", &m_int, A, &ld_int, &info, 1);
+  if (info != 0) return info;
+  for (int64_t k = 0; k < m; k++)
+    if (!(A[k + k * ld] * A[k + k * ld] > floor_ratio * smallest)) return (int)k + 1;
+  dpotrs_("L", &m_int, &one, A, &ld_int, b, &m_int, &info, 1);
+  for (int64_t k = 0; k < m; k++)
+    if (!isfinite(b[k])) return (int)k + 1;
+  return info;
+}

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The few dense factorisations bevel asks of LAPACK, with 64-bit sizes and no allocation. */
+#ifndef BVL_BASE_LAPACK_H
+#define BVL_BASE_LAPACK_H
+
+#include <stdint.h>
+
+/** Solves A x = b in place: A (m x m, column-major, leading dimension ld; the lower triangle is
+ * read and overwritten by its Cholesky factor), b (m) becomes x. Not collective.
+ * @return 0, or > 0 when A is not positive definite to rounding (b is then undefined), or < 0 when
+ * m does not fit LAPACK's integer. */
+int bvl_cholesky_solve(int64_t m, double *A, int64_t ld, double *b);
+
+#endif
