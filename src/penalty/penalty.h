@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Penalties as functions of one block. `lw` is lambda times the block's factor throughout; b, g, v,
+ * z are vectors of the block's m columns; t = ||b||_2. A new penalty is one file and one row.
+ *
+ *   penalty      P(t)                         block
+ *   lasso        lw t                         one column
+ *   enet         lw (alpha t + (1-alpha) t^2/2)   one column
+ *   group-lasso  lw t                         a group, weight sqrt(size) by default
+ */
+#ifndef BVL_PENALTY_PENALTY_H
+#define BVL_PENALTY_PENALTY_H
+
+#include <stdint.h>
+
+#include "base/status.h"
+
+typedef struct bvl_penalty bvl_penalty;
+
+typedef struct bvl_penalty_type {
+  const char *name;
+  int grouped; /* blocks are groups */
+  int convex;
+  double default_alpha; /* 1 = no mixing: any other alpha is refused */
+  /* the scalar profile on t >= 0 and its first two derivatives, at t > 0 (slope also at 0+) */
+  double (*profile)(const bvl_penalty *pen, double lw, double t);
+  double (*slope)(const bvl_penalty *pen, double lw, double t);
+  double (*bend)(const bvl_penalty *pen, double lw, double t);
+  /* argmin over x >= 0 of rho/2 (x - t)^2 + P(x) */
+  double (*prox)(const bvl_penalty *pen, double lw, double rho, double t);
+  /* dual side, for convex penalties, of a vector of norm v: the largest s <= 1 with s v in the dual
+   * set, and the term Omega the dual objective loses at v (already scaled) */
+  double (*dual_scale)(const bvl_penalty *pen, double lw, double v);
+  double (*dual_loss)(const bvl_penalty *pen, double lw, double v);
+} bvl_penalty_type;
+
+struct bvl_penalty {
+  const bvl_penalty_type *type;
+  double alpha;
+};
+
+/** The penalty row of that name, NULL when there is none; all rows, NULL-terminated. */
+const bvl_penalty_type *bvl_penalty_find(const char *name);
+const bvl_penalty_type *const *bvl_penalty_all(void);
+/** alpha NaN = the row's default. @return BVL_ERR_USAGE for an alpha outside (0, 1] (enet), or
+ * other than 1 where the penalty does not mix. */
+bvl_status bvl_penalty_init(const bvl_penalty_type *type, double alpha, bvl_penalty *out);
+
+/** ||x||_2 of a block; |x| itself for m = 1. The norm every comparison with a threshold uses. */
+double bvl_block_norm(int64_t m, const double *x);
+
+/** lambda Pen at b. */
+double bvl_penalty_value(const bvl_penalty *pen, double lw, int64_t m, const double *b);
+/** out = argmin over x of rho/2 ||x - z||^2 + P(||x||); out may be z. */
+void bvl_penalty_prox(const bvl_penalty *pen, double lw, double rho, int64_t m, const double *z,
+                      double *out);
+/** Distance of -g (g the gradient of the smooth part) to the subdifferential of P at b: the KKT
+ * residual of the block. lw = 0 gives ||g||; lw = INFINITY gives 0 (excluded). */
+double bvl_penalty_distance(const bvl_penalty *pen, double lw, int64_t m, const double *b,
+                            const double *g);
+/** out = P'(t) b / t, for b != 0. */
+void bvl_penalty_gradient(const bvl_penalty *pen, double lw, int64_t m, const double *b,
+                          double *out);
+/** H (m x m, leading dimension ld) += P''(t) uu' + P'(t)/t (I - uu'), u = b/t, for b != 0. */
+void bvl_penalty_add_curvature(const bvl_penalty *pen, double lw, int64_t m, const double *b,
+                               double *H, int64_t ld);
+/** Slope at zero: the block stays 0 while ||g|| <= this. One function for lambda_max, screening and
+ * KKT: two roundings of one product loop for ever. */
+double bvl_penalty_threshold(const bvl_penalty *pen, double lw);
+/** Smallest double lambda at which 0 is stationary for a block of factor `weight` and gradient norm
+ * `norm` (0 for weight 0 or INFINITY), such that norm <= threshold(lambda * weight) holds exactly
+ * in floating point. */
+double bvl_penalty_lambda_max(const bvl_penalty *pen, double weight, double norm);
+
+#endif

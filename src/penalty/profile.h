@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Scalar forms shared by the penalties whose profile is lw t: one copy, so that the lasso, the
+ * group lasso and the elastic net at alpha = 1 round alike. */
+#ifndef BVL_PENALTY_PROFILE_H
+#define BVL_PENALTY_PROFILE_H
+
+#include "penalty/penalty.h"
+
+extern const bvl_penalty_type bvl_penalty_lasso;
+extern const bvl_penalty_type bvl_penalty_enet;
+extern const bvl_penalty_type bvl_penalty_group_lasso;
+
+double bvl_linear_profile(const bvl_penalty *pen, double lw, double t);
+double bvl_linear_slope(const bvl_penalty *pen, double lw, double t);
+double bvl_linear_bend(const bvl_penalty *pen, double lw, double t);
+double bvl_linear_prox(const bvl_penalty *pen, double lw, double rho, double t);
+double bvl_linear_dual_scale(const bvl_penalty *pen, double lw, double v);
+double bvl_linear_dual_loss(const bvl_penalty *pen, double lw, double v);
+
+#endif
