@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Hot loops: raw pointers, sizes, leading dimensions; no MPI, allocation or options. Every kernel
+ * has a portable `_ref` twin that stays for ever as its oracle; the AVX2 set is chosen at run time
+ * when the CPU has it, unless BVL_KERNELS=ref is in the environment. */
+#ifndef BVL_KERNELS_KERNELS_H
+#define BVL_KERNELS_KERNELS_H
+
+#include <stdint.h>
+
+#include "bevel/source.h"
+
+/** A column-major dense panel of m rows: column c starts at element c * ld. Element type by the
+ * kernel's suffix. `cols` (n_cols indices into the panel; NULL = 0 .. n_cols - 1) picks columns.
+ * `missing`/`fill`: int8 only, elements equal to `missing` read as fill[c]; fill NULL = none.
+ *
+ * forward:  eta[i + q ld_eta] += sum_c x[i, c] b[c + q ld_b]        q < k, c over cols
+ * adjoint:  v[c + q ld_v]     += sum_i x[i, c] r[i + q ld_r]
+ * b and v are indexed by the column itself, not by its place in cols. No alignment is required;
+ * nothing may overlap. Any of m, n_cols, k may be 0. */
+typedef void (*bvl_kern_dense)(const void *x, int64_t ld, int64_t m, int64_t n_cols,
+                               const int64_t *cols, int64_t k, const double *in, int64_t ld_in,
+                               double *out, int64_t ld_out, int missing, const double *fill);
+
+/** sparse: one compressed axis (`ptr`, `idx`, `val`); slices s over `which` (NULL = 0..n_slices-1)
+ * gather:   out[s] += sum_e val[e] in[idx[e] - shift]      (CSC: adjoint; CSR: forward)
+ * scatter:  out[idx[e] - shift] += val[e] in[s]            (CSC: forward; CSR: adjoint)
+ * k right-hand sides with leading dimensions as above. Entries e of slice s run over
+ * ptr[s] .. ptr[s+1]-1, restricted to lo <= idx < hi (pass 0 and INT32_MAX for all; indices ascend
+ * within a slice). */
+typedef void (*bvl_kern_sparse)(const int64_t *ptr, const int32_t *idx, const double *val,
+                                int64_t n_slices, const int64_t *which, int32_t lo, int32_t hi,
+                                int32_t shift, int64_t k, const double *in, int64_t ld_in,
+                                double *out, int64_t ld_out);
+
+typedef struct bvl_kernels {
+  const char *name;                /* "ref", "avx2" */
+  bvl_kern_dense dense_forward[4]; /* by bvl_dtype */
+  bvl_kern_dense dense_adjoint[4];
+  bvl_kern_sparse sparse_gather;
+  bvl_kern_sparse sparse_scatter;
+} bvl_kernels;
+
+/** The set in use: decided once, at the first call (thread-safe, not collective). */
+const bvl_kernels *bvl_kernels_get(void);
+/** The portable set and the AVX2 set (NULL where the build or the CPU has none), for tests. */
+const bvl_kernels *bvl_kernels_ref(void);
+const bvl_kernels *bvl_kernels_avx2(void);
+
+#endif

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The sets chosen among in kernels.c, and the sparse kernels they share: those wait for memory, not
+ * for arithmetic, so there is one version of them. */
+#ifndef BVL_KERNELS_SETS_H
+#define BVL_KERNELS_SETS_H
+
+#include "kernels/kernels.h"
+
+/** In dense_ref.c and dense_avx2.c; the latter's name is NULL where the compiler had no AVX2. */
+extern const bvl_kernels bvl_kernels_set_ref;
+extern const bvl_kernels bvl_kernels_set_avx2;
+
+/** See kernels.h. */
+void bvl_kern_sparse_gather_ref(const int64_t *ptr, const int32_t *idx, const double *val,
+                                int64_t n_slices, const int64_t *which, int32_t lo, int32_t hi,
+                                int32_t shift, int64_t k, const double *in, int64_t ld_in,
+                                double *out, int64_t ld_out);
+void bvl_kern_sparse_scatter_ref(const int64_t *ptr, const int32_t *idx, const double *val,
+                                 int64_t n_slices, const int64_t *which, int32_t lo, int32_t hi,
+                                 int32_t shift, int64_t k, const double *in, int64_t ld_in,
+                                 double *out, int64_t ld_out);
+
+#endif

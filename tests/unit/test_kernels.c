@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Both sets of kernels against a naive long double loop, at lengths around the vector width, with
+ * ld > m, unaligned pointers, lists of columns, none to sixteen right-hand sides, missing codes. */
+#include "bvl_test.h"
+
+#include "base/rng.h"
+#include "kernels/kernels.h"
+
+enum { MISSING = -9, LD_EXTRA = 3, ROOM = 40000 };
+
+static double draw(int64_t i)
+{
+  return bvl_rng_normal(1, BVL_STREAM_SIM_X, 0, (uint64_t)i);
+}
+
+/* A panel of one element type that begins one element after an aligned address. */
+typedef struct panel {
+  bvl_dtype dtype;
+  union {
+    double f64[ROOM];
+    float f32[ROOM];
+    int8_t i8[ROOM];
+    uint8_t u8[ROOM];
+  } storage;
+  double fill[16];
+  int use_fill;
+} panel;
+
+static void *first_element(panel *x)
+{
+  return (char *)&x->storage + bvl_dtype_bytes(x->dtype);
+}
+
+static void fill_panel(panel *x)
+{
+  for (int64_t e = 0; e < ROOM; e++) {
+    int64_t byte = (int64_t)(bvl_rng_bits(2, BVL_STREAM_SIM_X, 0, (uint64_t)e) % 256);
+    switch (x->dtype) {
+    case BVL_F64: x->storage.f64[e] = draw(e); break;
+    case BVL_F32: x->storage.f32[e] = (float)draw(e); break;
+    case BVL_I8: x->storage.i8[e] = byte % 5 == 0 ? MISSING : (int8_t)(byte - 128); break;
+    case BVL_U8: x->storage.u8[e] = (uint8_t)byte; break;
+    }
+  }
+  for (int c = 0; c < 16; c++) x->fill[c] = 10.0 * draw(c);
+}
+
+static long double element(const panel *x, int64_t at, int64_t c)
+{
+  switch (x->dtype) {
+  case BVL_F64: return x->storage.f64[at + 1];
+  case BVL_F32: return x->storage.f32[at + 1];
+  case BVL_U8: return x->storage.u8[at + 1];
+  case BVL_I8: break;
+  }
+  int8_t code = x->storage.i8[at + 1];
+  return x->use_fill && code == MISSING ? (long double)x->fill[c] : code;
+}
+
+typedef struct shape {
+  int64_t m, n_cols, k;
+  const int64_t *cols;
+} shape;
+
+/* |got - exact| <= eps (terms + 4) sum |terms|: any order of summation in double, start included.
+ */
+static int close_enough(double got, double start, long double sum, long double size, int64_t terms)
+{
+  long double bound = 0x1p-52L * (long double)(terms + 4) * (size + fabsl((long double)start));
+  return fabsl((long double)got - start - sum) <= bound;
+}
+
+static double in[ROOM], out[ROOM], start[ROOM];
+
+static void begin_output(void)
+{
+  if (start[0] == 0.0)
+    for (int64_t e = 0; e < ROOM; e++) start[e] = draw(100000 + e);
+  memcpy(out, start, sizeof out);
+}
+
+static void check_forward(bvl_kern_dense kernel, const panel *x, const void *values, shape s)
+{
+  int64_t ld = s.m + LD_EXTRA;
+  begin_output();
+  kernel(values, ld, s.m, s.n_cols, s.cols, s.k, in + 1, 17, out + 1, ld, MISSING,
+         x->use_fill ? x->fill : NULL);
+  int64_t checked = 0;
+  for (int64_t q = 0; q < s.k; q++) {
+    for (int64_t i = 0; i < s.m; i++) {
+      long double sum = 0.0L, size = 0.0L;
+      for (int64_t place = 0; place < s.n_cols; place++) {
+        int64_t c = s.cols != NULL ? s.cols[place] : place;
+        long double term = element(x, i + c * ld, c) * in[1 + c + q * 17];
+        sum += term;
+        size += fabsl(term);
+      }
+      int64_t at = 1 + i + q * ld;
+      assert_true(close_enough(out[at], start[at], sum, size, s.n_cols));
+      out[at] = start[at];
+      checked++;
+    }
+  }
+  assert_int_equal(checked, s.m * s.k);
+  assert_memory_equal(out, start, sizeof out); /* and nothing else was written */
+}
+
+static void check_adjoint(bvl_kern_dense kernel, const panel *x, const void *values, shape s)
+{
+  int64_t ld = s.m + LD_EXTRA;
+  begin_output();
+  kernel(values, ld, s.m, s.n_cols, s.cols, s.k, in + 1, ld, out + 1, 17, MISSING,
+         x->use_fill ? x->fill : NULL);
+  for (int64_t q = 0; q < s.k; q++) {
+    for (int64_t place = 0; place < s.n_cols; place++) {
+      int64_t c = s.cols != NULL ? s.cols[place] : place;
+      long double sum = 0.0L, size = 0.0L;
+      for (int64_t i = 0; i < s.m; i++) {
+        long double term = element(x, i + c * ld, c) * in[1 + i + q * ld];
+        sum += term;
+        size += fabsl(term);
+      }
+      int64_t at = 1 + c + q * 17;
+      assert_true(close_enough(out[at], start[at], sum, size, s.m));
+      out[at] = start[at];
+    }
+  }
+  assert_memory_equal(out, start, sizeof out);
+}
+
+static void check_shapes(const bvl_kernels *set, panel *x)
+{
+  static const int64_t lengths[] = {0, 1, 7, 8, 9, 1000};
+  static const int64_t sides[] = {0, 1, 3, 4, 16};
+  static const int64_t list[] = {1, 2, 5, 6, 9, 11, 12};
+  for (int a = 0; a < 6; a++) {
+    for (int b = 0; b < 5; b++) {
+      for (int64_t n_cols = 0; n_cols <= 13; n_cols++) {
+        shape all = {lengths[a], n_cols, sides[b], NULL};
+        shape some = {lengths[a], n_cols < 7 ? n_cols : 7, sides[b], list};
+        check_forward(set->dense_forward[x->dtype], x, first_element(x), all);
+        check_adjoint(set->dense_adjoint[x->dtype], x, first_element(x), all);
+        if (n_cols > 7) continue;
+        check_forward(set->dense_forward[x->dtype], x, first_element(x), some);
+        check_adjoint(set->dense_adjoint[x->dtype], x, first_element(x), some);
+      }
+    }
+  }
+}
+
+static void check_dense(const bvl_kernels *set)
+{
+  static panel x;
+  for (int64_t e = 0; e < ROOM; e++) in[e] = draw(200000 + e);
+  for (int dtype = 0; dtype < 4; dtype++) {
+    x.dtype = (bvl_dtype)dtype;
+    fill_panel(&x);
+    x.use_fill = 0;
+    check_shapes(set, &x);
+    x.use_fill = 1;
+    if (x.dtype == BVL_I8) check_shapes(set, &x);
+  }
+}
+
+enum { SLICES = 9, MINOR = 300 };
+
+static int64_t ptr[SLICES + 1];
+static int32_t idx[SLICES * MINOR];
+static double val[SLICES * MINOR];
+
+/* Slice s holds about one index in s + 1; slice 3 is empty. */
+static void fill_sparse(void)
+{
+  int64_t e = 0;
+  for (int64_t s = 0; s < SLICES; s++) {
+    for (int32_t j = 0; j < MINOR && s != 3; j++) {
+      if (bvl_rng_uniform(3, BVL_STREAM_SIM_PATTERN, (uint64_t)s, (uint64_t)j) * (double)(s + 1) >
+          1)
+        continue;
+      idx[e] = j;
+      val[e] = draw(300000 + e);
+      e++;
+    }
+    ptr[s + 1] = e;
+  }
+}
+
+static void check_gather(bvl_kern_sparse kernel, shape s, int32_t lo, int32_t hi)
+{
+  begin_output();
+  kernel(ptr, idx, val, s.n_cols, s.cols, lo, hi, lo, s.k, in, MINOR, out, SLICES);
+  for (int64_t q = 0; q < s.k; q++) {
+    for (int64_t place = 0; place < s.n_cols; place++) {
+      int64_t c = s.cols != NULL ? s.cols[place] : place;
+      long double sum = 0.0L, size = 0.0L;
+      for (int64_t e = ptr[c]; e < ptr[c + 1]; e++) {
+        if (idx[e] < lo || idx[e] >= hi) continue;
+        long double term = (long double)val[e] * in[idx[e] - lo + q * MINOR];
+        sum += term;
+        size += fabsl(term);
+      }
+      int64_t at = c + q * SLICES;
+      assert_true(close_enough(out[at], start[at], sum, size, MINOR));
+      out[at] = start[at];
+    }
+  }
+  assert_memory_equal(out, start, sizeof out);
+}
+
+static void check_scatter(bvl_kern_sparse kernel, shape s, int32_t lo, int32_t hi)
+{
+  static long double sum[MINOR * 16], size[MINOR * 16];
+  begin_output();
+  memset(sum, 0, sizeof sum);
+  memset(size, 0, sizeof size);
+  kernel(ptr, idx, val, s.n_cols, s.cols, lo, hi, lo, s.k, in, SLICES, out, MINOR);
+  for (int64_t q = 0; q < s.k; q++)
+    for (int64_t place = 0; place < s.n_cols; place++) {
+      int64_t c = s.cols != NULL ? s.cols[place] : place;
+      for (int64_t e = ptr[c]; e < ptr[c + 1]; e++) {
+        if (idx[e] < lo || idx[e] >= hi) continue;
+        long double term = (long double)val[e] * in[c + q * SLICES];
+        sum[idx[e] - lo + q * MINOR] += term;
+        size[idx[e] - lo + q * MINOR] += fabsl(term);
+      }
+    }
+  for (int64_t at = 0; at < MINOR * 16; at++) {
+    assert_true(close_enough(out[at], start[at], sum[at], size[at], SLICES));
+    out[at] = start[at];
+  }
+  assert_memory_equal(out, start, sizeof out);
+}
+
+static void check_sparse(const bvl_kernels *set)
+{
+  static const int64_t sides[] = {0, 1, 3, 4, 16};
+  static const int64_t list[] = {0, 3, 4, 8};
+  static const int32_t ranges[][2] = {{0, INT32_MAX}, {100, 200}, {7, 8}, {50, 50}, {299, 300}};
+  fill_sparse();
+  for (int64_t e = 0; e < ROOM; e++) in[e] = e % 7 == 0 ? 0.0 : draw(400000 + e);
+  for (int a = 0; a < 5; a++)
+    for (int b = 0; b < 5; b++) {
+      shape all = {MINOR, SLICES, sides[a], NULL};
+      shape some = {MINOR, 4, sides[a], list};
+      check_gather(set->sparse_gather, all, ranges[b][0], ranges[b][1]);
+      check_gather(set->sparse_gather, some, ranges[b][0], ranges[b][1]);
+      check_scatter(set->sparse_scatter, all, ranges[b][0], ranges[b][1]);
+      check_scatter(set->sparse_scatter, some, ranges[b][0], ranges[b][1]);
+    }
+}
+
+static void test_ref(void **state)
+{
+  (void)state;
+  check_dense(bvl_kernels_ref());
+  check_sparse(bvl_kernels_ref());
+}
+
+static void test_avx2(void **state)
+{
+  (void)state;
+  if (bvl_kernels_avx2() == NULL) skip();
+  check_dense(bvl_kernels_avx2());
+  check_sparse(bvl_kernels_avx2());
+}
+
+static void test_choice(void **state)
+{
+  (void)state;
+  const char *asked = getenv("BVL_KERNELS");
+  int ref = bvl_kernels_avx2() == NULL || (asked != NULL && strcmp(asked, "ref") == 0);
+  assert_ptr_equal(bvl_kernels_get(), ref ? bvl_kernels_ref() : bvl_kernels_avx2());
+  assert_string_equal(bvl_kernels_get()->name, ref ? "ref" : "avx2");
+}
+
+BVL_TEST_MAIN(cmocka_unit_test(test_ref), cmocka_unit_test(test_avx2),
+              cmocka_unit_test(test_choice))
