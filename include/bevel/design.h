@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef BEVEL_DESIGN_H
+#define BEVEL_DESIGN_H
+
+#include <stdint.h>
+
+#include "bevel/grid.h"
+#include "bevel/source.h"
+#include "bevel/status.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** The distributed design matrix: rank (i, j) of the grid holds X[I_i, J_j]. Opaque. */
+typedef struct bvl_design bvl_design;
+
+typedef struct bvl_design_options {
+  int64_t n_slices;     /**< minibatches an epoch, 1..n; 1 (default 0 -> 1) for full-batch work */
+  int64_t panel_bytes;  /**< dense: target size of a row panel, 0 = a default that suits sweeps;
+                           stochastic solvers ask for half a core's L2 so that forward and backward
+                           of a panel share one pass over memory */
+  int row_access;       /**< sparse: also keep CSR, for minibatch steps */
+  int store_float32;    /**< round dense values to float32 on reading */
+  int64_t buffer_bytes; /**< staging buffer for reading, 0 = 8 MiB */
+  int64_t n_blocks;     /**< column blocks that no rank boundary may cross; 0 = every column */
+  const int64_t *block_begin; /**< n_blocks + 1 positions; borrowed during create */
+  const int64_t *input;       /**< p: input column at each position, NULL = identity; copied */
+} bvl_design_options;
+
+/** Reads this rank's block of the matrix and nothing else.
+ *
+ * Collective over the grid. Dense and sparse blocks are staged through a buffer of buffer_bytes, so
+ * that no rank ever holds more than its share and that buffer. Validates what it reads.
+ *
+ * @param[in]  grid    outlives the design.
+ * @param[in]  source  used only during this call.
+ * @param[in]  options NULL = all defaults; equal on all ranks.
+ * @param[out] out     the caller's, freed by bvl_design_destroy; NULL on failure.
+ * @return BVL_OK; BVL_ERR_INPUT (NaN or Inf, bad sparse index; dataset, row and column in the
+ *         message), BVL_ERR_NOMEM, BVL_ERR_USAGE or whatever the source returns: the same on every
+ *         rank.
+ */
+bvl_status bvl_design_create(const bvl_grid *grid, const bvl_source *source,
+                             const bvl_design_options *options, bvl_design **out);
+
+/** Frees it and nulls the handle; NULL is fine. Not collective. */
+void bvl_design_destroy(bvl_design **X);
+
+/** Centres and scales lazily: from now on every product is with x~_j = (x_j - m_j) / s_j.
+ *
+ *     m_j = sum_i w_i x_ij / sum w (center) or 0,   s_j = sqrt(sum_i w_i (x_ij - mean_j)^2 / sum w)
+ *     (scale) or 1; a constant column gets s_j = 1.
+ *
+ * Collective; two passes over X, three allreduces of at most 2 p_local + 1 along grid columns. int8
+ * data with a missing code need this call (center = scale = 0 will do): before it the code reads 0.
+ *
+ * @param[in] w  block rows (n_local), replicated over the grid row, not all zero; NULL = ones.
+ * @return BVL_OK, BVL_ERR_NOMEM, BVL_ERR_MPI.
+ */
+bvl_status bvl_design_standardize(bvl_design *X, const double *w, int center, int scale);
+
+/** Shapes of this rank's block. Not collective. */
+int64_t bvl_design_n(const bvl_design *X);
+int64_t bvl_design_p(const bvl_design *X);
+int64_t bvl_design_n_local(const bvl_design *X);
+int64_t bvl_design_p_local(const bvl_design *X);
+/** First position of this rank's columns; the input column at local column k. Not collective. */
+int64_t bvl_design_first(const bvl_design *X);
+int64_t bvl_design_input_column(const bvl_design *X, int64_t k);
+/** Input row of local row i. Not collective. */
+int64_t bvl_design_input_row(const bvl_design *X, int64_t i);
+/** Bytes of X held here; bytes touched by products so far. Not collective. */
+int64_t bvl_design_bytes(const bvl_design *X);
+int64_t bvl_design_bytes_touched(const bvl_design *X);
+/** m, s (p_local each, owned by X; NULL before bvl_design_standardize) and whether column k is
+ * constant over the rows with w > 0. */
+const double *bvl_design_center(const bvl_design *X);
+const double *bvl_design_scale(const bvl_design *X);
+int bvl_design_is_constant(const bvl_design *X, int64_t k);
+
+/** eta = X~ B, k right-hand sides.
+ *
+ * Collective; one allreduce of n_local * k along the grid row (none when Pc = 1).
+ *
+ * @param[in]  n_cols, cols  only these local columns of X and rows of B are used (ascending); NULL
+ * = all p_local. May differ between ranks.
+ * @param[in]  B    p_local x k, column-major, ld = p_local: this rank's part.
+ * @param[out] eta  n_local x k, column-major: block rows, the same on every rank of the grid row.
+ */
+bvl_status bvl_design_forward(bvl_design *X, int64_t n_cols, const int64_t *cols, int64_t k,
+                              const double *B, double *eta);
+
+/** V = X~' R, k right-hand sides, with scalars riding along.
+ *
+ * Collective; one allreduce of p_local * k + n_extra along the grid column (none when Pr = 1).
+ *
+ * @param[in]  R  n_local x k, column-major, block rows.
+ * @param[out] V  p_local x k, column-major; only the rows in cols are written when cols is given
+ *                (which must then be equal over the grid column).
+ * @param[in,out] extra  n_extra scalars of this rank's block rows, summed over the grid column.
+ */
+bvl_status bvl_design_adjoint(bvl_design *X, int64_t n_cols, const int64_t *cols, int64_t k,
+                              const double *R, double *V, int64_t n_extra, double *extra);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

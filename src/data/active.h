@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The working set's columns, standardised and dense, rows split over *all* ranks: rank (i, j) holds
+ * its split rows of every column in the set, whoever owns the column. */
+#ifndef BVL_DATA_ACTIVE_H
+#define BVL_DATA_ACTIVE_H
+
+#include "data/design.h"
+
+typedef struct bvl_active {
+  bvl_design *X;     /* borrowed */
+  int64_t n_split;   /* split1 - split0 of X->rows */
+  int64_t n_cols;    /* columns in the set, the same on every rank */
+  int64_t capacity;  /* columns there is room for */
+  int64_t *position; /* n_cols: column positions (global), in the order they came; replicated */
+  double *values;    /* n_split x n_cols, column-major, ld = n_split (at least 1), owned */
+  double *work;      /* owned scratch: one weighted block of columns */
+  int64_t work_len;
+} bvl_active;
+
+/** An empty set. Not collective. */
+bvl_status bvl_active_create(bvl_design *X, bvl_active **out);
+void bvl_active_destroy(bvl_active **A);
+
+/** Appends columns: each rank of a grid row names the local columns it wants in (ascending, not in
+ * the set already; equal over the grid column). Collective; per call one gather of the ids and one
+ * alltoallv of the values along the grid row. New columns are ordered by position. */
+bvl_status bvl_active_append(bvl_active *A, int64_t n_new, const int64_t *local_cols);
+
+/** Keeps only the columns with keep[k] != 0 (replicated flags), in order. Not collective. */
+void bvl_active_keep(bvl_active *A, const unsigned char *keep);
+
+/** eta[0..n_split) += sum_k values_k b_k. Not collective; b replicated (n_cols). */
+void bvl_active_forward(const bvl_active *A, const double *b, double *eta);
+
+/** v[0..n_cols) = values' r, this rank's rows only: the caller sums over bvl_grid.all. */
+void bvl_active_adjoint(const bvl_active *A, const double *r, double *v);
+
+/** G[k, l] = sum_i h_i values_ik values_il for k in [first, n_cols), l in [0, n_cols), this rank's
+ * rows only (the caller sums): column-major, G[(k - first) + l * (n_cols - first)]. h (n_split,
+ * none negative) NULL = ones. Blocked over rows, dgemm/dsyrk inside. */
+bvl_status bvl_active_gram(bvl_active *A, const double *h, int64_t first, double *G);
+
+#endif

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Products with X as it is stored, and the standardisation around them; shared inside the data
+ * room. Not collective. All vectors over columns are indexed by local column, cols or not. */
+#ifndef BVL_DATA_PRODUCT_H
+#define BVL_DATA_PRODUCT_H
+
+#include "data/design.h"
+
+typedef enum bvl_direction { BVL_FORWARD, BVL_ADJOINT } bvl_direction;
+
+/** Over local rows row0 .. row1 - 1, with vectors over rows starting at row0:
+ *     BVL_FORWARD  out += X in: columns outside cols must be 0 in `in` when bvl_product_by_rows,
+ *     BVL_ADJOINT  out += X'in: columns outside cols are undefined in `out` when it is. */
+void bvl_product_raw(bvl_design *X, bvl_direction direction, int64_t row0, int64_t row1,
+                     int64_t n_cols, const int64_t *cols, int64_t k, const double *in,
+                     int64_t ld_in, double *out, int64_t ld_out);
+
+/** One past the rows that are best done together with `row`: its panel, or BVL_PANEL_ROWS. */
+int64_t bvl_product_rows_end(const bvl_design *X, int64_t row);
+
+/** Do these rows go by CSR, which cannot skip columns? */
+int bvl_product_by_rows(const bvl_design *X, int64_t row0, int64_t row1);
+
+/** scaled[c] = b[c] / s_c over cols (and 0 elsewhere when `clear`); returns m'scaled. */
+double bvl_product_scale(const bvl_design *X, int64_t n_cols, const int64_t *cols, int clear,
+                         const double *b, double *scaled);
+
+/** v[c] += (raw[c] - m_c r_sum) / s_c over cols. */
+void bvl_product_unscale(const bvl_design *X, int64_t n_cols, const int64_t *cols,
+                         const double *raw, double r_sum, double *v);
+
+/** Sets v[c] = 0 over cols (NULL = 0 .. n_cols - 1). */
+void bvl_product_clear(int64_t n_cols, const int64_t *cols, double *v);
+
+#endif

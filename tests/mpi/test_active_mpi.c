@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The working set against the standardised matrix computed from the global index: values in split
+ * rows after appends and drops, products and Gram summed over all ranks. */
+#include "bvl_test.h"
+
+#include "base/rng.h"
+#include "data/active.h"
+
+enum { N = 611, P = 20, MISSING = 9 };
+
+static double x_raw[N * P];      /* column-major, a missing code as NaN */
+static double x_standard[N * P]; /* the same standardised */
+
+static double uniform(int64_t i, int64_t j, uint64_t what)
+{
+  return bvl_rng_uniform(what, BVL_STREAM_SIM_X, (uint64_t)i, (uint64_t)j);
+}
+
+static void make_truth(int missing)
+{
+  for (int64_t j = 0; j < P; j++) {
+    double sum = 0.0, seen = 0.0, squares = 0.0;
+    for (int64_t i = 0; i < N; i++) {
+      double x = floor(5.0 * uniform(i, j, 1));
+      x_raw[i + j * N] = missing && uniform(i, j, 2) < 0.1 ? NAN : x;
+      if (isnan(x_raw[i + j * N])) continue;
+      sum += x;
+      seen += 1.0;
+    }
+    double mean = sum / seen;
+    for (int64_t i = 0; i < N; i++) {
+      double x = x_raw[i + j * N];
+      x_standard[i + j * N] = isnan(x) ? 0.0 : x - mean;
+      squares += x_standard[i + j * N] * x_standard[i + j * N];
+    }
+    for (int64_t i = 0; i < N; i++) x_standard[i + j * N] /= sqrt(squares / N);
+  }
+}
+
+static int8_t codes[N * P];
+static int64_t indptr[P + 1], indices[N * P];
+static double entries[N * P];
+
+static bvl_status make_source(int kind, bvl_source *out)
+{
+  bvl_status status = BVL_OK;
+  int64_t e = 0;
+  make_truth(kind == 1);
+  for (int64_t j = 0; j < P; j++) {
+    for (int64_t i = 0; i < N; i++) {
+      double x = x_raw[i + j * N];
+      codes[i + j * N] = isnan(x) ? MISSING : (int8_t)x;
+      if (x == 0.0 || isnan(x)) continue;
+      indices[e] = i;
+      entries[e] = x;
+      e++;
+    }
+    indptr[j + 1] = e;
+  }
+  if (kind == 0) return bvl_source_dense_borrow(BVL_F64, N, P, x_raw, N, 1, out);
+  if (kind == 2) return bvl_source_sparse_borrow(BVL_CSC, N, P, indptr, indices, entries, out);
+  status = bvl_source_dense_borrow(BVL_I8, N, P, codes, N, 1, out);
+  out->has_missing = 1;
+  out->missing = MISSING;
+  return status;
+}
+
+static double value(const bvl_active *A, int64_t i, int64_t k)
+{
+  int64_t row = A->X->rows.input[A->X->rows.split0 + i];
+  int64_t column = bvl_columns_input(&A->X->columns, A->position[k]);
+  return x_standard[row + column * N];
+}
+
+/* Local columns whose position leaves `rest` modulo 3. */
+static int64_t choose(const bvl_design *X, int64_t rest, int64_t *cols)
+{
+  int64_t count = 0;
+  for (int64_t c = 0; c < X->columns.p_local; c++)
+    if ((X->columns.first + c) % 3 == rest) cols[count++] = c;
+  return count;
+}
+
+/* Values of size below 5, standardised in another order of summation: N eps on mean and scale. */
+static const double TOLERANCE = 1e-12;
+
+static int check_values(const bvl_active *A, int64_t n_expected, const int64_t *expected)
+{
+  int good = A->n_cols == n_expected && A->n_split == A->X->rows.split1 - A->X->rows.split0;
+  for (int64_t k = 0; k < A->n_cols && good; k++) {
+    good = A->position[k] == expected[k];
+    for (int64_t i = 0; i < A->n_split && good; i++)
+      good = bvl_test_near(A->values[i + k * A->n_split], value(A, i, k), TOLERANCE);
+  }
+  return good;
+}
+
+static int check_products(const bvl_active *A)
+{
+  double b[P], v[P] = {0}, eta[N], r[N];
+  int good = 1;
+  for (int64_t k = 0; k < A->n_cols; k++) b[k] = uniform(A->position[k], 0, 3) - 0.5;
+  for (int64_t i = 0; i < A->n_split; i++) {
+    eta[i] = 1.5;
+    r[i] = uniform(A->X->rows.input[A->X->rows.split0 + i], 0, 4) - 0.5;
+  }
+  bvl_active_forward(A, b, eta);
+  for (int64_t i = 0; i < A->n_split; i++) {
+    double sum = 1.5;
+    for (int64_t k = 0; k < A->n_cols; k++) sum += b[k] * value(A, i, k);
+    good &= bvl_test_near(eta[i], sum, P * TOLERANCE);
+  }
+  bvl_active_adjoint(A, r, v);
+  good &= bvl_test_ok(bvl_sum(&A->X->grid->all, v, A->n_cols), "sum");
+  for (int64_t k = 0; k < A->n_cols; k++) {
+    int64_t column = bvl_columns_input(&A->X->columns, A->position[k]);
+    double sum = 0.0;
+    for (int64_t i = 0; i < N; i++) sum += x_standard[i + column * N] * (uniform(i, 0, 4) - 0.5);
+    good &= bvl_test_near(v[k], sum, N * TOLERANCE);
+  }
+  return good;
+}
+
+static double curvature(int64_t i)
+{
+  return i % 7 == 0 ? 0.0 : uniform(i, 0, 5);
+}
+
+static int check_gram(bvl_active *A, int weighted, int64_t first)
+{
+  double h[N], G[P * P];
+  int good = 1;
+  int64_t n_new = A->n_cols - first;
+  for (int64_t i = 0; i < A->n_split; i++)
+    h[i] = curvature(A->X->rows.input[A->X->rows.split0 + i]);
+  good &= bvl_test_ok(bvl_active_gram(A, weighted ? h : NULL, first, G), "gram");
+  good &= bvl_test_ok(bvl_sum(&A->X->grid->all, G, n_new * A->n_cols), "sum");
+  for (int64_t k = first; k < A->n_cols; k++)
+    for (int64_t l = 0; l < A->n_cols; l++) {
+      const double *x = x_standard + bvl_columns_input(&A->X->columns, A->position[k]) * N;
+      const double *z = x_standard + bvl_columns_input(&A->X->columns, A->position[l]) * N;
+      double sum = 0.0;
+      for (int64_t i = 0; i < N; i++) sum += (weighted ? curvature(i) : 1.0) * x[i] * z[i];
+      good &= bvl_test_near(G[(k - first) + l * n_new], sum, 4 * N * TOLERANCE);
+    }
+  return good;
+}
+
+static void check_set(bvl_active *A, int64_t n_expected, const int64_t *expected)
+{
+  ASSERT_ALL(check_values(A, n_expected, expected));
+  ASSERT_ALL(check_products(A));
+  for (int weighted = 0; weighted < 2; weighted++)
+    for (int64_t first = 0; first <= A->n_cols; first += 4)
+      ASSERT_ALL(check_gram(A, weighted, first));
+}
+
+static int64_t expect(int64_t rest, int64_t count, int64_t *expected)
+{
+  for (int64_t k = rest; k < P; k += 3) expected[count++] = k;
+  return count;
+}
+
+static void check_kind(int kind, int n_rows, int n_cols)
+{
+  int64_t cols[P], expected[P], input[P], count = 0;
+  unsigned char keep[P];
+  bvl_source source;
+  bvl_grid *grid = NULL;
+  bvl_design *X = NULL;
+  bvl_active *A = NULL;
+  for (int64_t k = 0; k < P; k++) input[k] = (7 * k + 3) % P; /* 7 and P have no common factor */
+  bvl_design_options options = {.input = input, .n_slices = 5};
+  ASSERT_OK(make_source(kind, &source));
+  ASSERT_OK(bvl_grid_create(MPI_COMM_WORLD, n_rows, n_cols, &grid));
+  ASSERT_OK(bvl_design_create(grid, &source, &options, &X));
+  ASSERT_OK(bvl_design_standardize(X, NULL, 1, 1));
+  ASSERT_OK(bvl_active_create(X, &A));
+  check_set(A, 0, expected);
+  ASSERT_OK(bvl_active_append(A, choose(X, 2, cols), cols));
+  count = expect(2, 0, expected);
+  check_set(A, count, expected);
+  ASSERT_OK(bvl_active_append(A, 0, NULL));
+  ASSERT_OK(bvl_active_append(A, choose(X, 0, cols), cols));
+  count = expect(0, count, expected);
+  check_set(A, count, expected);
+  int64_t kept = 0;
+  for (int64_t k = 0; k < count; k++) {
+    keep[k] = k % 4 != 1;
+    if (keep[k]) expected[kept++] = expected[k];
+  }
+  bvl_active_keep(A, keep);
+  check_set(A, kept, expected);
+  ASSERT_OK(bvl_active_append(A, choose(X, 1, cols), cols));
+  kept = expect(1, kept, expected);
+  check_set(A, kept, expected);
+  bvl_active_destroy(&A);
+  assert_null(A);
+  bvl_design_destroy(&X);
+  bvl_grid_destroy(&grid);
+  bvl_source_memory_free(&source);
+}
+
+static void test_one_row_of_ranks(void **state)
+{
+  (void)state;
+  for (int kind = 0; kind < 3; kind++) check_kind(kind, 1, bvl_test_size());
+}
+
+static void test_one_column_of_ranks(void **state)
+{
+  (void)state;
+  for (int kind = 0; kind < 3; kind++) check_kind(kind, bvl_test_size(), 1);
+}
+
+static void test_square(void **state)
+{
+  (void)state;
+  int size = bvl_test_size();
+  if (size % 2 != 0 || size < 4) skip();
+  for (int kind = 0; kind < 3; kind++) check_kind(kind, size / 2, 2);
+}
+
+BVL_TEST_MAIN_MPI(cmocka_unit_test(test_one_row_of_ranks),
+                  cmocka_unit_test(test_one_column_of_ranks), cmocka_unit_test(test_square))
