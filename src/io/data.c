@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Opening a data file: every shape, type and header is checked before anything large is read. Rank
+ * 0 looks at the file first and alone, so that what cannot be opened is refused in words; then all
+ * ranks open it and read the metadata for themselves. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/checked.h"
+#include "io/data_file.h"
+
+static bvl_status open_file(bvl_data *data)
+{
+  bvl_status status = BVL_OK;
+  if (data->comm.rank == 0) {
+    hid_t look = 0;
+    status = bvl_h5_open_serial(data->path, &look);
+    bvl_h5_release(&look);
+  }
+  status = bvl_agree(&data->comm, status);
+  if (status != BVL_OK) return status;
+  hid_t access = bvl_h5_access(&data->comm);
+  data->file = H5Fopen(data->path, H5F_ACC_RDONLY, access);
+  if (data->file < 0) status = bvl_h5_fail(BVL_ERR_IO, "cannot open %s", data->path);
+  bvl_h5_release(&access);
+  return bvl_agree(&data->comm, status);
+}
+
+static bvl_status open_dense(bvl_data *data)
+{
+  bvl_status status = bvl_array_open(data->file, data->x_name, &data->x);
+  if (status != BVL_OK) return status;
+  const bvl_array *x = &data->x;
+  bvl_source *source = &data->source;
+  if (x->n_dims != 2)
+    return bvl_fail(BVL_ERR_INPUT, "%s has %d dimension, not 2", x->name, x->n_dims);
+  if (!bvl_array_is_numeric(x)) return bvl_fail(BVL_ERR_INPUT, "%s: not numbers", x->name);
+  source->format = BVL_DENSE;
+  source->n = x->dims[0];
+  source->p = x->dims[1];
+  if (x->dims[1] > 0 && x->dims[0] > INT64_MAX / x->dims[1])
+    return bvl_fail(BVL_ERR_INPUT, "%s has too many elements", x->name);
+  source->nnz = source->n * source->p;
+  source->dtype = BVL_F64;
+  if (x->class == H5T_FLOAT && x->n_bytes == 4) source->dtype = BVL_F32;
+  if (x->class == H5T_INTEGER && x->n_bytes == 1) source->dtype = x->is_signed ? BVL_I8 : BVL_U8;
+  return BVL_OK;
+}
+
+/* The code of int8 data that stands for the column's mean. */
+static bvl_status read_missing(bvl_data *data)
+{
+  if (data->x.dataset == 0 || H5Aexists(data->x.dataset, "missing") <= 0) return BVL_OK;
+  int64_t code;
+  if (data->source.dtype != BVL_I8)
+    return bvl_fail(BVL_ERR_INPUT, "%s: the attribute missing is for int8 only", data->x_name);
+  if (bvl_h5_attr_i64(data->x.dataset, "missing", 1, &code) != 1 || code < INT8_MIN ||
+      code > INT8_MAX)
+    return bvl_fail(BVL_ERR_INPUT, "%s: the attribute missing is not an int8", data->x_name);
+  data->source.has_missing = 1;
+  data->source.missing = (int)code;
+  return BVL_OK;
+}
+
+static bvl_status open_x(bvl_data *data)
+{
+  bvl_status status = bvl_h5_kind_of(data->file, data->x_name) == BVL_H5_GROUP
+                          ? bvl_anndata_open_sparse(data)
+                          : open_dense(data);
+  if (status == BVL_OK) status = read_missing(data);
+  if (status != BVL_OK) return status;
+  bvl_source *source = &data->source;
+  if (source->n == 0 || source->p == 0)
+    return bvl_fail(BVL_ERR_INPUT, "%s is empty (%" PRId64 " x %" PRId64 ")", data->x_name,
+                    source->n, source->p);
+  source->context = data;
+  source->name = data->x_name;
+  bvl_data_set_callbacks(data);
+  return BVL_OK;
+}
+
+/* Opens a vector unless it is declined ("none"), or absent without having been asked for by name. A
+ * `length` of -1 leaves the length open. */
+static bvl_status open_vector(bvl_data *data, const char *asked, const char *usual, int64_t length,
+                              const char *per, bvl_array *out)
+{
+  const char *name = asked != NULL ? asked : usual;
+  if (strcmp(name, "none") == 0) return BVL_OK;
+  if (asked == NULL && bvl_h5_kind_of(data->file, name) == BVL_H5_NONE) return BVL_OK;
+  bvl_status status = bvl_array_open(data->file, name, out);
+  if (status != BVL_OK) return status;
+  if (length >= 0 && out->dims[0] != length)
+    return bvl_fail(BVL_ERR_INPUT, "%s has %" PRId64 " entries, %s has %" PRId64 " %s", out->name,
+                    out->dims[0], data->x_name, length, per);
+  if (out->dims[1] != 1)
+    return bvl_fail(BVL_ERR_INPUT, "%s is %" PRId64 " x %" PRId64 ", not a vector", out->name,
+                    out->dims[0], out->dims[1]);
+  return BVL_OK;
+}
+
+static bvl_status open_numbers(bvl_data *data, const char *asked, const char *usual, int64_t length,
+                               const char *per, bvl_array *out)
+{
+  bvl_status status = open_vector(data, asked, usual, length, per, out);
+  if (status == BVL_OK && out->dataset != 0 && !bvl_array_is_numeric(out))
+    return bvl_fail(BVL_ERR_INPUT, "%s: not numbers", out->name);
+  return status;
+}
+
+static void rename_array(bvl_array *array, const char *name)
+{
+  char *copy = strdup(name);
+  if (copy == NULL) return;
+  free(array->name);
+  array->name = copy;
+}
+
+static bvl_status open_y(bvl_data *data, const char *asked)
+{
+  const char *name = asked != NULL ? asked : "/y";
+  if (strcmp(name, "none") == 0) return bvl_fail(BVL_ERR_USAGE, "a response is needed: y is none");
+  char codes[512];
+  bvl_status status = BVL_OK;
+  if (bvl_h5_kind_of(data->file, name) == BVL_H5_GROUP) {
+    if (!bvl_anndata_is_categorical(data->file, name))
+      return bvl_fail(BVL_ERR_INPUT, "%s is a group that is not a categorical column", name);
+    data->y_is_codes = 1;
+    int n_bytes = snprintf(codes, sizeof codes, "%s/codes", name);
+    if (n_bytes < 0 || (size_t)n_bytes >= sizeof codes)
+      return bvl_fail(BVL_ERR_USAGE, "the name of y is too long");
+  }
+  status = bvl_array_open(data->file, data->y_is_codes ? codes : name, &data->y);
+  if (status != BVL_OK) return status;
+  rename_array(&data->y, name);
+  const bvl_array *y = &data->y;
+  if (bvl_array_is_string(y))
+    return bvl_fail(BVL_ERR_INPUT, "%s: strings cannot be a response, give numbers or labels 0, 1",
+                    name);
+  if (!bvl_array_is_numeric(y)) return bvl_fail(BVL_ERR_INPUT, "%s: not numbers", name);
+  if (y->dims[0] != data->source.n)
+    return bvl_fail(BVL_ERR_INPUT, "%s has %" PRId64 " entries, %s has %" PRId64 " rows", name,
+                    y->dims[0], data->x_name, data->source.n);
+  if (y->dims[1] != 1)
+    return bvl_fail(BVL_ERR_INPUT,
+                    "%s is %" PRId64 " x %" PRId64
+                    ": multi-response is not supported by this family",
+                    name, y->dims[0], y->dims[1]);
+  return BVL_OK;
+}
+
+static bvl_status open_feature_names(bvl_data *data)
+{
+  char *index = NULL;
+  const char *name = "/feature_names";
+  if (bvl_h5_kind_of(data->file, name) == BVL_H5_NONE) {
+    index = bvl_anndata_var_index(data->file);
+    name = index;
+  }
+  bvl_status status = BVL_OK;
+  if (name != NULL)
+    status = open_vector(data, name, name, data->source.p, "columns", &data->feature_names);
+  if (status == BVL_OK && name != NULL && !bvl_array_is_string(&data->feature_names))
+    status = bvl_fail(BVL_ERR_INPUT, "%s: not strings", name);
+  free(index);
+  return status;
+}
+
+/* What only fitting needs; prediction looks at X, the offset and the names. */
+static bvl_status open_training(bvl_data *data, const bvl_data_names *names)
+{
+  int64_t n = data->source.n, p = data->source.p;
+  bvl_status status = open_y(data, names->y);
+  if (status == BVL_OK)
+    status = open_numbers(data, names->weights, "/weights", n, "rows", &data->weights);
+  if (status == BVL_OK)
+    status = open_numbers(data, names->groups, "/groups", p, "columns", &data->groups);
+  if (status == BVL_OK && data->groups.dataset != 0 && !bvl_array_is_integer(&data->groups))
+    return bvl_fail(BVL_ERR_INPUT, "%s: not integers", data->groups.name);
+  if (status == BVL_OK)
+    status = open_numbers(data, names->group_weights, "/group_weights", -1, "",
+                          &data->group_weights);
+  if (status == BVL_OK)
+    status = open_numbers(data, names->penalty_factor, "/penalty_factor", p, "columns",
+                          &data->penalty_factor);
+  return status;
+}
+
+static bvl_status open_contents(bvl_data *data, const bvl_data_names *names, int need_y)
+{
+  bvl_status status = open_x(data);
+  if (status != BVL_OK) return status;
+  if (need_y) status = open_training(data, names);
+  if (status == BVL_OK)
+    status = open_numbers(data, names->offset, "/offset", data->source.n, "rows", &data->offset);
+  if (status == BVL_OK) status = open_feature_names(data);
+  if (status == BVL_OK) data->family = bvl_h5_attr_text(data->file, "family");
+  return status;
+}
+
+bvl_status bvl_data_open(const bvl_comm *comm, const char *path, const bvl_data_names *names,
+                         int collective_io, int need_y, bvl_data **out)
+{
+  static const bvl_data_names usual;
+  bvl_status status = BVL_OK;
+  bvl_data *data = calloc(1, sizeof *data);
+  *out = NULL;
+  if (names == NULL) names = &usual;
+  if (data != NULL) {
+    data->path = strdup(path);
+    data->x_name = strdup(names->x != NULL ? names->x : "/X");
+    data->collective = collective_io && comm->size > 1;
+  }
+  int complete = data != NULL && data->path != NULL && data->x_name != NULL;
+  BVL_TRY(
+      bvl_agree(comm, complete ? BVL_OK : bvl_fail(BVL_ERR_NOMEM, "no memory to open %s", path)));
+  BVL_TRY(bvl_comm_dup(comm->mpi, comm->traffic, &data->comm));
+  BVL_TRY(open_file(data));
+  BVL_TRY(bvl_agree(comm, open_contents(data, names, need_y)));
+  *out = data;
+  data = NULL;
+cleanup:
+  bvl_data_close(&data);
+  return status;
+}
+
+void bvl_data_close(bvl_data **handle)
+{
+  bvl_data *data = *handle;
+  *handle = NULL;
+  if (data == NULL) return;
+  bvl_array *arrays[] = {&data->x,
+                         &data->values,
+                         &data->indices,
+                         &data->indptr,
+                         &data->y,
+                         &data->weights,
+                         &data->offset,
+                         &data->groups,
+                         &data->group_weights,
+                         &data->penalty_factor,
+                         &data->feature_names};
+  for (size_t k = 0; k < sizeof arrays / sizeof *arrays; k++) bvl_array_close(arrays[k]);
+  bvl_h5_release(&data->file); /* after everything inside it */
+  bvl_comm_free(&data->comm);
+  free(data->family);
+  free(data->x_name);
+  free(data->path);
+  free(data);
+}
+
+const bvl_source *bvl_data_source(const bvl_data *data)
+{
+  return &data->source;
+}
+
+const char *bvl_data_family(const bvl_data *data)
+{
+  return data->family;
+}

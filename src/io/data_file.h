@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The inside of bvl_data, for the files of this room. */
+#ifndef BVL_IO_DATA_FILE_H
+#define BVL_IO_DATA_FILE_H
+
+#include "io/hdf5_util.h"
+#include "io/io.h"
+
+/* An absent optional array is all zero (dataset == 0). */
+struct bvl_data {
+  bvl_comm comm;  /* owned duplicate */
+  char *path;     /* owned */
+  hid_t file;     /* open on every rank, read only */
+  int collective; /* read collectively; cleared for good by the first collective read to fail */
+  char *x_name;   /* owned */
+  bvl_array x;    /* dense X */
+  bvl_array values, indices, indptr; /* sparse X */
+  bvl_array y;
+  int y_is_codes; /* codes of a categorical column: -1 is a missing label */
+  bvl_array weights, offset, groups, group_weights, penalty_factor, feature_names;
+  char *family; /* owned; NULL when the file names none */
+  bvl_source source;
+};
+
+/** X as an AnnData sparse group: opens its arrays, checks them against each other and fills the
+ * source's format and shape. Not collective. @return BVL_ERR_INPUT, BVL_ERR_IO. */
+bvl_status bvl_anndata_open_sparse(bvl_data *data);
+/** Whether the group at `name` is a categorical column (codes and categories). Not collective. */
+int bvl_anndata_is_categorical(hid_t file, const char *name);
+/** Path of the index of /var (malloc'ed), NULL when the file has none. Not collective. */
+char *bvl_anndata_var_index(hid_t file);
+
+/** Rows first .. first + count - 1 of a vector; ranks ask for what they like. Collective. */
+bvl_status bvl_data_read_slice(bvl_data *data, const bvl_array *array, hid_t memory_type,
+                               int64_t first, int64_t count, void *out);
+
+/** The reading callbacks of data->source, by its format. Not collective. */
+void bvl_data_set_callbacks(bvl_data *data);
+
+#endif

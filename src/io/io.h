@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* HDF5: data, results, checkpoints. The only room that includes hdf5.h (in its .c files: this
+ * header shows none of it). Files and datasets as README.md's "File format" says. */
+#ifndef BVL_IO_IO_H
+#define BVL_IO_IO_H
+
+#include <stdint.h>
+
+#include "bevel/monitor.h"
+#include "bevel/source.h"
+#include "comm/comm.h"
+
+/* ---- data ---------------------------------------------------------------------------------- */
+
+typedef struct bvl_data bvl_data; /* an open data file */
+
+/** Which datasets to use; NULL = the default name, "none" = not even if it is there. */
+typedef struct bvl_data_names {
+  const char *x;              /* "/X" */
+  const char *y;              /* "/y"; also an AnnData /obs column: a categorical or numeric one */
+  const char *weights;        /* "/weights" */
+  const char *offset;         /* "/offset" */
+  const char *groups;         /* "/groups" */
+  const char *group_weights;  /* "/group_weights" */
+  const char *penalty_factor; /* "/penalty_factor" */
+} bvl_data_names;
+
+/** Opens a data file for parallel reading and checks every shape, type and sparse header, so that a
+ * broken file is refused before anything large is read.
+ *
+ * Collective. `collective_io` = 0 reads independently; 1 falls back to independent reads when a
+ * collective read fails (compressed datasets are always read independently). `need_y` = 0 for
+ * prediction: only X, the offset and the feature names are looked at.
+ * @return BVL_ERR_IO (cannot open, not HDF5, truncated), BVL_ERR_INPUT (missing dataset, wrong
+ *         length, wrong type; its name in the message), the same on every rank. */
+bvl_status bvl_data_open(const bvl_comm *comm, const char *path, const bvl_data_names *names,
+                         int collective_io, int need_y, bvl_data **out);
+void bvl_data_close(bvl_data **data);
+
+/** The design matrix' source; owned by data, valid until it is closed. */
+const bvl_source *bvl_data_source(const bvl_data *data);
+/** The file's `family` attribute, or NULL. */
+const char *bvl_data_family(const bvl_data *data);
+/** 64-bit fingerprint of shapes, y and a sample of X, independent of the rank count; for
+ * checkpoints and results. Collective. */
+bvl_status bvl_data_fingerprint(bvl_data *data, uint64_t *out);
+
+/** bvl_problem_data.read_rows: "y", "weights" or "offset". context is the bvl_data. Values are
+ * checked finite (and weights non-negative), with dataset and row (of the file) in the message. */
+bvl_status bvl_data_read_rows(void *data, const char *what, int64_t row0, int64_t count,
+                              double *out, int *present);
+/** Replicated vectors over columns: *out is NULL when the file has none, else the caller's (free).
+ * groups: p ids; penalty_factor: p; group_weights: *count of them. */
+bvl_status bvl_data_read_groups(bvl_data *data, int64_t **out);
+bvl_status bvl_data_read_group_weights(bvl_data *data, int64_t *count, double **out);
+bvl_status bvl_data_read_penalty_factor(bvl_data *data, double **out);
+/** Feature names on rank 0 only (NULL elsewhere and when the file has none): *out is p strings in
+ * one malloc'ed block of pointers and bytes. */
+bvl_status bvl_data_read_feature_names(bvl_data *data, char ***out);
+
+/* ---- results ------------------------------------------------------------------------------- */
+
+/** Written by rank 0 beside the final name and renamed by close, so that no half-written result
+ * ever stands under it. One lambda at a time; a fixed number of lambdas. */
+typedef struct bvl_result_writer bvl_result_writer;
+
+bvl_status bvl_result_create(const bvl_comm *comm, const char *path, int64_t p, int64_t n_lambda,
+                             bvl_result_writer **out);
+/** A dataset of doubles / integers / strings of any name ("/lambda", "/status"): rank 0's values.
+ */
+bvl_status bvl_result_put_f64(bvl_result_writer *writer, const char *name, int64_t n,
+                              const double *values);
+bvl_status bvl_result_put_i64(bvl_result_writer *writer, const char *name, int64_t n,
+                              const int64_t *values);
+bvl_status bvl_result_put_strings(bvl_result_writer *writer, const char *name, int64_t n,
+                                  char *const *values);
+/** The next column of /coef (AnnData csc): each rank's nonzeros, gathered to rank 0 and sorted by
+ * input column. Ranks with nothing to say pass 0. Collective. */
+bvl_status bvl_result_put_coef(bvl_result_writer *writer, int64_t n_nonzero, const int64_t *column,
+                               const double *value);
+/** Root attributes. Rank 0's values. */
+bvl_status bvl_result_attr_text(bvl_result_writer *writer, const char *name, const char *value);
+bvl_status bvl_result_attr_f64(bvl_result_writer *writer, const char *name, double value);
+bvl_status bvl_result_attr_i64(bvl_result_writer *writer, const char *name, int64_t value);
+/** Closes and renames to the final name (commit = 1), or removes the partial file (0). Collective;
+ * frees the writer. @return BVL_ERR_DISK when the disk is full. */
+bvl_status bvl_result_close(bvl_result_writer **writer, int commit);
+
+/** A result read back whole, replicated: for predict and info. */
+typedef struct bvl_result {
+  int64_t p;
+  int64_t n_lambda;
+  double *lambda;       /* n_lambda */
+  double *intercept;    /* n_lambda */
+  int64_t *indptr;      /* n_lambda + 1 */
+  int64_t *indices;     /* nnz */
+  double *values;       /* nnz */
+  char **feature_names; /* p strings, one block; NULL when there are none */
+  char family[32];
+  int trained_offset; /* the model was trained with an offset */
+} bvl_result;
+bvl_status bvl_result_read(const bvl_comm *comm, const char *path, bvl_result *out);
+void bvl_result_free(bvl_result *result);
+
+/** /prediction (n x L, squeezed when L = 1) and /lambda, written in parallel: each rank its input
+ * rows row0 .. row0 + count - 1, row-major with L values a row (ranks with count 0 take part).
+ * Written aside and renamed. Collective. */
+bvl_status bvl_prediction_write(const bvl_comm *comm, const char *path, int64_t n, int64_t n_lambda,
+                                const double *lambda, const char *type, int64_t row0, int64_t count,
+                                const double *values);
+
+/* ---- checkpoints --------------------------------------------------------------------------- */
+
+/** Starts writing a checkpoint to `path` + ".partial" in parallel; `store` is what the solver
+ * writes through. Attributes identify the run: `text` is "key=value\n" lines that must match on
+ * resume.
+ * @return BVL_ERR_IO (also when `path` is an HDF5 file of another kind) or BVL_ERR_DISK; the
+ * previous checkpoint stands untouched. */
+typedef struct bvl_checkpoint bvl_checkpoint;
+bvl_status bvl_checkpoint_begin(const bvl_comm *comm, const char *path, const char *text,
+                                bvl_checkpoint **out, bvl_store *store);
+/** Closes; on commit = 1 renames path to path + ".old" and the new one to path (last two kept); on
+ * failure or commit = 0 removes the partial one. Collective; frees the handle. */
+bvl_status bvl_checkpoint_end(bvl_checkpoint **checkpoint, int commit);
+/** Opens the newest whole checkpoint (path, else path + ".old"). *out = NULL with BVL_OK when there
+ * is none. *text (malloc'ed, replicated) is what begin was given. */
+bvl_status bvl_checkpoint_open(const bvl_comm *comm, const char *path, bvl_checkpoint **out,
+                               bvl_store *store, char **text);
+
+/* ---- simulated data ------------------------------------------------------------------------ */
+
+/** A data file in the making, written in parallel. Dense rows (contiguous, one dataset) or CSR/CSC
+ * pieces in rank order. Written aside and renamed by close. */
+typedef struct bvl_data_writer bvl_data_writer;
+bvl_status bvl_data_create(const bvl_comm *comm, const char *path, int64_t n, int64_t p,
+                           bvl_data_writer **out);
+/** /X: creates an n x p float64 dataset on the first call; rows row0 .. + count. Collective, each
+ * rank equally often. */
+bvl_status bvl_data_put_dense(bvl_data_writer *writer, int64_t row0, int64_t count,
+                              const double *rows);
+/** /X as AnnData csr_matrix: this rank's consecutive rows; indptr (n_rows + 1) counts from 0 here.
+ * One collective call; ranks hold rows in rank order. */
+bvl_status bvl_data_put_csr(bvl_data_writer *writer, int64_t n_rows, const int64_t *indptr,
+                            const int64_t *indices, const double *values);
+/** Vectors: a distributed one by parts (first, count), or rank 0's whole. Collective. */
+bvl_status bvl_data_put_f64(bvl_data_writer *writer, const char *name, int64_t n_global,
+                            int64_t first, int64_t count, const double *values);
+bvl_status bvl_data_put_i64(bvl_data_writer *writer, const char *name, int64_t n_global,
+                            int64_t first, int64_t count, const int64_t *values);
+bvl_status bvl_data_attr_text(bvl_data_writer *writer, const char *name, const char *value);
+bvl_status bvl_data_finish(bvl_data_writer **writer, int commit);
+
+/* ---- looking into any file ------------------------------------------------------------------ */
+
+/** What `bevel info FILE` prints: a description of a data, result or checkpoint file, line by line
+ * through `emit`. Rank 0 alone (not collective). */
+bvl_status bvl_describe_file(const char *path, void (*emit)(void *context, const char *line),
+                             void *context);
+
+#endif

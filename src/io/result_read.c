@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* A result file read back: rank 0 reads and checks it, everyone gets a copy. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/checked.h"
+#include "io/hdf5_util.h"
+#include "io/io.h"
+
+/* A whole vector of 8-byte numbers of a known length (-1 = any). */
+static bvl_status read_vector(hid_t file, const char *name, hid_t memory_type, int64_t *length,
+                              void *out_pointer)
+{
+  bvl_array array;
+  void **out = out_pointer;
+  bvl_status status = bvl_array_open(file, name, &array);
+  if (status != BVL_OK) return status;
+  if (array.dims[1] != 1 || !bvl_array_is_numeric(&array))
+    status = bvl_fail(BVL_ERR_INPUT,
+                      "%s: not a vector of numbers (multi-response models are not "
+                      "supported)",
+                      name);
+  else if (*length >= 0 && array.dims[0] != *length)
+    status = bvl_fail(BVL_ERR_INPUT, "%s has %" PRId64 " entries, not %" PRId64, name,
+                      array.dims[0], *length);
+  *length = array.dims[0];
+  if (status == BVL_OK) status = bvl_alloc_bytes(*length, 8, out);
+  if (status == BVL_OK) status = bvl_array_read(&array, memory_type, 0, *length, *out);
+  bvl_array_close(&array);
+  return status;
+}
+
+static bvl_status check_coef(const bvl_result *result, int64_t nnz)
+{
+  const int64_t *indptr = result->indptr;
+  for (int64_t k = 0; k < result->n_lambda; k++)
+    if (indptr[0] != 0 || indptr[k] > indptr[k + 1])
+      return bvl_fail(BVL_ERR_INPUT, "/coef/indptr does not ascend from 0");
+  if (indptr[result->n_lambda] != nnz)
+    return bvl_fail(BVL_ERR_INPUT,
+                    "/coef/indptr ends with %" PRId64 ", /coef/data has %" PRId64 " entries",
+                    indptr[result->n_lambda], nnz);
+  for (int64_t k = 0; k < nnz; k++)
+    if (result->indices[k] < 0 || result->indices[k] >= result->p)
+      return bvl_fail(BVL_ERR_INPUT, "/coef/indices: %" PRId64 " is not a column of %" PRId64,
+                      result->indices[k], result->p);
+  return BVL_OK;
+}
+
+static bvl_status read_coef(hid_t file, bvl_result *result)
+{
+  bvl_status status = BVL_OK;
+  int64_t shape[2] = {-1, -1};
+  int64_t nnz = -1, n_pointers = result->n_lambda + 1;
+  if (bvl_h5_kind_of(file, "/coef") != BVL_H5_GROUP)
+    return bvl_fail(BVL_ERR_INPUT, "there is no group /coef: not a result file");
+  hid_t group = H5Gopen2(file, "/coef", H5P_DEFAULT);
+  char *encoding = bvl_h5_attr_text(group, "encoding-type");
+  int n_shape = bvl_h5_attr_i64(group, "shape", 2, shape);
+  if (encoding == NULL || strcmp(encoding, "csc_matrix") != 0 || n_shape != 2 || shape[0] < 1 ||
+      shape[1] != result->n_lambda)
+    BVL_TRY(bvl_fail(BVL_ERR_INPUT, "/coef is not a csc_matrix with a column per lambda"));
+  result->p = shape[0];
+  BVL_TRY(read_vector(file, "/coef/indptr", H5T_NATIVE_INT64, &n_pointers, &result->indptr));
+  BVL_TRY(read_vector(file, "/coef/data", H5T_NATIVE_DOUBLE, &nnz, &result->values));
+  BVL_TRY(read_vector(file, "/coef/indices", H5T_NATIVE_INT64, &nnz, &result->indices));
+  BVL_TRY(check_coef(result, nnz));
+cleanup:
+  free(encoding);
+  bvl_h5_release(&group);
+  return status;
+}
+
+static bvl_status read_names(hid_t file, bvl_result *result, int64_t *n_bytes)
+{
+  bvl_array names;
+  if (bvl_h5_kind_of(file, "/feature_names") == BVL_H5_NONE) return BVL_OK;
+  bvl_status status = bvl_array_open(file, "/feature_names", &names);
+  if (status != BVL_OK) return status;
+  if (names.dims[0] != result->p || names.dims[1] != 1 || !bvl_array_is_string(&names))
+    status = bvl_fail(BVL_ERR_INPUT, "/feature_names: not a name per column of /coef");
+  else
+    status = bvl_array_read_strings(&names, &result->feature_names, n_bytes);
+  bvl_array_close(&names);
+  return status;
+}
+
+static void read_attributes(hid_t file, bvl_result *result)
+{
+  int64_t offset = 0;
+  char *family = bvl_h5_attr_text(file, "family");
+  if (family != NULL) strncpy(result->family, family, sizeof result->family - 1);
+  if (bvl_h5_attr_i64(file, "offset", 1, &offset) == 1) result->trained_offset = offset != 0;
+  free(family);
+}
+
+/* Rank 0's part. */
+static bvl_status read_file(const char *path, bvl_result *result, int64_t *n_bytes)
+{
+  hid_t file = 0;
+  bvl_status status = BVL_OK;
+  BVL_TRY(bvl_h5_open_serial(path, &file));
+  result->n_lambda = -1;
+  BVL_TRY(read_vector(file, "/lambda", H5T_NATIVE_DOUBLE, &result->n_lambda, &result->lambda));
+  BVL_TRY(
+      read_vector(file, "/intercept", H5T_NATIVE_DOUBLE, &result->n_lambda, &result->intercept));
+  BVL_TRY(read_coef(file, result));
+  BVL_TRY(read_names(file, result, n_bytes));
+  read_attributes(file, result);
+cleanup:
+  bvl_h5_release(&file);
+  return status;
+}
+
+/* The other ranks' arrays, to be filled by broadcasts. */
+static bvl_status allocate_copy(bvl_result *result, int64_t nnz)
+{
+  bvl_status status = BVL_ALLOC(&result->lambda, result->n_lambda);
+  if (status == BVL_OK) status = BVL_ALLOC(&result->intercept, result->n_lambda);
+  if (status == BVL_OK) status = BVL_ALLOC(&result->indptr, result->n_lambda + 1);
+  if (status == BVL_OK) status = BVL_ALLOC(&result->indices, nnz);
+  if (status == BVL_OK) status = BVL_ALLOC(&result->values, nnz);
+  return status;
+}
+
+static bvl_status share_names(const bvl_comm *comm, int64_t n_bytes, bvl_result *result)
+{
+  bvl_status status = BVL_OK;
+  char *bytes = NULL;
+  if (n_bytes < 0) return BVL_OK;
+  if (comm->rank != 0) status = BVL_ALLOC(&bytes, n_bytes);
+  BVL_TRY(bvl_agree(comm, status));
+  /* on rank 0 the bytes follow the pointers in the one block */
+  void *from = comm->rank == 0 ? (void *)(result->feature_names + result->p) : bytes;
+  BVL_TRY(bvl_bcast_bytes(comm, 0, from, n_bytes));
+  if (comm->rank != 0)
+    status = bvl_strings_unpack(result->p, n_bytes, bytes, &result->feature_names);
+  BVL_TRY(bvl_agree(comm, status));
+cleanup:
+  free(bytes);
+  return status;
+}
+
+bvl_status bvl_result_read(const bvl_comm *comm, const char *path, bvl_result *out)
+{
+  bvl_status status = BVL_OK;
+  int64_t n_bytes = -1;
+  memset(out, 0, sizeof *out);
+  if (comm->rank == 0) status = read_file(path, out, &n_bytes);
+  BVL_TRY(bvl_agree(comm, status));
+  int64_t nnz = comm->rank == 0 ? out->indptr[out->n_lambda] : 0;
+  int64_t head[] = {out->p, out->n_lambda, nnz, n_bytes, out->trained_offset};
+  BVL_TRY(bvl_bcast_i64(comm, 0, head, 5));
+  out->p = head[0];
+  out->n_lambda = head[1];
+  out->trained_offset = head[4] != 0;
+  if (comm->rank != 0) status = allocate_copy(out, head[2]);
+  BVL_TRY(bvl_agree(comm, status));
+  BVL_TRY(bvl_bcast_bytes(comm, 0, out->family, sizeof out->family));
+  BVL_TRY(bvl_bcast(comm, 0, out->lambda, out->n_lambda));
+  BVL_TRY(bvl_bcast(comm, 0, out->intercept, out->n_lambda));
+  BVL_TRY(bvl_bcast_i64(comm, 0, out->indptr, out->n_lambda + 1));
+  BVL_TRY(bvl_bcast_i64(comm, 0, out->indices, head[2]));
+  BVL_TRY(bvl_bcast(comm, 0, out->values, head[2]));
+  BVL_TRY(share_names(comm, head[3], out));
+cleanup:
+  if (status != BVL_OK) bvl_result_free(out);
+  return status;
+}
+
+void bvl_result_free(bvl_result *result)
+{
+  free(result->lambda);
+  free(result->intercept);
+  free(result->indptr);
+  free(result->indices);
+  free(result->values);
+  free(result->feature_names);
+  memset(result, 0, sizeof *result);
+}

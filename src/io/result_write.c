@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Result files: written by rank 0, one column of /coef at a time, which the other ranks send their
+ * nonzeros for. Per column: a gather of the counts and one of the nonzeros. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/checked.h"
+#include "io/hdf5_out.h"
+#include "io/io.h"
+
+typedef struct entry {
+  int64_t column;
+  double value;
+} entry;
+
+struct bvl_result_writer {
+  bvl_out out;
+  int64_t p;
+  int64_t n_lambda;
+  int64_t n_written;     /* columns of /coef so far */
+  int64_t *indptr;       /* n_lambda + 1, owned; filled on rank 0 */
+  int64_t *counts;       /* size, owned: every rank's nonzeros in the column at hand */
+  hid_t values, indices; /* /coef/data, /coef/indices on rank 0; 0 elsewhere */
+};
+
+/* Elements of a chunk of /coef: one suits one column, within reason. */
+static int64_t chunk_length(int64_t p)
+{
+  return bvl_greater(1024, bvl_lesser(p, 65536));
+}
+
+/* A dataset that grows from nothing. */
+static hid_t create_growing(hid_t file, const char *name, hid_t type, int64_t p)
+{
+  hsize_t none = 0, unlimited = H5S_UNLIMITED;
+  hsize_t chunk = (hsize_t)chunk_length(p);
+  hid_t space = H5Screate_simple(1, &none, &unlimited);
+  hid_t plist = H5Pcreate(H5P_DATASET_CREATE);
+  H5Pset_chunk(plist, 1, &chunk);
+  hid_t dataset = H5Dcreate2(file, name, type, space, H5P_DEFAULT, plist, H5P_DEFAULT);
+  bvl_h5_release(&plist);
+  bvl_h5_release(&space);
+  return dataset;
+}
+
+static bvl_status create_coef(bvl_result_writer *writer)
+{
+  if (!writer->out.writes) return BVL_OK;
+  writer->values = create_growing(writer->out.file, "/coef/data", H5T_IEEE_F64LE, writer->p);
+  writer->indices = create_growing(writer->out.file, "/coef/indices", H5T_STD_I64LE, writer->p);
+  if (writer->values < 0 || writer->indices < 0)
+    return bvl_h5_fail(BVL_ERR_IO, "%s: cannot create /coef", writer->out.path);
+  return BVL_OK;
+}
+
+bvl_status bvl_result_create(const bvl_comm *comm, const char *path, int64_t p, int64_t n_lambda,
+                             bvl_result_writer **out)
+{
+  bvl_status status = BVL_OK;
+  bvl_result_writer *writer = NULL;
+  *out = NULL;
+  status = BVL_ALLOC(&writer, 1);
+  if (status == BVL_OK) status = BVL_ALLOC(&writer->indptr, n_lambda + 1);
+  if (status == BVL_OK) status = BVL_ALLOC(&writer->counts, comm->size);
+  BVL_TRY(bvl_agree(comm, status));
+  writer->p = p;
+  writer->n_lambda = n_lambda;
+  BVL_TRY(bvl_out_create(comm, path, 0, &writer->out));
+  BVL_TRY(bvl_out_sparse_group(&writer->out, "/coef", "csc_matrix", p, n_lambda));
+  BVL_TRY(bvl_out_claim(&writer->out, 16 * chunk_length(p))); /* the last chunks, partly filled */
+  BVL_TRY(bvl_agree(comm, create_coef(writer)));
+  *out = writer;
+  writer = NULL;
+cleanup:
+  bvl_result_close(&writer, 0);
+  return status;
+}
+
+bvl_status bvl_result_put_f64(bvl_result_writer *writer, const char *name, int64_t n,
+                              const double *values)
+{
+  return bvl_out_vector(&writer->out, name, H5T_NATIVE_DOUBLE, n, 0, n, values);
+}
+
+bvl_status bvl_result_put_i64(bvl_result_writer *writer, const char *name, int64_t n,
+                              const int64_t *values)
+{
+  return bvl_out_vector(&writer->out, name, H5T_NATIVE_INT64, n, 0, n, values);
+}
+
+bvl_status bvl_result_put_strings(bvl_result_writer *writer, const char *name, int64_t n,
+                                  char *const *values)
+{
+  hid_t dataset = 0;
+  int64_t n_bytes = 0; /* of HDF5's heap: the strings, each with a head and padded */
+  for (int64_t k = 0; k < n && writer->out.writes; k++) n_bytes += 32 + (int64_t)strlen(values[k]);
+  bvl_status status = bvl_out_claim(&writer->out, n_bytes + n_bytes / 4);
+  if (status != BVL_OK) return status;
+  hid_t type = H5Tcopy(H5T_C_S1);
+  H5Tset_size(type, H5T_VARIABLE);
+  H5Tset_cset(type, H5T_CSET_UTF8);
+  status = bvl_out_dataset(&writer->out, name, type, 1, &n, &dataset);
+  if (status == BVL_OK) status = bvl_out_rows(&writer->out, dataset, type, 0, n, 1, values);
+  bvl_h5_release(&dataset);
+  bvl_h5_release(&type);
+  return status;
+}
+
+static int compare_columns(const void *a, const void *b)
+{
+  int64_t left = ((const entry *)a)->column, right = ((const entry *)b)->column;
+  return (left > right) - (left < right);
+}
+
+/* Sorts a column's nonzeros by input column, in place. */
+static bvl_status sort_column(int64_t p, int64_t n, int64_t *columns, double *values)
+{
+  entry *entries;
+  bvl_status status = BVL_ALLOC(&entries, n);
+  if (status != BVL_OK) return status;
+  for (int64_t k = 0; k < n; k++) entries[k] = (entry){columns[k], values[k]};
+  qsort(entries, (size_t)n, sizeof *entries, compare_columns);
+  for (int64_t k = 0; k < n && status == BVL_OK; k++) {
+    columns[k] = entries[k].column;
+    values[k] = entries[k].value;
+    if (columns[k] < 0 || columns[k] >= p || (k > 0 && columns[k] == columns[k - 1]))
+      status = bvl_fail(BVL_ERR_USAGE, "/coef: column %" PRId64 " of %" PRId64 " is %s", columns[k],
+                        p, columns[k] >= 0 && columns[k] < p ? "given twice" : "out of range");
+  }
+  free(entries);
+  return status;
+}
+
+static bvl_status append(hid_t dataset, hid_t memory_type, int64_t from, int64_t n,
+                         const void *values)
+{
+  hsize_t start = (hsize_t)from, size = (hsize_t)n, extent = (hsize_t)(from + n);
+  if (n == 0) return BVL_OK;
+  if (H5Dset_extent(dataset, &extent) < 0) return bvl_h5_fail(BVL_ERR_IO, "cannot extend /coef");
+  hid_t file_space = H5Dget_space(dataset);
+  hid_t memory_space = H5Screate_simple(1, &size, NULL);
+  bvl_status status = BVL_OK;
+  if (H5Sselect_hyperslab(file_space, H5S_SELECT_SET, &start, NULL, &size, NULL) < 0 ||
+      H5Dwrite(dataset, memory_type, memory_space, file_space, H5P_DEFAULT, values) < 0)
+    status = bvl_h5_fail(BVL_ERR_IO, "cannot write /coef");
+  bvl_h5_release(&memory_space);
+  bvl_h5_release(&file_space);
+  return status;
+}
+
+/* Rank 0: sorts and appends one gathered column. */
+static bvl_status append_column(bvl_result_writer *writer, int64_t n, int64_t *columns,
+                                double *values)
+{
+  int64_t nnz = writer->indptr[writer->n_written];
+  bvl_status status = sort_column(writer->p, n, columns, values);
+  if (status == BVL_OK) status = append(writer->indices, H5T_NATIVE_INT64, nnz, n, columns);
+  if (status == BVL_OK) status = append(writer->values, H5T_NATIVE_DOUBLE, nnz, n, values);
+  writer->indptr[writer->n_written + 1] = nnz + n;
+  return status;
+}
+
+bvl_status bvl_result_put_coef(bvl_result_writer *writer, int64_t n_nonzero, const int64_t *column,
+                               const double *value)
+{
+  const bvl_comm *comm = &writer->out.comm;
+  bvl_status status = BVL_OK;
+  int64_t *columns = NULL;
+  double *values = NULL;
+  int64_t n = 0;
+  if (writer->n_written == writer->n_lambda)
+    return bvl_fail(BVL_ERR_USAGE, "/coef has all its %" PRId64 " columns already",
+                    writer->n_lambda);
+  memset(writer->counts, 0, (size_t)comm->size * sizeof *writer->counts);
+  writer->counts[comm->rank] = n_nonzero;
+  BVL_TRY(bvl_sum_i64(comm, writer->counts, comm->size));
+  for (int r = 0; r < comm->size; r++) n += writer->counts[r];
+  if (comm->rank == 0) {
+    status = BVL_ALLOC(&columns, n);
+    if (status == BVL_OK) status = BVL_ALLOC(&values, n);
+  }
+  BVL_TRY(bvl_agree(comm, status));
+  BVL_TRY(bvl_out_claim(&writer->out, 20 * n)); /* 16 bytes each, and the index of the chunks */
+  BVL_TRY(bvl_gather_to_i64(comm, 0, column, writer->counts, columns));
+  BVL_TRY(bvl_gather_to(comm, 0, value, writer->counts, values));
+  if (comm->rank == 0) status = append_column(writer, n, columns, values);
+  BVL_TRY(bvl_agree(comm, status));
+  writer->n_written++;
+cleanup:
+  free(values);
+  free(columns);
+  return status;
+}
+
+bvl_status bvl_result_attr_text(bvl_result_writer *writer, const char *name, const char *value)
+{
+  return bvl_out_attr_text(&writer->out, name, value);
+}
+
+bvl_status bvl_result_attr_f64(bvl_result_writer *writer, const char *name, double value)
+{
+  return bvl_out_attr_f64(&writer->out, name, value);
+}
+
+bvl_status bvl_result_attr_i64(bvl_result_writer *writer, const char *name, int64_t value)
+{
+  return bvl_out_attr_i64(&writer->out, name, value);
+}
+
+bvl_status bvl_result_close(bvl_result_writer **handle, int commit)
+{
+  bvl_result_writer *writer = *handle;
+  bvl_status status = BVL_OK;
+  *handle = NULL;
+  if (writer == NULL) return BVL_OK;
+  if (commit && writer->n_written != writer->n_lambda)
+    status = bvl_fail(BVL_ERR_USAGE, "/coef has %" PRId64 " of its %" PRId64 " columns",
+                      writer->n_written, writer->n_lambda);
+  if (commit && status == BVL_OK)
+    status = bvl_result_put_i64(writer, "/coef/indptr", writer->n_lambda + 1, writer->indptr);
+  bvl_h5_release(&writer->values);
+  bvl_h5_release(&writer->indices);
+  if (writer->out.path != NULL) {
+    bvl_status closed = bvl_out_close(&writer->out, commit && status == BVL_OK);
+    if (status == BVL_OK) status = closed;
+  }
+  free(writer->counts);
+  free(writer->indptr);
+  free(writer);
+  return status;
+}
