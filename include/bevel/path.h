@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef BEVEL_PATH_H
+#define BEVEL_PATH_H
+
+#include <stdint.h>
+
+#include "bevel/monitor.h"
+#include "bevel/problem.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** A regularization path: one certified fit per lambda. Opaque. */
+typedef struct bvl_path bvl_path;
+
+typedef enum bvl_solver {
+  BVL_SOLVER_AUTO, /**< certified working-set solver; what `newton` is today */
+  BVL_SOLVER_NEWTON,
+  BVL_SOLVER_CD, /**< the same with coordinate descent inside: fallback and oracle */
+  BVL_SOLVER_SGD,
+  BVL_SOLVER_MOMENTUM,
+  BVL_SOLVER_ADAM,
+  BVL_SOLVER_LBFGS
+} bvl_solver;
+
+/** All open: set to the defaults by bvl_path_options_init, then changed. */
+typedef struct bvl_path_options {
+  bvl_solver solver;
+  int64_t n_lambda;        /**< 100; ignored when lambda is given */
+  double lambda_min_ratio; /**< NaN = 0.01 if n < p else 1e-4 */
+  const double *lambda;    /**< n_lambda values as asked for, any order, borrowed; NULL = grid.
+                                Points come back in this order, solved from the largest down */
+  double path_to;          /**< > 0: solve down from lambda_max to this (bevel fit); the grid's
+                                intermediate points are not reported */
+  double tol;              /**< 1e-8: relative duality gap; KKT residual to 100 tol */
+  int64_t max_iter;        /**< Newton / CD / L-BFGS iterations a lambda; 0 = a default */
+  double max_seconds;      /**< 0 = no limit */
+  int polish;              /**< 1: certified engine after a surrogate solver */
+  int64_t epochs;          /**< stochastic epochs a lambda; 0 = default */
+  double step;             /**< learning rate; 0 = default from the data's curvature */
+  int schedule;            /**< bvl_schedule: constant, step, cosine (default cosine) */
+  uint64_t seed;
+  double checkpoint_every_s; /**< <= 0: only on demand */
+} bvl_path_options;
+
+void bvl_path_options_init(bvl_path_options *options);
+
+/** Prepares a path: null fit, lambda_max, grid.
+ *
+ * Collective over the problem's grid. Two passes over X.
+ *
+ * @param[in]  problem  borrowed until destroy; outlives the path.
+ * @param[in]  options  copied (with the lambda values); equal on all ranks.
+ * @param[in]  monitor  borrowed until destroy; NULL = none.
+ * @param[out] out      the caller's; NULL on failure.
+ */
+bvl_status bvl_path_create(bvl_problem *problem, const bvl_path_options *options,
+                           const bvl_monitor *monitor, bvl_path **out);
+void bvl_path_destroy(bvl_path **path);
+
+/** Solves every lambda that is not solved yet. Collective. When the monitor wants a checkpoint (or
+ * checkpoint_every_s have passed on rank 0) calls `save(save_context)` with the path in a state
+ * that bvl_path_save can write: also inside a lambda. save NULL = no checkpoints.
+ * @return BVL_OK (look at each point's status), BVL_ERR_INTERRUPTED after a wanted stop, or a
+ * failure. */
+bvl_status bvl_path_solve(bvl_path *path, bvl_status (*save)(void *context), void *save_context);
+
+/** Writes the whole state / takes it up again on any grid, before bvl_path_solve. Collective.
+ * @return from restore: BVL_ERR_USAGE when the state is of another problem, with what differs. */
+bvl_status bvl_path_save(const bvl_path *path, const bvl_store *store);
+bvl_status bvl_path_restore(bvl_path *path, const bvl_store *store);
+
+/** One fit, as stored in a result file. */
+typedef struct bvl_path_point {
+  double lambda;
+  double intercept; /**< on the input's scale */
+  int64_t df;       /**< nonzero coefficients over all ranks */
+  double dev_ratio; /**< 1 - deviance / null deviance */
+  double objective;
+  double dual_gap;
+  double kkt_residual;
+  int64_t iterations;
+  double seconds;
+  int status; /**< 0 certified, 1 budget spent, 2 diverged, 3 not attempted */
+  /* what a surrogate solver handed to the polish; NaN and 0 without one */
+  double surrogate_objective;
+  double surrogate_gap;
+  double surrogate_epochs;
+  int64_t surrogate_support;
+  /* this rank's nonzeros on the input's scale; owned by the path. Ranks of one grid column hold the
+   * same: grid row 0 speaks for all. */
+  int64_t n_nonzero;
+  const int64_t *column; /**< input columns, ascending by position */
+  const double *value;
+} bvl_path_point;
+
+int64_t bvl_path_n_lambda(const bvl_path *path);
+double bvl_path_lambda_max(const bvl_path *path);
+/** Point k (in the order asked for). Not collective. */
+void bvl_path_get(const bvl_path *path, int64_t k, bvl_path_point *point);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

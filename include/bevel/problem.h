@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef BEVEL_PROBLEM_H
+#define BEVEL_PROBLEM_H
+
+#include <stdint.h>
+
+#include "bevel/design.h"
+#include "bevel/grid.h"
+#include "bevel/source.h"
+#include "bevel/status.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** A penalised regression problem on distributed data,
+ *
+ *     (1/n) sum_i w_i loss(y_i, o_i + b0 + x~_i'b) + lambda sum_g omega_g Pen(b_g).   Opaque. */
+typedef struct bvl_problem bvl_problem;
+
+/** Everything but X that defines a problem. Vectors over samples are this rank's block of input
+ * rows (see bvl_problem_rows), in input order; vectors over features are replicated, in input
+ * order. All are copied. Must agree on all ranks. */
+typedef struct bvl_problem_data {
+  const char *family;          /**< "gaussian", "binomial", "poisson" */
+  const char *penalty;         /**< "lasso", "enet", "group-lasso" */
+  double alpha;                /**< NaN = the penalty's default */
+  int intercept;               /**< 1 */
+  int standardize;             /**< 1 */
+  const int64_t *groups;       /**< p ids, NULL = none */
+  const double *group_weights; /**< one per distinct id ascending, NULL = sqrt(size) */
+  int64_t n_group_weights;
+  const double *penalty_factor; /**< p, NULL = ones */
+  int64_t n_slices;             /**< minibatches an epoch, 1 = none */
+  int stochastic;               /**< lay X out for minibatch steps */
+  int store_float32;
+  /** Fills out[0..count) with values of input rows row0 .. of "y", "weights" or "offset";
+   * collective; sets *present = 0 (and nothing else) when the data have no such vector. */
+  void *context;
+  bvl_status (*read_rows)(void *context, const char *what, int64_t row0, int64_t count, double *out,
+                          int *present);
+} bvl_problem_data;
+
+/** Reads X's blocks, standardises, and checks labels and weights.
+ *
+ * Collective over the grid.
+ *
+ * @param[in]  grid    outlives the problem.
+ * @param[in]  source  X; used only during the call.
+ * @param[in]  data    copied or used only during the call.
+ * @param[out] out     the caller's; NULL on failure.
+ * @return BVL_OK; BVL_ERR_INPUT (label outside the family, negative weight, NaN, all weights 0, no
+ *         finite intercept; dataset and row in the message), BVL_ERR_USAGE (unknown family or
+ *         penalty), BVL_ERR_NOMEM, BVL_ERR_MPI: the same on every rank.
+ */
+bvl_status bvl_problem_create(const bvl_grid *grid, const bvl_source *source,
+                              const bvl_problem_data *data, bvl_problem **out);
+void bvl_problem_destroy(bvl_problem **problem);
+
+/** The problem's design matrix, owned by the problem. Not collective. */
+bvl_design *bvl_problem_design(bvl_problem *problem);
+/** Mean loss of the null model (intercept, offset, unpenalised columns) less that of the saturated
+ * one: half the null deviance per unit of weight, what gaps are relative to. Not collective. */
+double bvl_problem_null_deviance_half(const bvl_problem *problem);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

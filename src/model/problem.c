@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* A penalised regression problem: reads X and the vectors beside it, standardises, checks labels
+ * and weights, and fits the null model. */
+#include "model/problem.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/checked.h"
+
+/* Block rows of one vector, from input order to local order. *out stays NULL when there is none. */
+static bvl_status read_vector(bvl_problem *problem, const bvl_problem_data *data, const char *what,
+                              double **out)
+{
+  bvl_status status = BVL_OK;
+  const bvl_rows *rows = &problem->X->rows;
+  double *in_order = NULL;
+  int present = 1;
+  BVL_TRY(bvl_agree(&problem->grid->all, BVL_ALLOC(&in_order, rows->n_local)));
+  BVL_TRY(data->read_rows(data->context, what, rows->row0, rows->n_local, in_order, &present));
+  if (!present) goto cleanup;
+  BVL_TRY(bvl_agree(&problem->grid->all, BVL_ALLOC(out, rows->n_local)));
+  for (int64_t i = 0; i < rows->n_local; i++) (*out)[i] = in_order[rows->input[i] - rows->row0];
+cleanup:
+  free(in_order);
+  return status;
+}
+
+static bvl_status check_labels(const bvl_problem *problem)
+{
+  const bvl_rows *rows = &problem->X->rows;
+  for (int64_t i = 0; i < rows->n_local; i++)
+    if (!problem->loss->label_ok(problem->y[i]))
+      return bvl_fail(BVL_ERR_INPUT, "y: row %" PRId64 ": %g is outside the %s family (%s)",
+                      rows->input[i], problem->y[i], problem->loss->name, problem->loss->labels);
+  return BVL_OK;
+}
+
+static bvl_status check_finite(const bvl_problem *problem, const char *what, const double *values,
+                               int non_negative)
+{
+  const bvl_rows *rows = &problem->X->rows;
+  for (int64_t i = 0; values != NULL && i < rows->n_local; i++)
+    if (!isfinite(values[i]) || (non_negative && values[i] < 0))
+      return bvl_fail(BVL_ERR_INPUT, "%s: row %" PRId64 ": %g", what, rows->input[i], values[i]);
+  return BVL_OK;
+}
+
+/* w <- w n / sum w, so that the loss is a weighted mean whatever scale the weights came on. */
+static bvl_status scale_weights(bvl_problem *problem)
+{
+  bvl_status status = BVL_OK;
+  const bvl_rows *rows = &problem->X->rows;
+  if (problem->w == NULL) {
+    BVL_TRY(bvl_agree(&problem->grid->all, BVL_ALLOC(&problem->w, rows->n_local)));
+    for (int64_t i = 0; i < rows->n_local; i++) problem->w[i] = 1;
+    return BVL_OK;
+  }
+  BVL_TRY(bvl_agree(&problem->grid->all, check_finite(problem, "weights", problem->w, 1)));
+  double sum = 0;
+  for (int64_t i = rows->split0; i < rows->split1; i++) sum += problem->w[i];
+  BVL_TRY(bvl_sum(&problem->grid->all, &sum, 1));
+  if (!(sum > 0) || !isfinite(sum))
+    return bvl_fail(BVL_ERR_INPUT, "weights: their sum is %g, not positive", sum);
+  for (int64_t i = 0; i < rows->n_local; i++) problem->w[i] *= (double)problem->n / sum;
+cleanup:
+  return status;
+}
+
+static bvl_status read_vectors(bvl_problem *problem, const bvl_problem_data *data)
+{
+  bvl_status status = BVL_OK;
+  const bvl_comm *all = &problem->grid->all;
+  BVL_TRY(read_vector(problem, data, "y", &problem->y));
+  if (problem->y == NULL) return bvl_fail(BVL_ERR_INPUT, "y: no response in the data");
+  BVL_TRY(read_vector(problem, data, "weights", &problem->w));
+  BVL_TRY(read_vector(problem, data, "offset", &problem->offset));
+  BVL_TRY(bvl_agree(all, check_finite(problem, "y", problem->y, 0)));
+  BVL_TRY(bvl_agree(all, check_labels(problem)));
+  BVL_TRY(bvl_agree(all, check_finite(problem, "offset", problem->offset, 0)));
+  BVL_TRY(scale_weights(problem));
+cleanup:
+  return status;
+}
+
+/* A constant column carries no information: x~ = 0 from here on, so its coefficient is 0 in a group
+ * and alone; alone it is excluded, so that an unpenalised one does not make the null fit singular.
+ */
+static void drop_constant_columns(bvl_problem *problem)
+{
+  bvl_design *X = problem->X;
+  for (int64_t g = 0; g < problem->blocks.n; g++)
+    for (int64_t k = problem->blocks.begin[g]; k < problem->blocks.begin[g + 1]; k++) {
+      if (!bvl_design_is_constant(X, k)) continue;
+      X->inv_scale[k] = 0;
+      if (bvl_block_len(&problem->blocks, g) == 1) problem->blocks.weight[g] = INFINITY;
+    }
+}
+
+static bvl_status gather_free_columns(bvl_problem *problem)
+{
+  bvl_status status = BVL_OK;
+  int64_t *local = NULL;
+  int64_t count = 0;
+  BVL_TRY(bvl_agree(&problem->grid->all, BVL_ALLOC(&local, problem->blocks.n)));
+  for (int64_t g = 0; g < problem->blocks.n; g++)
+    if (problem->blocks.weight[g] == 0) local[count++] = problem->blocks.begin[g];
+  BVL_TRY(bvl_agree(&problem->grid->all, bvl_active_create(problem->X, &problem->free_columns)));
+  BVL_TRY(bvl_active_append(problem->free_columns, count, local));
+cleanup:
+  free(local);
+  return status;
+}
+
+/* Intercept and unpenalised columns alone: what lambda_max, the deviance ratio and relative gaps
+ * stand on. */
+static bvl_status fit_null(bvl_problem *problem)
+{
+  bvl_status status = BVL_OK;
+  const bvl_rows *rows = &problem->X->rows;
+  bvl_point point = {.intercept = 0, .beta = NULL};
+  double *eta = NULL;
+  BVL_TRY(bvl_agree(&problem->grid->all, BVL_ALLOC(&eta, rows->split1 - rows->split0)));
+  BVL_TRY(bvl_agree(&problem->grid->all, BVL_ALLOC(&point.beta, bvl_design_p_local(problem->X))));
+  BVL_TRY(bvl_problem_eta(problem, &point, eta));
+  BVL_TRY(bvl_problem_fit_free(problem, &point, eta));
+  double sums[3] = {0, 0, 0};
+  for (int64_t i = rows->split0; i < rows->split1; i++) {
+    sums[0] += problem->w[i] * problem->loss->value(problem->y[i], eta[i - rows->split0]);
+    sums[1] += problem->w[i] * problem->loss->saturated(problem->y[i]);
+    sums[2] += problem->w[i] * problem->loss->curvature(eta[i - rows->split0]);
+  }
+  BVL_TRY(bvl_sum(&problem->grid->all, sums, 3));
+  /* one class only, or no counts at all: the fit runs to infinity and takes all curvature with it
+   */
+  if (!(sums[2] > 1e-12 * (double)problem->n))
+    BVL_TRY(bvl_fail(BVL_ERR_INPUT,
+                     "y: no finite %s fit of the intercept (one class only, or all "
+                     "zero)",
+                     problem->loss->name));
+  problem->null_loss = sums[0] / (double)problem->n;
+  problem->sat_loss = sums[1] / (double)problem->n;
+  problem->null_half = problem->null_loss - problem->sat_loss;
+  problem->null_point = point;
+  point.beta = NULL; /* now the problem's */
+cleanup:
+  free(point.beta);
+  free(eta);
+  return status;
+}
+
+/* Blocks of the penalty, the permutation they ask for, and X's blocks laid out accordingly. */
+static bvl_status create_design(bvl_problem *problem, const bvl_source *source,
+                                const bvl_problem_data *data)
+{
+  bvl_status status = BVL_OK;
+  const bvl_comm *all = &problem->grid->all;
+  bvl_blocks blocks = {0};
+  int64_t *input = NULL;
+  const int grouped = problem->penalty.type->grouped;
+  BVL_TRY(
+      bvl_agree(all, bvl_blocks_plan(source->p, grouped, data->groups, data->n_group_weights,
+                                     data->group_weights, data->penalty_factor, &blocks, &input)));
+  bvl_design_options options = {
+      .n_slices = bvl_greater(data->n_slices, 1),
+      .panel_bytes = data->stochastic ? 1 << 20 : 0,
+      .row_access = data->stochastic,
+      .store_float32 = data->store_float32,
+      .n_blocks = grouped ? blocks.n : 0,
+      .block_begin = grouped ? blocks.begin : NULL,
+      .input = input,
+  };
+  BVL_TRY(bvl_design_create(problem->grid, source, &options, &problem->X));
+  const int64_t first = bvl_design_first(problem->X);
+  BVL_TRY(bvl_agree(
+      all, bvl_blocks_slice(&blocks, first, bvl_design_p_local(problem->X), &problem->blocks)));
+  BVL_TRY(bvl_agree(all, BVL_ALLOC(&problem->block_work, problem->blocks.max_len)));
+  BVL_TRY(bvl_agree(all, BVL_ALLOC(&problem->block_of, bvl_design_p_local(problem->X))));
+  for (int64_t g = 0; g < problem->blocks.n; g++)
+    for (int64_t k = problem->blocks.begin[g]; k < problem->blocks.begin[g + 1]; k++)
+      problem->block_of[k] = g;
+cleanup:
+  bvl_blocks_free(&blocks);
+  free(input);
+  return status;
+}
+
+static bvl_status find_rows(bvl_problem *problem, const bvl_problem_data *data)
+{
+  const char *family = data->family != NULL ? data->family : "gaussian";
+  const char *penalty = data->penalty != NULL ? data->penalty : "lasso";
+  problem->loss = bvl_loss_find(family);
+  if (problem->loss == NULL) return bvl_fail(BVL_ERR_USAGE, "no family %s", family);
+  const bvl_penalty_type *type = bvl_penalty_find(penalty);
+  if (type == NULL) return bvl_fail(BVL_ERR_USAGE, "no penalty %s", penalty);
+  return bvl_penalty_init(type, data->alpha, &problem->penalty);
+}
+
+bvl_status bvl_problem_create(const bvl_grid *grid, const bvl_source *source,
+                              const bvl_problem_data *data, bvl_problem **out)
+{
+  bvl_status status = BVL_OK;
+  bvl_problem *problem = NULL;
+  *out = NULL;
+  BVL_TRY(bvl_agree(&grid->all, BVL_ALLOC(&problem, 1)));
+  problem->grid = grid;
+  problem->n = source->n;
+  problem->intercept = data->intercept;
+  problem->standardize = data->standardize;
+  BVL_TRY(bvl_agree(&grid->all, find_rows(problem, data)));
+  BVL_TRY(create_design(problem, source, data));
+  BVL_TRY(read_vectors(problem, data));
+  BVL_TRY(bvl_design_standardize(problem->X, problem->w, data->intercept, data->standardize));
+  if (data->intercept || data->standardize) drop_constant_columns(problem);
+  BVL_TRY(gather_free_columns(problem));
+  BVL_TRY(fit_null(problem));
+  *out = problem;
+  problem = NULL; /* now the caller's */
+cleanup:
+  bvl_problem_destroy(&problem);
+  return status;
+}
+
+void bvl_problem_destroy(bvl_problem **problem)
+{
+  bvl_problem *p = *problem;
+  *problem = NULL;
+  if (p == NULL) return;
+  bvl_active_destroy(&p->free_columns);
+  bvl_blocks_free(&p->blocks);
+  bvl_design_destroy(&p->X);
+  free(p->null_point.beta);
+  free(p->block_work);
+  free(p->block_of);
+  free(p->offset);
+  free(p->w);
+  free(p->y);
+  free(p);
+}
+
+bvl_design *bvl_problem_design(bvl_problem *problem)
+{
+  return problem->X;
+}
+
+double bvl_problem_null_deviance_half(const bvl_problem *problem)
+{
+  return problem->null_half;
+}
+
+bvl_status bvl_problem_eta(bvl_problem *problem, const bvl_point *point, double *eta)
+{
+  bvl_status status = BVL_OK;
+  bvl_design *X = problem->X;
+  const bvl_rows *rows = &X->rows;
+  double *block_eta = NULL;
+  int64_t *cols = NULL;
+  int64_t n_cols = 0;
+  BVL_TRY(bvl_agree(&problem->grid->all, BVL_ALLOC(&block_eta, rows->n_local)));
+  BVL_TRY(bvl_agree(&problem->grid->all, BVL_ALLOC(&cols, X->columns.p_local)));
+  for (int64_t k = 0; k < X->columns.p_local; k++)
+    if (point->beta[k] != 0) cols[n_cols++] = k;
+  BVL_TRY(bvl_design_forward(X, n_cols, cols, 1, point->beta, block_eta));
+  for (int64_t i = rows->split0; i < rows->split1; i++)
+    eta[i - rows->split0] = block_eta[i] + point->intercept +
+                            (problem->offset != NULL ? problem->offset[i] : 0);
+cleanup:
+  free(cols);
+  free(block_eta);
+  return status;
+}

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The inside of bvl_problem, the point a solver moves, and the certificate of a point. */
+#ifndef BVL_MODEL_PROBLEM_H
+#define BVL_MODEL_PROBLEM_H
+
+#include "bevel/problem.h"
+#include "data/active.h"
+#include "loss/loss.h"
+#include "penalty/blocks.h"
+#include "penalty/penalty.h"
+
+/** Where a solver stands, on the standardised problem. */
+typedef struct bvl_point {
+  double intercept;
+  double *beta; /* p_local, this rank's columns; equal over the grid column; owned */
+} bvl_point;
+
+struct bvl_problem {
+  const bvl_grid *grid; /* borrowed */
+  bvl_design *X;        /* owned */
+  const bvl_loss *loss;
+  bvl_penalty penalty;
+  bvl_blocks blocks; /* over this rank's local columns, owned; constant columns have INFINITY */
+  int intercept;
+  int standardize;
+  int64_t n;                /* global rows */
+  double *y;                /* n_local block rows, local order, owned */
+  double *w;                /* n_local, scaled to sum n over all rows; owned */
+  double *offset;           /* n_local or NULL, owned */
+  bvl_active *free_columns; /* unpenalised columns, owned; empty when there are none */
+  double sat_loss;          /* (1/n) sum w saturated(y) */
+  double null_loss;         /* (1/n) sum w loss at the null fit */
+  double null_half;         /* null_loss - sat_loss */
+  double lambda_max;        /* set by bvl_problem_lambda_max */
+  double *block_work;       /* blocks.max_len, owned scratch */
+  int64_t *block_of;        /* p_local: the block of each local column, owned */
+  bvl_point null_point;     /* intercept and unpenalised columns alone, beta owned */
+};
+
+/** What is known of a point at a lambda, the same on every rank. */
+typedef struct bvl_certificate {
+  double loss;      /* (1/n) sum w loss */
+  double objective; /* loss + lambda Pen */
+  double dual;      /* a lower bound of the optimum; -INFINITY when the penalty is not convex */
+  double gap;       /* (objective - dual) / null_half, NaN when not convex */
+  double kkt;       /* largest violation of stationarity / lambda */
+  double radius;    /* gap-safe: ||theta* - theta||_W <= radius; INFINITY when there is no bound */
+  double scale;     /* the s of the dual point s theta */
+  double support;   /* nonzero coefficients */
+} bvl_certificate;  /* doubles only: it travels as one array */
+
+/** eta (n_split) = offset + intercept + X~ beta for this rank's split rows, from scratch.
+ * Collective: one reduction along the grid row. */
+bvl_status bvl_problem_eta(bvl_problem *problem, const bvl_point *point, double *eta);
+
+/** Minimises the loss over the intercept and the unpenalised columns with all else fixed: Newton.
+ * Updates point and eta (n_split) in place. Collective; a small reduction per iteration.
+ * @return BVL_ERR_INPUT when no finite minimiser exists. */
+bvl_status bvl_problem_fit_free(bvl_problem *problem, bvl_point *point, double *eta);
+
+/** Certifies a point from its predictor: first bvl_problem_fit_free (which can only lower the
+ * objective), then fresh residuals, one sweep X~'r, objective, dual point, gap, stationarity.
+ *
+ * @param[in,out] point, eta  eta (n_split) must be that of point; both move with the free block.
+ * @param[out]    v           p_local: x~_j'r / n at the point (minus the gradient of the loss).
+ * Collective: a sweep over X and at most five reductions. */
+bvl_status bvl_certify(bvl_problem *problem, double lambda, bvl_point *point, double *eta,
+                       double *v, bvl_certificate *out);
+
+/** lambda_max from the null fit, exact: the smallest double for which beta = 0 passes
+ * bvl_penalty_threshold on every block. v (p_local) gets x~'r0 / n. Collective; one sweep. */
+bvl_status bvl_problem_lambda_max(bvl_problem *problem, double *lambda_max, double *v);
+
+/** Local rows y, w, offset of this rank's split part. */
+static inline int64_t bvl_problem_n_split(const bvl_problem *problem)
+{
+  return problem->X->rows.split1 - problem->X->rows.split0;
+}
+
+#endif

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* A regularization path: lambdas from the largest down, each warm from the one before, each
+ * certified (Friedman, Hastie, Tibshirani 2010, with a duality gap at every lambda). */
+#include "bevel/path.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <mpi.h>
+
+#include "base/checked.h"
+#include "optim/optim.h"
+#include "path/path_state.h"
+
+static const bvl_monitor silent = {0};
+
+void bvl_path_options_init(bvl_path_options *options)
+{
+  *options = (bvl_path_options){.solver = BVL_SOLVER_AUTO,
+                                .n_lambda = 100,
+                                .lambda_min_ratio = NAN,
+                                .tol = 1e-8,
+                                .polish = 1,
+                                .schedule = BVL_SCHEDULE_COSINE,
+                                .checkpoint_every_s = 0};
+}
+
+static bvl_status check_options(const bvl_path_options *options)
+{
+  if (options->n_lambda < 1)
+    return bvl_fail(BVL_ERR_USAGE, "nlambda %lld < 1", (long long)options->n_lambda);
+  if (!(options->tol > 0)) return bvl_fail(BVL_ERR_USAGE, "tol %g is not positive", options->tol);
+  if (options->lambda_min_ratio <= 0 || options->lambda_min_ratio > 1)
+    return bvl_fail(BVL_ERR_USAGE, "lambda-min-ratio %g outside (0, 1]", options->lambda_min_ratio);
+  for (int64_t k = 0; options->lambda != NULL && k < options->n_lambda; k++)
+    if (!(options->lambda[k] >= 0) || !isfinite(options->lambda[k]))
+      return bvl_fail(BVL_ERR_USAGE, "lambda %g is not a finite number >= 0", options->lambda[k]);
+  return BVL_OK;
+}
+
+static int is_surrogate(bvl_solver solver)
+{
+  return solver == BVL_SOLVER_SGD || solver == BVL_SOLVER_MOMENTUM || solver == BVL_SOLVER_ADAM ||
+         solver == BVL_SOLVER_LBFGS;
+}
+
+static void choose_solvers(bvl_path *path)
+{
+  const bvl_solver asked = path->options.solver;
+  if (is_surrogate(asked)) {
+    path->solver = &bvl_solver_surrogate;
+    path->polish = path->options.polish ? &bvl_solver_newton : NULL;
+  } else {
+    path->solver = asked == BVL_SOLVER_CD ? &bvl_solver_cd : &bvl_solver_newton;
+  }
+}
+
+bvl_status bvl_path_create(bvl_problem *problem, const bvl_path_options *options,
+                           const bvl_monitor *monitor, bvl_path **out)
+{
+  bvl_status status = BVL_OK;
+  const bvl_comm *all = &problem->grid->all;
+  const int64_t p_local = bvl_design_p_local(problem->X);
+  bvl_path *path = NULL;
+  *out = NULL;
+  BVL_TRY(bvl_agree(all, check_options(options)));
+  BVL_TRY(bvl_agree(all, BVL_ALLOC(&path, 1)));
+  path->problem = problem;
+  path->monitor = monitor != NULL ? monitor : &silent;
+  path->options = *options;
+  BVL_TRY(bvl_agree(all, BVL_ALLOC(&path->state.point.beta, p_local)));
+  BVL_TRY(bvl_agree(all, BVL_ALLOC(&path->state.v, p_local)));
+  BVL_TRY(bvl_problem_lambda_max(problem, &path->lambda_max, path->state.v));
+  BVL_TRY(bvl_agree(all, bvl_path_make_grid(path)));
+  memcpy(path->state.point.beta, problem->null_point.beta, (size_t)p_local * sizeof *path->state.v);
+  path->state.point.intercept = problem->null_point.intercept;
+  path->state.v_valid = 1;
+  path->state.lambda_previous = path->lambda_max;
+  path->state.certificate.gap = NAN;
+  for (int64_t k = 0; k < path->n_lambda; k++) bvl_path_blank(path, k);
+  choose_solvers(path);
+  BVL_TRY(path->solver->create(problem, &path->options, &path->solver_data));
+  if (path->polish != NULL)
+    BVL_TRY(path->polish->create(problem, &path->options, &path->polish_data));
+  *out = path;
+  path = NULL; /* now the caller's */
+cleanup:
+  bvl_path_destroy(&path);
+  return status;
+}
+
+void bvl_path_destroy(bvl_path **path)
+{
+  bvl_path *p = *path;
+  *path = NULL;
+  if (p == NULL) return;
+  if (p->solver_data != NULL) p->solver->destroy(&p->solver_data);
+  if (p->polish_data != NULL) p->polish->destroy(&p->polish_data);
+  for (int64_t k = 0; p->points != NULL && k < p->n_lambda; k++) {
+    free((void *)p->points[k].column);
+    free((void *)p->points[k].value);
+  }
+  free(p->points);
+  free(p->lambda);
+  free(p->stop);
+  free(p->stop_point);
+  free(p->state.point.beta);
+  free(p->state.v);
+  free(p);
+}
+
+static bvl_status checkpoint(void *context)
+{
+  bvl_path *path = context;
+  if (path->save == NULL) return BVL_OK;
+  bvl_status status = path->save(path->save_context);
+  if (path->options.checkpoint_every_s > 0)
+    path->control.next_checkpoint_s = MPI_Wtime() + path->options.checkpoint_every_s;
+  return status;
+}
+
+static void start_control(bvl_path *path)
+{
+  const double now = MPI_Wtime();
+  const bvl_path_options *options = &path->options;
+  path->control = (bvl_solve_control){.monitor = path->monitor,
+                                      .options = options,
+                                      .start_s = now,
+                                      .deadline_s = INFINITY,
+                                      .next_checkpoint_s = INFINITY,
+                                      .checkpoint = checkpoint,
+                                      .context = path};
+  if (options->max_seconds > 0) path->control.deadline_s = now + options->max_seconds;
+  if (options->checkpoint_every_s > 0 && path->save != NULL)
+    path->control.next_checkpoint_s = now + options->checkpoint_every_s;
+  path->control.progress.n_lambda = path->n_stops;
+}
+
+/* What the surrogate reached on its own, kept beside the polished answer. */
+static void note_hand_over(bvl_path *path, int64_t k)
+{
+  if (k < 0 || !is_surrogate(path->options.solver)) return;
+  bvl_path_point *point = &path->points[k];
+  point->surrogate_objective = path->state.certificate.objective;
+  point->surrogate_gap = path->state.certificate.gap;
+  point->surrogate_epochs = path->state.epochs;
+  point->surrogate_support = (int64_t)path->state.certificate.support;
+}
+
+static bvl_status solve_stop(bvl_path *path)
+{
+  bvl_status status = BVL_OK;
+  bvl_solve_state *state = &path->state;
+  const int64_t k = path->stop_point[path->next_stop];
+  const double begin_s = MPI_Wtime() - path->stop_seconds;
+  state->lambda = path->stop[path->next_stop];
+  path->control.progress.k = path->next_stop;
+  if (!path->polishing) {
+    BVL_TRY(path->solver->solve(path->solver_data, state, &path->control));
+    note_hand_over(path, k);
+  }
+  if (path->polish != NULL && state->status != 0) {
+    if (!path->polishing)
+      state->lambda_previous = state->lambda; /* v is near this one's solution */
+    path->polishing = 1;
+    BVL_TRY(path->polish->solve(path->polish_data, state, &path->control));
+  }
+  if (k >= 0) BVL_TRY(bvl_path_record(path, k, MPI_Wtime() - begin_s));
+  path->next_stop++;
+  path->polishing = 0;
+  path->stop_seconds = 0;
+  state->lambda_previous = state->lambda;
+  state->iterations = 0;
+  state->epochs = 0;
+cleanup:
+  if (status == BVL_ERR_INTERRUPTED) path->stop_seconds = MPI_Wtime() - begin_s;
+  return status;
+}
+
+bvl_status bvl_path_solve(bvl_path *path, bvl_status (*save)(void *context), void *save_context)
+{
+  bvl_status status = BVL_OK;
+  path->save = save;
+  path->save_context = save_context;
+  start_control(path);
+  while (path->next_stop < path->n_stops) {
+    int wants = 0;
+    BVL_TRY(bvl_solve_poll(path->problem, &path->control, &wants));
+    BVL_TRY(bvl_solve_heed(&path->control, wants));
+    if (wants & BVL_WANT_TIME_UP) break; /* the rest stays "not attempted" */
+    BVL_TRY(solve_stop(path));
+  }
+  path->control.progress.k = path->next_stop;
+  bvl_solve_report(path->problem, &path->control, "done", &path->state);
+cleanup:
+  return status;
+}
+
+int64_t bvl_path_n_lambda(const bvl_path *path)
+{
+  return path->n_lambda;
+}
+
+double bvl_path_lambda_max(const bvl_path *path)
+{
+  return path->lambda_max;
+}
+
+void bvl_path_get(const bvl_path *path, int64_t k, bvl_path_point *point)
+{
+  *point = path->points[k];
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The inside of bvl_path: what is asked for, what is done, and where the solver stands. */
+#ifndef BVL_PATH_PATH_STATE_H
+#define BVL_PATH_PATH_STATE_H
+
+#include "solver/solver.h"
+
+struct bvl_path {
+  bvl_problem *problem;       /* borrowed */
+  const bvl_monitor *monitor; /* borrowed, never NULL */
+  bvl_path_options options;   /* options.lambda points to `lambda` */
+  int64_t n_lambda;           /* points reported */
+  double *lambda;             /* n_lambda, as asked for, owned */
+  bvl_path_point *points;     /* n_lambda; column and value of each owned */
+  double lambda_max;
+  /* the way there: lambdas in the order they are solved */
+  int64_t n_stops;
+  double *stop;        /* n_stops, descending, owned */
+  int64_t *stop_point; /* n_stops: which point it is, -1 for one that only warms the next; owned */
+  int64_t next_stop;   /* first stop not finished */
+  /* where it stands */
+  const bvl_solver_type *solver; /* the one asked for */
+  void *solver_data;
+  const bvl_solver_type *polish; /* certified engine after a surrogate, NULL = none */
+  void *polish_data;
+  int polishing; /* the stop in work was handed over already */
+  bvl_solve_state state;
+  bvl_solve_control control;
+  double stop_seconds; /* spent on the stop in work before this run */
+  bvl_status (*save)(void *context);
+  void *save_context;
+};
+
+/** Fills lambda, stop and stop_point from options and lambda_max. Not collective, replicated. */
+bvl_status bvl_path_make_grid(bvl_path *path);
+
+/** Stores the state's solution as point k (one small reduction along the grid row). Collective. */
+bvl_status bvl_path_record(bvl_path *path, int64_t k, double seconds);
+
+/** Point k: NaN and an empty column. Not collective. */
+void bvl_path_blank(bvl_path *path, int64_t k);
+
+#endif

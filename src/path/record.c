@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* From a solver's state to a reported point: coefficients on the input's scale, figures of merit.
+ */
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/checked.h"
+#include "path/path_state.h"
+
+static void clear_columns(bvl_path_point *point)
+{
+  free((void *)point->column);
+  free((void *)point->value);
+  point->column = NULL;
+  point->value = NULL;
+  point->n_nonzero = 0;
+}
+
+void bvl_path_blank(bvl_path *path, int64_t k)
+{
+  bvl_path_point *point = &path->points[k];
+  clear_columns(point);
+  *point = (bvl_path_point){.lambda = path->lambda[k],
+                            .intercept = NAN,
+                            .dev_ratio = NAN,
+                            .objective = NAN,
+                            .dual_gap = NAN,
+                            .kkt_residual = NAN,
+                            .seconds = 0,
+                            .status = 3,
+                            .surrogate_objective = NAN,
+                            .surrogate_gap = NAN};
+}
+
+static bvl_status store_columns(const bvl_path *path, bvl_path_point *point, double *shift)
+{
+  const bvl_design *X = path->problem->X;
+  const double *beta = path->state.point.beta;
+  int64_t *column = NULL;
+  double *value = NULL;
+  int64_t count = 0;
+  for (int64_t k = 0; k < X->columns.p_local; k++) count += beta[k] != 0;
+  bvl_status status = BVL_ALLOC(&column, count);
+  if (status == BVL_OK) status = BVL_ALLOC(&value, count);
+  if (status != BVL_OK) {
+    free(column);
+    return status;
+  }
+  count = 0;
+  for (int64_t k = 0; k < X->columns.p_local; k++) {
+    const double coefficient = beta[k] * X->inv_scale[k];
+    *shift += X->center[k] * coefficient;
+    if (coefficient == 0) continue;
+    column[count] = bvl_design_input_column(X, k);
+    value[count++] = coefficient;
+  }
+  point->n_nonzero = count;
+  point->column = column;
+  point->value = value;
+  return BVL_OK;
+}
+
+bvl_status bvl_path_record(bvl_path *path, int64_t k, double seconds)
+{
+  bvl_status status = BVL_OK;
+  const bvl_problem *problem = path->problem;
+  const bvl_solve_state *state = &path->state;
+  const bvl_certificate *c = &state->certificate;
+  bvl_path_point *point = &path->points[k];
+  double shift = 0;
+  clear_columns(point);
+  BVL_TRY(bvl_agree(&problem->grid->all, store_columns(path, point, &shift)));
+  BVL_TRY(bvl_sum(&problem->grid->row, &shift, 1));
+  point->lambda = path->lambda[k];
+  point->intercept = state->point.intercept - shift;
+  point->df = (int64_t)c->support;
+  point->dev_ratio = problem->null_half > 0 ? (problem->null_loss - c->loss) / problem->null_half
+                                            : 0;
+  point->objective = c->objective;
+  point->dual_gap = c->gap;
+  point->kkt_residual = c->kkt;
+  point->iterations = state->iterations;
+  point->seconds = seconds;
+  point->status = state->status;
+cleanup:
+  return status;
+}

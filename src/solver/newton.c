@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The certified working-set solver.
+ *
+ *   screen (sequential strong rule) -> solve on the working set W -> certify all p columns -> widen
+ *
+ * On W: (prox-)Newton. The gradient is summed over rows, the (weighted) Gram of W is summed to rank
+ * 0, which solves the penalised quadratic and broadcasts the coefficients; a step is kept when the
+ * objective, summed afresh, does not rise. Gaussian: the Gram is kept and extended, one step is
+ * exact and a second removes its rounding. Tibshirani et al. 2012 (strong rules); Massias,
+ * Gramfort, Salmon 2018 (working sets). Per Newton step: a reduction of d + 4, one of the Gram, a
+ * broadcast of d + 2, one scalar reduction a trial; per certification: see bvl_certify. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/checked.h"
+#include "solver/quadratic.h"
+#include "solver/solver.h"
+#include "solver/working_set.h"
+
+enum { MAX_ROUNDS = 100, MAX_STALLS = 3, MAX_HALVINGS = 30, DEFAULT_MAX_ITER = 1000 };
+
+typedef struct newton {
+  bvl_problem *problem;  /* borrowed */
+  int second_order;      /* 0: coordinate descent inside */
+  bvl_working_set *set;  /* owned; NULL until the first lambda */
+  double *eta;           /* n_split, owned */
+  double *r;             /* n_split, owned */
+  double *h;             /* n_split, owned */
+  unsigned char *wanted; /* this rank's blocks, owned */
+} newton;
+
+static void newton_destroy(void **solver)
+{
+  newton *s = *solver;
+  *solver = NULL;
+  if (s == NULL) return;
+  bvl_working_set_destroy(&s->set);
+  free(s->eta);
+  free(s->r);
+  free(s->h);
+  free(s->wanted);
+  free(s);
+}
+
+static bvl_status create(bvl_problem *problem, int second_order, void **out)
+{
+  bvl_status status = BVL_OK;
+  const bvl_comm *all = &problem->grid->all;
+  newton *s = NULL;
+  void *half_built = NULL;
+  *out = NULL;
+  BVL_TRY(bvl_agree(all, BVL_ALLOC(&s, 1)));
+  half_built = s;
+  s->problem = problem;
+  s->second_order = second_order;
+  BVL_TRY(bvl_agree(all, BVL_ALLOC(&s->eta, bvl_problem_n_split(problem))));
+  BVL_TRY(bvl_agree(all, BVL_ALLOC(&s->r, bvl_problem_n_split(problem))));
+  BVL_TRY(bvl_agree(all, BVL_ALLOC(&s->h, bvl_problem_n_split(problem))));
+  BVL_TRY(bvl_agree(all, BVL_ALLOC(&s->wanted, problem->blocks.n)));
+  BVL_TRY(bvl_working_set_create(problem, &s->set));
+  *out = s;
+  half_built = NULL;
+cleanup:
+  newton_destroy(&half_built);
+  return status;
+}
+
+static bvl_status newton_create(bvl_problem *problem, const bvl_path_options *options, void **out)
+{
+  (void)options;
+  return create(problem, 1, out);
+}
+
+static bvl_status cd_create(bvl_problem *problem, const bvl_path_options *options, void **out)
+{
+  (void)options;
+  return create(problem, 0, out);
+}
+
+/* ---- one inner problem on W ---------------------------------------------------------------- */
+
+typedef struct inner {
+  double *gradient; /* d: of the smooth part, / n, replicated */
+  double *answer;   /* d + 2: coefficients, residual before, sweeps + steps: broadcast by rank 0 */
+  double *lw;       /* n_blocks */
+  double *trial;    /* d */
+  double objective; /* at set->b */
+  int wants;
+} inner;
+
+static void inner_free(inner *in)
+{
+  free(in->gradient);
+  free(in->answer);
+  free(in->lw);
+  free(in->trial);
+}
+
+static bvl_status inner_init(inner *in, const bvl_working_set *set, double lambda)
+{
+  bvl_status status = BVL_OK;
+  *in = (inner){.objective = INFINITY};
+  BVL_TRY(BVL_ALLOC(&in->gradient, set->d + 4));
+  BVL_TRY(BVL_ALLOC(&in->answer, set->d + 2));
+  BVL_TRY(BVL_ALLOC(&in->lw, set->n_blocks));
+  BVL_TRY(BVL_ALLOC(&in->trial, set->d));
+  for (int64_t g = 0; g < set->n_blocks; g++)
+    in->lw[g] = set->weight[g] == 0 ? 0 : lambda * set->weight[g];
+cleanup:
+  return status;
+}
+
+static double penalty_value(const newton *s, const inner *in, const double *b)
+{
+  const bvl_working_set *set = s->set;
+  double value = 0;
+  for (int64_t g = 0; g < set->n_blocks; g++)
+    if (in->lw[g] > 0)
+      value += bvl_penalty_value(&s->problem->penalty, in->lw[g], set->begin[g + 1] - set->begin[g],
+                                 b + set->begin[g]);
+  return value;
+}
+
+/* Residuals and gradient at set->b; the monitor's wants ride along. */
+static bvl_status evaluate(newton *s, inner *in, bvl_solve_control *control)
+{
+  bvl_problem *problem = s->problem;
+  const int64_t split0 = problem->X->rows.split0;
+  const int64_t d = s->set->d;
+  bvl_working_set_eta(s->set, s->set->b, s->eta);
+  in->gradient[d] = bvl_loss_eval(problem->loss, bvl_problem_n_split(problem), problem->y + split0,
+                                  problem->w + split0, s->eta, s->r,
+                                  problem->loss->quadratic ? NULL : s->h);
+  bvl_working_set_correlate(s->set, s->r, in->gradient);
+  bvl_wants_to_flags(bvl_solve_wants(problem, control), in->gradient + d + 1);
+  bvl_status status = bvl_sum(&problem->grid->all, in->gradient, d + 4);
+  for (int64_t k = 0; k < d; k++) in->gradient[k] *= -1 / (double)problem->n;
+  in->objective = in->gradient[d] / (double)problem->n + penalty_value(s, in, s->set->b);
+  in->wants = bvl_wants_from_flags(in->gradient + d + 1);
+  return status;
+}
+
+static double set_residual(const newton *s, const inner *in)
+{
+  const bvl_working_set *set = s->set;
+  double largest = 0;
+  for (int64_t g = 0; g < set->n_blocks; g++)
+    largest = fmax(largest, bvl_penalty_distance(
+                                &s->problem->penalty, in->lw[g], set->begin[g + 1] - set->begin[g],
+                                set->b + set->begin[g], in->gradient + set->begin[g]));
+  return largest;
+}
+
+/* Rank 0 solves the quadratic model from set->b; everyone gets the answer. */
+static bvl_status solve_model(newton *s, inner *in, double tol)
+{
+  bvl_status status = BVL_OK;
+  const bvl_working_set *set = s->set;
+  const bvl_comm *all = &s->problem->grid->all;
+  if (all->rank == 0) {
+    const bvl_quadratic model = {.d = set->d,
+                                 .G = set->G,
+                                 .ld = set->ld,
+                                 .n_blocks = set->n_blocks,
+                                 .begin = set->begin,
+                                 .lw = in->lw,
+                                 .penalty = &s->problem->penalty};
+    bvl_quadratic_outcome outcome;
+    memcpy(in->answer, set->b, (size_t)set->d * sizeof *set->b);
+    status = bvl_quadratic_solve(&model, s->second_order, tol, s->second_order ? 200 : 100000,
+                                 in->answer, in->gradient, &outcome);
+    in->answer[set->d] = (double)(s->second_order ? outcome.newton_steps : outcome.sweeps);
+  }
+  BVL_TRY(bvl_agree(all, status));
+  BVL_TRY(bvl_bcast(all, 0, in->answer, set->d + 1));
+cleanup:
+  return status;
+}
+
+/* Moves set->b towards the model's answer as far as the true objective does not rise. */
+static bvl_status line_search(newton *s, inner *in, int *moved)
+{
+  bvl_status status = BVL_OK;
+  bvl_problem *problem = s->problem;
+  bvl_working_set *set = s->set;
+  const int64_t split0 = problem->X->rows.split0;
+  const double slack = 1e-13 * fmax(fabs(in->objective), problem->null_half);
+  double t = 1;
+  *moved = 0;
+  for (int halving = 0; halving < MAX_HALVINGS; halving++, t /= 2) {
+    for (int64_t k = 0; k < set->d; k++)
+      in->trial[k] = t == 1 ? in->answer[k] : set->b[k] + t * (in->answer[k] - set->b[k]);
+    bvl_working_set_eta(set, in->trial, s->eta);
+    double objective = bvl_loss_eval(problem->loss, bvl_problem_n_split(problem),
+                                     problem->y + split0, problem->w + split0, s->eta, NULL, NULL);
+    objective /= (double)problem->n;
+    if (problem->grid->all.rank == 0) objective += penalty_value(s, in, in->trial);
+    BVL_TRY(bvl_sum(&problem->grid->all, &objective, 1));
+    if (objective <= in->objective + slack) {
+      memcpy(set->b, in->trial, (size_t)set->d * sizeof *set->b);
+      *moved = 1;
+      break;
+    }
+  }
+cleanup:
+  return status;
+}
+
+/* Minimises on W until the residual is `tol`, rounding is reached, or the budget is spent. */
+static bvl_status solve_on_set(newton *s, bvl_solve_state *state, bvl_solve_control *control,
+                               double tol, int64_t max_iter)
+{
+  bvl_status status = BVL_OK;
+  const bvl_comm *all = &s->problem->grid->all;
+  inner in = {0};
+  double best = INFINITY;
+  int stalls = 0;
+  BVL_TRY(bvl_agree(all, inner_init(&in, s->set, state->lambda)));
+  while (state->iterations < max_iter) {
+    int moved = 0;
+    BVL_TRY(evaluate(s, &in, control));
+    double residual = set_residual(s, &in);
+    BVL_TRY(bvl_bcast(all, 0, &residual, 1)); /* rank 0's arithmetic decides */
+    if (in.wants != 0) {
+      bvl_working_set_store(s->set, &state->point);
+      state->v_valid = 0;
+      BVL_TRY(bvl_solve_heed(control, in.wants));
+      if (in.wants & BVL_WANT_TIME_UP) break;
+    }
+    stalls = residual < 0.5 * best ? 0 : stalls + 1;
+    best = fmin(best, residual);
+    if (residual <= tol || stalls > MAX_STALLS) break;
+    const double model_tol = s->problem->loss->quadratic ? 0.1 * tol
+                                                         : fmax(1e-3 * residual, 0.1 * tol);
+    BVL_TRY(bvl_working_set_gram(s->set, s->problem->loss->quadratic ? NULL : s->h));
+    BVL_TRY(solve_model(s, &in, model_tol));
+    state->iterations += bvl_greater(1, (int64_t)in.answer[s->set->d]);
+    BVL_TRY(line_search(s, &in, &moved));
+    bvl_solve_report(s->problem, control, "solve", state);
+    if (!moved) break;
+  }
+cleanup:
+  inner_free(&in);
+  return status;
+}
+
+/* ---- screening and certification ----------------------------------------------------------- */
+
+/* wanted <- blocks that are nonzero, unpenalised, or whose correlation reaches the threshold of
+ * `level`: the strong rule with level = 2 lambda - lambda_previous, the violators with level =
+ * lambda. Returns how many of them are not in the set yet. */
+static int64_t mark_wanted(newton *s, const bvl_solve_state *state, double level, int strict)
+{
+  const bvl_blocks *blocks = &s->problem->blocks;
+  int64_t n_new = 0;
+  for (int64_t g = 0; g < blocks->n; g++) {
+    s->wanted[g] = 0;
+    if (blocks->weight[g] == INFINITY || s->set->member[g]) continue;
+    const double norm = bvl_block_norm(bvl_block_len(blocks, g), state->v + blocks->begin[g]);
+    const double threshold = bvl_penalty_threshold(&s->problem->penalty,
+                                                   fmax(level, 0) * blocks->weight[g]);
+    int nonzero = 0;
+    for (int64_t k = blocks->begin[g]; k < blocks->begin[g + 1]; k++)
+      nonzero |= state->point.beta[k] != 0;
+    s->wanted[g] = nonzero || (strict ? norm > threshold : norm >= threshold);
+    n_new += s->wanted[g];
+  }
+  return n_new;
+}
+
+static bvl_status certify(newton *s, bvl_solve_state *state)
+{
+  bvl_working_set_store(s->set, &state->point);
+  bvl_working_set_eta(s->set, s->set->b, s->eta);
+  bvl_status status = bvl_certify(s->problem, state->lambda, &state->point, s->eta, state->v,
+                                  &state->certificate);
+  state->v_valid = status == BVL_OK;
+  return status;
+}
+
+static int certified(const bvl_solve_state *state, double tol)
+{
+  const bvl_certificate *c = &state->certificate;
+  return (isnan(c->gap) || c->gap <= tol) && c->kkt <= 100 * tol;
+}
+
+/* v at the warm start, when it is not known (first lambda, after an interruption). */
+static bvl_status freshen(newton *s, bvl_solve_state *state)
+{
+  if (state->v_valid) return BVL_OK;
+  bvl_status status = bvl_problem_eta(s->problem, &state->point, s->eta);
+  if (status != BVL_OK) return status;
+  status = bvl_certify(s->problem, state->lambda, &state->point, s->eta, state->v,
+                       &state->certificate);
+  state->v_valid = status == BVL_OK;
+  state->lambda_previous = state->lambda; /* v is no solution's: screen at lambda itself */
+  return status;
+}
+
+static bvl_status widen(newton *s, const bvl_solve_state *state, double level, int strict,
+                        int64_t *n_new)
+{
+  *n_new = mark_wanted(s, state, level, strict);
+  bvl_status status = bvl_max_i64(&s->problem->grid->all, n_new, 1);
+  if (status == BVL_OK && *n_new > 0) status = bvl_working_set_add(s->set, s->wanted);
+  return status != BVL_OK ? status : bvl_working_set_load(s->set, &state->point);
+}
+
+static bvl_status newton_solve(void *solver, bvl_solve_state *state, bvl_solve_control *control)
+{
+  newton *s = solver;
+  bvl_status status = BVL_OK;
+  const bvl_path_options *options = control->options;
+  const int64_t max_iter = options->max_iter > 0 ? options->max_iter : DEFAULT_MAX_ITER;
+  const double unit = state->lambda > 0 ? state->lambda : s->problem->lambda_max;
+  double tol = 1e-2 * options->tol * unit;
+  int64_t n_new = 0;
+  int wants = 0;
+  state->status = 1;
+  BVL_TRY(freshen(s, state));
+  BVL_TRY(widen(s, state, 2 * state->lambda - state->lambda_previous, 0, &n_new));
+  for (int round = 0; round < MAX_ROUNDS; round++) {
+    BVL_TRY(solve_on_set(s, state, control, tol, max_iter));
+    BVL_TRY(certify(s, state));
+    bvl_solve_report(s->problem, control, "certify", state);
+    BVL_TRY(widen(s, state, state->lambda, 1, &n_new));
+    if (n_new > 0) {
+      BVL_TRY(bvl_solve_poll(s->problem, control, &wants));
+      BVL_TRY(bvl_solve_heed(control, wants));
+      if ((wants & BVL_WANT_TIME_UP) || state->iterations >= max_iter) break;
+      continue;
+    }
+    if (certified(state, options->tol)) state->status = 0;
+    if (state->status == 0 || state->iterations >= max_iter || tol < 1e-6 * options->tol * unit)
+      break;
+    tol /= 100;
+  }
+  BVL_TRY(bvl_working_set_prune(s->set));
+cleanup:
+  return status;
+}
+
+const bvl_solver_type bvl_solver_newton = {
+    .name = "newton", .create = newton_create, .destroy = newton_destroy, .solve = newton_solve};
+
+const bvl_solver_type bvl_solver_cd = {
+    .name = "cd", .create = cd_create, .destroy = newton_destroy, .solve = newton_solve};

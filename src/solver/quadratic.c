@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Block descent finds the support and the signs; Newton on the support makes them exact.
+ *
+ * Radial penalties are smooth away from zero, so on a fixed support (and, for scalars, fixed signs)
+ * the problem is a smooth one: H = G_AA + penalty curvature. A step that would carry blocks through
+ * zero is tried with those blocks set to zero, and cut at the first crossing when that does not
+ * descend; what then wants to come back is found by the next sweep. The sweep is also the
+ * safeguard: each of its block steps descends whatever G is. Cost: a sweep d^2 flops times the
+ * share of blocks that move; a Newton step |A|^3 / 3. */
+#include "solver/quadratic.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cblas.h>
+
+#include "base/checked.h"
+#include "base/lapack.h"
+
+enum { BLOCK_STEPS = 20, MAX_NEWTON = 60, MAX_BACKTRACKS = 30 };
+
+typedef struct work {
+  const bvl_quadratic *p;
+  double *b;         /* the caller's */
+  double *gradient;  /* the caller's */
+  double *curvature; /* n_blocks: upper bound of the block's own G, owned */
+  int64_t *support;  /* d: coordinates in Newton's system, owned */
+  double *H;         /* support^2, grown on demand, owned */
+  int64_t H_len;
+  double *rhs;   /* d, owned: right-hand side, then the step */
+  double *trial; /* d, owned */
+  double *moved; /* d, owned: G (trial - b) */
+  double *block; /* longest block, owned */
+} work;
+
+static void release(work *w)
+{
+  free(w->curvature);
+  free(w->support);
+  free(w->H);
+  free(w->rhs);
+  free(w->trial);
+  free(w->moved);
+  free(w->block);
+}
+
+static int64_t block_len(const bvl_quadratic *p, int64_t g)
+{
+  return p->begin[g + 1] - p->begin[g];
+}
+
+/* Gershgorin bound of the largest eigenvalue of each diagonal block of G: exact for one column. */
+static void bound_curvature(const bvl_quadratic *p, double *curvature)
+{
+  for (int64_t g = 0; g < p->n_blocks; g++) {
+    curvature[g] = 0;
+    for (int64_t k = p->begin[g]; k < p->begin[g + 1]; k++) {
+      double row = 0;
+      for (int64_t l = p->begin[g]; l < p->begin[g + 1]; l++) row += fabs(p->G[l + k * p->ld]);
+      curvature[g] = fmax(curvature[g], row);
+    }
+  }
+}
+
+static bvl_status prepare(work *w)
+{
+  bvl_status status = BVL_OK;
+  const bvl_quadratic *p = w->p;
+  int64_t longest = 1;
+  for (int64_t g = 0; g < p->n_blocks; g++) longest = bvl_greater(longest, block_len(p, g));
+  BVL_TRY(BVL_ALLOC(&w->curvature, p->n_blocks));
+  BVL_TRY(BVL_ALLOC(&w->support, p->d));
+  BVL_TRY(BVL_ALLOC(&w->rhs, p->d));
+  BVL_TRY(BVL_ALLOC(&w->trial, p->d));
+  BVL_TRY(BVL_ALLOC(&w->moved, p->d));
+  BVL_TRY(BVL_ALLOC(&w->block, longest));
+  bound_curvature(p, w->curvature);
+cleanup:
+  return status;
+}
+
+static double block_residual(const work *w, int64_t g)
+{
+  const bvl_quadratic *p = w->p;
+  return bvl_penalty_distance(p->penalty, p->lw[g], block_len(p, g), w->b + p->begin[g],
+                              w->gradient + p->begin[g]);
+}
+
+static double largest_residual(const work *w)
+{
+  double largest = 0;
+  for (int64_t g = 0; g < w->p->n_blocks; g++) largest = fmax(largest, block_residual(w, g));
+  return largest;
+}
+
+/* b_g <- w->block, with the gradient brought along. */
+static void set_block(work *w, int64_t g)
+{
+  const bvl_quadratic *p = w->p;
+  for (int64_t k = p->begin[g]; k < p->begin[g + 1]; k++) {
+    const double delta = w->block[k - p->begin[g]] - w->b[k];
+    if (delta == 0) continue;
+    w->b[k] = w->block[k - p->begin[g]];
+    cblas_daxpy((int)p->d, delta, p->G + k * p->ld, 1, w->gradient, 1);
+  }
+}
+
+/* Is zero the block's minimiser, everything else fixed? */
+static int zero_is_best(work *w, int64_t g)
+{
+  const bvl_quadratic *p = w->p;
+  const int64_t begin = p->begin[g];
+  const int64_t m = block_len(p, g);
+  for (int64_t k = 0; k < m; k++) {
+    w->block[k] = w->gradient[begin + k];
+    for (int64_t l = 0; l < m; l++)
+      w->block[k] -= p->G[(begin + k) + (begin + l) * p->ld] * w->b[begin + l];
+  }
+  return bvl_block_norm(m, w->block) <= bvl_penalty_threshold(p->penalty, p->lw[g]);
+}
+
+/* Minimises over one block: at once when it is one column or zero is the answer, else by proximal
+ * steps until its own residual is small next to where it began. */
+static void descend_block(work *w, int64_t g)
+{
+  const bvl_quadratic *p = w->p;
+  const int64_t begin = p->begin[g];
+  const int64_t m = block_len(p, g);
+  const double rho = w->curvature[g];
+  if (!(rho > 0)) return; /* a zero column: nothing to gain */
+  const double first = block_residual(w, g);
+  if (first == 0) return;
+  if (m > 1 && zero_is_best(w, g)) {
+    memset(w->block, 0, (size_t)m * sizeof *w->block);
+    set_block(w, g);
+    return;
+  }
+  for (int step = 0; step < (m == 1 ? 1 : BLOCK_STEPS); step++) {
+    for (int64_t k = 0; k < m; k++) w->block[k] = w->b[begin + k] - w->gradient[begin + k] / rho;
+    bvl_penalty_prox(p->penalty, p->lw[g], rho, m, w->block, w->block);
+    set_block(w, g);
+    if (m > 1 && block_residual(w, g) <= 1e-2 * first) break;
+  }
+}
+
+static int is_zero(const double *b, int64_t m)
+{
+  for (int64_t k = 0; k < m; k++)
+    if (b[k] != 0) return 0;
+  return 1;
+}
+
+/* Coordinates of unpenalised and nonzero blocks, and Newton's system on them. Blocks of length > 1
+ * are wholly in or wholly out. */
+static bvl_status build_system(work *w, int64_t *size)
+{
+  const bvl_quadratic *p = w->p;
+  int64_t m = 0;
+  for (int64_t g = 0; g < p->n_blocks; g++)
+    if (p->lw[g] == 0 || !is_zero(w->b + p->begin[g], block_len(p, g)))
+      for (int64_t k = p->begin[g]; k < p->begin[g + 1]; k++) w->support[m++] = k;
+  *size = m;
+  bvl_status status = BVL_GROW(&w->H, &w->H_len, m * m);
+  if (status != BVL_OK) return status;
+  for (int64_t l = 0; l < m; l++) {
+    const double *column = p->G + w->support[l] * p->ld;
+    for (int64_t k = l; k < m; k++) w->H[k + l * m] = column[w->support[k]];
+  }
+  int64_t at = 0;
+  for (int64_t g = 0; g < p->n_blocks && at < m; g++) {
+    const int64_t len = block_len(p, g);
+    if (w->support[at] != p->begin[g]) continue;
+    const double *b = w->b + p->begin[g];
+    for (int64_t k = 0; k < len; k++) w->rhs[at + k] = -w->gradient[p->begin[g] + k];
+    if (p->lw[g] > 0) {
+      bvl_penalty_gradient(p->penalty, p->lw[g], len, b, w->block);
+      for (int64_t k = 0; k < len; k++) w->rhs[at + k] -= w->block[k];
+      bvl_penalty_add_curvature(p->penalty, p->lw[g], len, b, w->H + at + at * m, m);
+    }
+    at += len;
+  }
+  return BVL_OK;
+}
+
+/* rhs <- H^-1 rhs. Collinear columns make H singular: a growing ridge then picks a nearby system,
+ * and the step stays a descent direction. */
+static bvl_status solve_system(work *w, int64_t m, int *solved)
+{
+  *solved = bvl_cholesky_solve(m, w->H, m, w->rhs) == 0;
+  for (double ridge = 1e-12; !*solved && ridge < 1e-3; ridge *= 100) {
+    int64_t size = 0;
+    double diagonal = 0;
+    bvl_status status = build_system(w, &size);
+    if (status != BVL_OK) return status;
+    for (int64_t k = 0; k < m; k++) diagonal = fmax(diagonal, w->H[k + k * m]);
+    for (int64_t k = 0; k < m; k++) w->H[k + k * m] += ridge * diagonal;
+    *solved = bvl_cholesky_solve(m, w->H, m, w->rhs) == 0;
+  }
+  return BVL_OK;
+}
+
+/* trial = b + t step on the support; scalar blocks that change sign are stopped at zero. Returns
+ * how many were. */
+static int64_t make_trial(work *w, int64_t m, double t)
+{
+  const bvl_quadratic *p = w->p;
+  int64_t stopped = 0;
+  memcpy(w->trial, w->b, (size_t)p->d * sizeof *w->b);
+  for (int64_t k = 0; k < m; k++) w->trial[w->support[k]] += t * w->rhs[k];
+  for (int64_t g = 0; g < p->n_blocks; g++) {
+    const int64_t k = p->begin[g];
+    if (p->lw[g] == 0 || block_len(p, g) != 1 || w->b[k] == 0) continue;
+    if (w->trial[k] * w->b[k] > 1e-14 * w->b[k] * w->b[k]) continue;
+    w->trial[k] = 0;
+    stopped++;
+  }
+  return stopped;
+}
+
+/* Change of the objective from b to trial, and the rounding to be expected in it; leaves G (trial -
+ * b) in moved. */
+static double objective_change(work *w, int64_t m, double *rounding)
+{
+  const bvl_quadratic *p = w->p;
+  double change = 0;
+  *rounding = 0;
+  memset(w->moved, 0, (size_t)p->d * sizeof *w->moved);
+  for (int64_t k = 0; k < m; k++) {
+    const int64_t c = w->support[k];
+    const double delta = w->trial[c] - w->b[c];
+    if (delta != 0) cblas_daxpy((int)p->d, delta, p->G + c * p->ld, 1, w->moved, 1);
+  }
+  for (int64_t k = 0; k < m; k++) {
+    const int64_t c = w->support[k];
+    change += (w->trial[c] - w->b[c]) * (w->gradient[c] + w->moved[c] / 2);
+  }
+  for (int64_t g = 0; g < p->n_blocks; g++) {
+    const int64_t begin = p->begin[g];
+    if (p->lw[g] == 0) continue;
+    const double now = bvl_penalty_value(p->penalty, p->lw[g], block_len(p, g), w->b + begin);
+    change += bvl_penalty_value(p->penalty, p->lw[g], block_len(p, g), w->trial + begin) - now;
+    *rounding += 4 * 0x1p-53 * now;
+  }
+  return change;
+}
+
+/* The fraction of the step at which the first scalar block reaches zero; 1 when none does. */
+static double first_crossing(const work *w, int64_t m)
+{
+  double t = 1;
+  int64_t at = 0;
+  const bvl_quadratic *p = w->p;
+  for (int64_t g = 0; g < p->n_blocks && at < m; g++) {
+    if (w->support[at] != p->begin[g]) continue;
+    const double b = w->b[p->begin[g]];
+    if (block_len(p, g) == 1 && p->lw[g] > 0 && w->rhs[at] * b < 0) t = fmin(t, -b / w->rhs[at]);
+    at += block_len(p, g);
+  }
+  return t;
+}
+
+/* Does the trial shrink a group towards zero? Near zero the penalty's curvature grows like 1/norm
+ * and Newton only halves the norm: the sweep's test decides such a group at once. */
+static int group_is_leaving(const work *w)
+{
+  const bvl_quadratic *p = w->p;
+  for (int64_t g = 0; g < p->n_blocks; g++) {
+    const int64_t m = block_len(p, g);
+    if (m == 1 || p->lw[g] == 0) continue;
+    const double before = bvl_block_norm(m, w->b + p->begin[g]);
+    if (before > 0 && bvl_block_norm(m, w->trial + p->begin[g]) < 0.3 * before) return 1;
+  }
+  return 0;
+}
+
+/* Newton on the support until its own residual is small, a group wants to leave, or no step
+ * descends. */
+static bvl_status newton_on_support(work *w, double tol, bvl_quadratic_outcome *outcome)
+{
+  const bvl_quadratic *p = w->p;
+  double last = INFINITY;
+  for (int step = 0; step < MAX_NEWTON; step++) {
+    int64_t m = 0;
+    int solved = 0;
+    bvl_status status = build_system(w, &m);
+    if (status != BVL_OK || m == 0) return status;
+    double residual = 0;
+    for (int64_t k = 0; k < m; k++) residual = fmax(residual, fabs(w->rhs[k]));
+    /* a step that no longer helps is at rounding, or in a zone the sweep must lead out of */
+    if (residual <= 0.1 * tol || (step > 8 && residual > 0.5 * last)) return BVL_OK;
+    last = residual;
+    status = solve_system(w, m, &solved);
+    if (status != BVL_OK || !solved) return status;
+    outcome->newton_steps++;
+    double t = 1;
+    const double crossing = first_crossing(w, m);
+    double change = 0;
+    double rounding = 0;
+    for (int back = 0; back < MAX_BACKTRACKS; back++, t /= 2) {
+      /* after the bold try, the cut that stops exactly at the first zero: it always descends */
+      if (back == 1 && crossing < 1) t = crossing;
+      make_trial(w, m, t);
+      change = objective_change(w, m, &rounding);
+      if (change <= rounding) break;
+    }
+    if (!(change <= rounding)) return BVL_OK;
+    const int leaving = group_is_leaving(w);
+    memcpy(w->b, w->trial, (size_t)p->d * sizeof *w->b);
+    for (int64_t k = 0; k < p->d; k++) w->gradient[k] += w->moved[k];
+    if (leaving) return BVL_OK;
+  }
+  return BVL_OK;
+}
+
+bvl_status bvl_quadratic_solve(const bvl_quadratic *problem, int newton, double tol,
+                               int64_t max_sweeps, double *b, double *gradient,
+                               bvl_quadratic_outcome *outcome)
+{
+  bvl_status status = BVL_OK;
+  work w = {.p = problem, .b = b, .gradient = gradient};
+  *outcome = (bvl_quadratic_outcome){.residual = 0};
+  BVL_TRY(prepare(&w));
+  double best = INFINITY;
+  int stalled = 0;
+  for (int64_t sweep = 0; sweep < max_sweeps; sweep++) {
+    outcome->residual = largest_residual(&w);
+    if (outcome->residual <= tol) break;
+    /* rounding is reached when neither the sweep nor Newton gains any more */
+    stalled = outcome->residual < 0.9 * best ? 0 : stalled + 1;
+    best = fmin(best, outcome->residual);
+    if (newton && stalled > 20) break;
+    for (int64_t g = 0; g < problem->n_blocks; g++) descend_block(&w, g);
+    outcome->sweeps++;
+    if (newton) BVL_TRY(newton_on_support(&w, tol, outcome));
+  }
+  outcome->residual = largest_residual(&w);
+cleanup:
+  release(&w);
+  return status;
+}

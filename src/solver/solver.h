@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* GLM solvers at one lambda, behind one table: the path picks a row and knows no more. This is the
+ * seam: a faster certified engine replaces a row, not the path. */
+#ifndef BVL_SOLVER_SOLVER_H
+#define BVL_SOLVER_SOLVER_H
+
+#include "bevel/monitor.h"
+#include "bevel/path.h"
+#include "model/problem.h"
+
+/** Where the path stands, shared by path and solver. */
+typedef struct bvl_solve_state {
+  double lambda;          /* the one to solve */
+  double lambda_previous; /* v belongs to this one's solution; lambda_max at first */
+  bvl_point point;        /* in: warm start; out: the answer */
+  double *v;              /* p_local: x~'r/n at `point` when v_valid */
+  int v_valid;
+  bvl_certificate certificate; /* of `point` at `lambda`, out */
+  int64_t iterations;          /* of this lambda so far, also over interruptions */
+  double epochs;               /* of this lambda so far (stochastic) */
+  int status;                  /* as in a result file */
+} bvl_solve_state;
+
+/** What a solver may ask of the path while it works. */
+typedef struct bvl_solve_control {
+  const bvl_monitor *monitor; /* never NULL; members may be */
+  const bvl_path_options *options;
+  double start_s;           /* MPI_Wtime() when the path began */
+  double deadline_s;        /* MPI_Wtime() to stop at; INFINITY. Rank 0's clock decides */
+  double next_checkpoint_s; /* MPI_Wtime() of the next periodic checkpoint; INFINITY */
+  /** Called, collectively, when the state is whole and someone wants a checkpoint. */
+  bvl_status (*checkpoint)(void *context);
+  void *context;
+  bvl_progress progress; /* k, n_lambda, elapsed: for monitor->progress */
+} bvl_solve_control;
+
+typedef struct bvl_solver_type {
+  const char *name;
+  bvl_status (*create)(bvl_problem *problem, const bvl_path_options *options, void **solver);
+  void (*destroy)(void **solver);
+  /** Solves at state->lambda from state->point. Collective. Leaves point, v, certificate,
+   * iterations, epochs and status. BVL_ERR_INTERRUPTED when a stop was wanted: state (and what save
+   * writes) then lets a later call go on. */
+  bvl_status (*solve)(void *solver, bvl_solve_state *state, bvl_solve_control *control);
+  /** The solver's own memory inside a lambda (factors, momenta); may be NULL when point is enough.
+   */
+  bvl_status (*save)(const void *solver, const bvl_store *store);
+  bvl_status (*restore)(void *solver, const bvl_store *store);
+} bvl_solver_type;
+
+extern const bvl_solver_type bvl_solver_newton; /* working set, second order inside */
+extern const bvl_solver_type bvl_solver_cd;     /* working set, coordinate descent inside */
+extern const bvl_solver_type
+    bvl_solver_surrogate; /* sgd, momentum, adam, lbfgs by options->solver */
+
+/** This rank's monitor->poll, on rank 0 with BVL_WANT_TIME_UP past the deadline and
+ * BVL_WANT_CHECKPOINT when due. Not collective: for solvers that put the answer (as three flags
+ * whose sum over ranks is read back) into a reduction they make anyway. */
+int bvl_solve_wants(const bvl_problem *problem, bvl_solve_control *control);
+void bvl_wants_to_flags(int wants, double flags[3]);
+int bvl_wants_from_flags(const double flags[3]);
+
+/** The same in a reduction of its own: every rank's wants, equal on all. Collective. */
+bvl_status bvl_solve_poll(const bvl_problem *problem, bvl_solve_control *control, int *wants);
+
+/** Acts on agreed wants: checkpoint on STOP or CHECKPOINT, then BVL_ERR_INTERRUPTED on STOP. State
+ * must be whole. Collective. */
+bvl_status bvl_solve_heed(bvl_solve_control *control, int wants);
+
+/** Fills control->progress from state and hands it to the monitor on rank 0. Not collective. */
+void bvl_solve_report(const bvl_problem *problem, bvl_solve_control *control, const char *phase,
+                      const bvl_solve_state *state);
+
+#endif

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The blocks a solver works on, gathered from all ranks: their columns (bvl_active, rows split over
+ * all ranks), their coefficients (replicated) and their weighted Gram (on rank 0 alone, where the
+ * inner problem is solved). Unknowns are ordered: intercept (if any), unpenalised columns, then
+ * blocks in the order they came. */
+#ifndef BVL_SOLVER_WORKING_SET_H
+#define BVL_SOLVER_WORKING_SET_H
+
+#include "model/problem.h"
+
+typedef struct bvl_working_set {
+  bvl_problem *problem; /* borrowed */
+  bvl_active *columns;  /* owned */
+  int64_t d;            /* unknowns: intercept + columns->n_cols */
+  int64_t n_blocks;     /* the intercept is block 0 when there is one */
+  int64_t *begin;       /* n_blocks + 1 unknowns, replicated, owned */
+  double *weight;       /* n_blocks, replicated; 0 = unpenalised; owned */
+  int64_t *idle;        /* n_blocks: lambdas in a row that ended with the block at 0; owned */
+  int64_t block_capacity;
+  double *b; /* d coefficients, replicated, owned */
+  int64_t b_capacity;
+  unsigned char *member; /* problem->blocks.n: is this rank's block in the set? owned */
+  double *G;             /* rank 0: Gram / n, d x d, leading dimension ld; owned */
+  int64_t ld;
+  int64_t gram_d; /* unknowns whose Gram (for the problem's own weights) G holds */
+} bvl_working_set;
+
+/** A set with the intercept and the unpenalised columns. Collective. */
+bvl_status bvl_working_set_create(bvl_problem *problem, bvl_working_set **out);
+void bvl_working_set_destroy(bvl_working_set **set);
+
+/** Adds this rank's blocks with wanted[g] != 0 (those not in yet); their b starts at 0.
+ * Collective; one count, one gather of block shapes and one exchange of columns along grid rows. */
+bvl_status bvl_working_set_add(bvl_working_set *set, const unsigned char *wanted);
+
+/** b <- point (one reduction along the grid row) / point <- b, zero outside the set. */
+bvl_status bvl_working_set_load(bvl_working_set *set, const bvl_point *point);
+void bvl_working_set_store(const bvl_working_set *set, bvl_point *point);
+
+/** eta (n_split) = offset + intercept + columns b, from scratch. Not collective. */
+void bvl_working_set_eta(const bvl_working_set *set, const double *b, double *eta);
+
+/** out[0..d) = [sum r, columns'r] over this rank's rows: the caller reduces. Not collective. */
+void bvl_working_set_correlate(const bvl_working_set *set, const double *r, double *out);
+
+/** Brings G on rank 0 up to date: for h NULL the problem's own weights, computing only what is new
+ * since the last such call; otherwise everything anew with weights h (n_split). Collective; one
+ * reduction to rank 0 of new x all columns. */
+bvl_status bvl_working_set_gram(bvl_working_set *set, const double *h);
+
+/** Counts idle lambdas and, when the set has grown to over twice its support, drops the blocks that
+ * have been zero for several. Decided on rank 0. Collective: one broadcast. */
+bvl_status bvl_working_set_prune(bvl_working_set *set);
+
+#endif
