@@ -15,23 +15,41 @@
 #include "base/checked.h"
 #include "model/problem.h"
 
-/* v = X~'r / n for r given on split rows. */
-static bvl_status correlate(bvl_problem *problem, const double *r_split, double *v)
+/* The pieces of k residual vectors, [rank][vector][row] as gathered, side by side as block rows. */
+static void lay_out(const bvl_problem *problem, int64_t k, const double *gathered, double *r)
+{
+  const int64_t n_local = problem->X->rows.n_local;
+  const int64_t size = problem->grid->row.size;
+  for (int64_t j = 0; j < size; j++) {
+    const int64_t begin = bvl_cut(n_local, size, j);
+    const int64_t len = bvl_cut(n_local, size, j + 1) - begin;
+    for (int64_t q = 0; q < k; q++)
+      memcpy(r + q * n_local + begin, gathered + begin * k + q * len, (size_t)len * sizeof *r);
+  }
+}
+
+/* V = X~'R / n for k residuals given on split rows. */
+static bvl_status correlate(bvl_problem *problem, int64_t k, const double *r_split, double *v)
 {
   bvl_status status = BVL_OK;
   bvl_design *X = problem->X;
   const bvl_comm *row = &problem->grid->row;
+  const int64_t n_local = X->rows.n_local;
   int64_t *counts = NULL;
+  double *gathered = NULL;
   double *r = NULL;
   BVL_TRY(bvl_agree(&problem->grid->all, BVL_ALLOC(&counts, row->size)));
-  BVL_TRY(bvl_agree(&problem->grid->all, BVL_ALLOC(&r, X->rows.n_local)));
+  BVL_TRY(bvl_agree(&problem->grid->all, BVL_ALLOC(&gathered, k * n_local)));
+  BVL_TRY(bvl_agree(&problem->grid->all, BVL_ALLOC(&r, k * n_local)));
   for (int64_t j = 0; j < row->size; j++)
-    counts[j] = bvl_cut(X->rows.n_local, row->size, j + 1) - bvl_cut(X->rows.n_local, row->size, j);
-  BVL_TRY(bvl_gather_all(row, r_split, counts, r));
-  BVL_TRY(bvl_design_adjoint(X, 0, NULL, 1, r, v, 0, NULL));
-  for (int64_t k = 0; k < X->columns.p_local; k++) v[k] /= (double)problem->n;
+    counts[j] = k * (bvl_cut(n_local, row->size, j + 1) - bvl_cut(n_local, row->size, j));
+  BVL_TRY(bvl_gather_all(row, r_split, counts, gathered));
+  lay_out(problem, k, gathered, r);
+  BVL_TRY(bvl_design_adjoint(X, 0, NULL, k, r, v, 0, NULL));
+  for (int64_t e = 0; e < k * X->columns.p_local; e++) v[e] /= (double)problem->n;
 cleanup:
   free(r);
+  free(gathered);
   free(counts);
   return status;
 }
@@ -52,7 +70,7 @@ typedef struct extremes {
 } extremes;
 
 /* This rank's columns: grid row 0 speaks for its grid column, every rank for its own maximum. */
-static void scan_blocks(const bvl_problem *problem, double lambda, const bvl_point *point,
+static void scan_blocks(const bvl_problem *problem, double lambda, const double *beta,
                         const double *v, sums *sum, extremes *extreme)
 {
   const bvl_blocks *blocks = &problem->blocks;
@@ -66,8 +84,7 @@ static void scan_blocks(const bvl_problem *problem, double lambda, const bvl_poi
     if (weight == INFINITY) continue;
     const double lw = lambda * weight;
     for (int64_t k = 0; k < m; k++) g_block[k] = -v[begin + k];
-    extreme->kkt = fmax(extreme->kkt,
-                        bvl_penalty_distance(pen, lw, m, point->beta + begin, g_block));
+    extreme->kkt = fmax(extreme->kkt, bvl_penalty_distance(pen, lw, m, beta + begin, g_block));
     if (pen->type->convex && weight > 0) {
       const double scale = pen->type->dual_scale(
           pen, lw, bvl_block_norm(bvl_block_len(blocks, g), v + blocks->begin[g]));
@@ -75,17 +92,16 @@ static void scan_blocks(const bvl_problem *problem, double lambda, const bvl_poi
     }
     if (!counted) continue;
     if (weight > 0)
-      sum->penalty += bvl_penalty_value(pen, lw, m, point->beta + begin);
+      sum->penalty += bvl_penalty_value(pen, lw, m, beta + begin);
     else
-      sum->free_gap += fabs(v[begin]) * 10 * (fabs(point->beta[begin]) + 1);
-    for (int64_t k = 0; k < m; k++) sum->support += point->beta[begin + k] != 0;
+      sum->free_gap += fabs(v[begin]) * 10 * (fabs(beta[begin]) + 1);
+    for (int64_t k = 0; k < m; k++) sum->support += beta[begin + k] != 0;
   }
 }
 
-static void scan_rows(const bvl_problem *problem, const double *r, double loss, sums *sum)
+static void scan_rows(const bvl_problem *problem, const double *r, sums *sum)
 {
   const int64_t split0 = problem->X->rows.split0;
-  sum->loss = loss;
   for (int64_t i = 0; i < bvl_problem_n_split(problem); i++) {
     const double w = problem->w[split0 + i];
     const double o = problem->offset != NULL ? problem->offset[split0 + i] : 0;
@@ -129,51 +145,83 @@ static double relative_to(const bvl_problem *problem, double lambda)
   return problem->lambda_max > 0 ? problem->lambda_max : 1;
 }
 
-bvl_status bvl_certify(bvl_problem *problem, double lambda, bvl_point *point, double *eta,
-                       double *v, bvl_certificate *out)
+/* One certificate from its sums over all ranks. dual = [data term, Omega]. */
+static void conclude(const bvl_problem *problem, double lambda, double intercept, const sums *sum,
+                     const extremes *extreme, double s, const double *dual, bvl_certificate *out)
+{
+  const double n = (double)problem->n;
+  const double unit = problem->null_half > 0 ? problem->null_half : 1;
+  const double free_r = problem->intercept ? fabs(sum->r) / n : 0;
+  /* rounding leaves sum r != 0: the bound stays true over |b0| <= 10 (|b0| + 1) */
+  const double slack = fabs(s) * (sum->free_gap + free_r * 10 * (fabs(intercept) + 1));
+  const int convex = problem->penalty.type->convex;
+  *out = (bvl_certificate){.loss = sum->loss / n, .support = sum->support, .scale = s};
+  out->objective = out->loss + sum->penalty;
+  out->kkt = fmax(extreme->kkt, free_r) / relative_to(problem, lambda);
+  out->dual = convex ? dual[0] / n - dual[1] - slack : -INFINITY;
+  out->gap = convex ? fmax(out->objective - out->dual, 0) / unit : NAN;
+  out->radius = sqrt(2 * n * problem->loss->curvature_bound * out->gap * unit);
+  if (!isfinite(out->radius)) out->radius = INFINITY;
+}
+
+enum { N_SUMS = sizeof(sums) / sizeof(double), N_EXTREMES = sizeof(extremes) / sizeof(double) };
+
+bvl_status bvl_certify_many(bvl_problem *problem, int64_t k, const double *lambda,
+                            const double *intercept, const double *beta, const double *eta,
+                            double *v, bvl_certificate *out)
 {
   bvl_status status = BVL_OK;
   const bvl_comm *all = &problem->grid->all;
-  const bvl_rows *rows = &problem->X->rows;
-  const double n = (double)problem->n;
+  const int64_t split0 = problem->X->rows.split0;
+  const int64_t n_split = bvl_problem_n_split(problem);
+  const int64_t p_local = problem->X->columns.p_local;
   double *r = NULL;
-  sums sum = {0};
-  extremes extreme = {.kkt = 0, .shrink = -INFINITY};
-  BVL_TRY(bvl_problem_fit_free(problem, point, eta));
-  BVL_TRY(bvl_agree(all, BVL_ALLOC(&r, bvl_problem_n_split(problem))));
-  const double loss = bvl_loss_eval(problem->loss, bvl_problem_n_split(problem),
-                                    problem->y + rows->split0, problem->w + rows->split0, eta, r,
-                                    NULL);
-  BVL_TRY(correlate(problem, r, v));
-  scan_rows(problem, r, loss, &sum);
-  scan_blocks(problem, lambda, point, v, &sum, &extreme);
-  BVL_TRY(bvl_sum(all, (double *)&sum, sizeof sum / sizeof(double)));
-  BVL_TRY(bvl_max(all, (double *)&extreme, sizeof extreme / sizeof(double)));
-  if (problem->intercept) extreme.kkt = fmax(extreme.kkt, fabs(sum.r) / n);
-  const double s = dual_scaling(problem, &sum, -extreme.shrink);
-  double dual[2] = {0, 0};
-  if (problem->penalty.type->convex) {
-    scan_dual(problem, lambda, s, r, v, dual);
-    BVL_TRY(bvl_sum(all, dual, 2));
+  sums *sum = NULL;
+  extremes *extreme = NULL;
+  double *scale = NULL;
+  double *dual = NULL;
+  BVL_TRY(bvl_agree(all, BVL_ALLOC(&r, k * n_split)));
+  BVL_TRY(bvl_agree(all, BVL_ALLOC(&sum, k)));
+  BVL_TRY(bvl_agree(all, BVL_ALLOC(&extreme, k)));
+  BVL_TRY(bvl_agree(all, BVL_ALLOC(&scale, k)));
+  BVL_TRY(bvl_agree(all, BVL_ALLOC(&dual, 2 * k)));
+  for (int64_t q = 0; q < k; q++)
+    sum[q].loss = bvl_loss_eval(problem->loss, n_split, problem->y + split0, problem->w + split0,
+                                eta + q * n_split, r + q * n_split, NULL);
+  BVL_TRY(correlate(problem, k, r, v));
+  for (int64_t q = 0; q < k; q++) {
+    extreme[q].shrink = -INFINITY;
+    scan_rows(problem, r + q * n_split, &sum[q]);
+    scan_blocks(problem, lambda[q], beta + q * p_local, v + q * p_local, &sum[q], &extreme[q]);
   }
-  /* rounding leaves sum r != 0: the bound stays true over |b0| <= 10 (|b0| + 1) */
-  const double slack = fabs(s) *
-                       (sum.free_gap + (problem->intercept
-                                            ? fabs(sum.r) / n * 10 * (fabs(point->intercept) + 1)
-                                            : 0));
-  const double unit = problem->null_half > 0 ? problem->null_half : 1;
-  *out = (bvl_certificate){.loss = sum.loss / n, .support = sum.support, .scale = s};
-  out->objective = out->loss + sum.penalty;
-  out->kkt = extreme.kkt / relative_to(problem, lambda);
-  out->dual = problem->penalty.type->convex ? dual[0] / n - dual[1] - slack : -INFINITY;
-  out->gap = problem->penalty.type->convex ? fmax(out->objective - out->dual, 0) / unit : NAN;
-  out->radius = sqrt(2 * n * problem->loss->curvature_bound * out->gap * unit);
-  if (!isfinite(out->radius)) out->radius = INFINITY;
+  BVL_TRY(bvl_sum(all, (double *)sum, k * N_SUMS));
+  BVL_TRY(bvl_max(all, (double *)extreme, k * N_EXTREMES));
+  for (int64_t q = 0; q < k; q++) {
+    scale[q] = dual_scaling(problem, &sum[q], -extreme[q].shrink);
+    if (problem->penalty.type->convex)
+      scan_dual(problem, lambda[q], scale[q], r + q * n_split, v + q * p_local, dual + 2 * q);
+  }
+  if (problem->penalty.type->convex) BVL_TRY(bvl_sum(all, dual, 2 * k));
+  for (int64_t q = 0; q < k; q++)
+    conclude(problem, lambda[q], intercept[q], &sum[q], &extreme[q], scale[q], dual + 2 * q,
+             &out[q]);
   /* one rank's last bits decide for all */
-  BVL_TRY(bvl_bcast(all, 0, (double *)out, sizeof *out / sizeof(double)));
+  BVL_TRY(bvl_bcast(all, 0, (double *)out, k * (int64_t)(sizeof *out / sizeof(double))));
 cleanup:
+  free(dual);
+  free(scale);
+  free(extreme);
+  free(sum);
   free(r);
   return status;
+}
+
+bvl_status bvl_certify(bvl_problem *problem, double lambda, bvl_point *point, double *eta,
+                       double *v, bvl_certificate *out)
+{
+  bvl_status status = bvl_problem_fit_free(problem, point, eta);
+  if (status != BVL_OK) return status;
+  return bvl_certify_many(problem, 1, &lambda, &point->intercept, point->beta, eta, v, out);
 }
 
 bvl_status bvl_problem_lambda_max(bvl_problem *problem, double *lambda_max, double *v)
@@ -188,7 +236,7 @@ bvl_status bvl_problem_lambda_max(bvl_problem *problem, double *lambda_max, doub
   BVL_TRY(bvl_problem_eta(problem, &problem->null_point, eta));
   bvl_loss_eval(problem->loss, bvl_problem_n_split(problem), problem->y + rows->split0,
                 problem->w + rows->split0, eta, r, NULL);
-  BVL_TRY(correlate(problem, r, v));
+  BVL_TRY(correlate(problem, 1, r, v));
   *lambda_max = 0;
   for (int64_t g = 0; g < blocks->n; g++)
     *lambda_max = fmax(*lambda_max, bvl_penalty_lambda_max(&problem->penalty, blocks->weight[g],

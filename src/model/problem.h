@@ -67,6 +67,14 @@ bvl_status bvl_problem_fit_free(bvl_problem *problem, bvl_point *point, double *
 bvl_status bvl_certify(bvl_problem *problem, double lambda, bvl_point *point, double *eta,
                        double *v, bvl_certificate *out);
 
+/** Certifies k points at k lambdas with one sweep over X, as they are: their free block must be
+ * optimal already (to rounding: what is left of its gradient weakens the bound, never breaks it).
+ * intercept (k), beta and v (p_local x k), eta (n_split x k). Collective: the traffic of one
+ * certificate with k times the payload, without bvl_problem_fit_free. */
+bvl_status bvl_certify_many(bvl_problem *problem, int64_t k, const double *lambda,
+                            const double *intercept, const double *beta, const double *eta,
+                            double *v, bvl_certificate *out);
+
 /** lambda_max from the null fit, exact: the smallest double for which beta = 0 passes
  * bvl_penalty_threshold on every block. v (p_local) gets x~'r0 / n. Collective; one sweep. */
 bvl_status bvl_problem_lambda_max(bvl_problem *problem, double *lambda_max, double *v);

@@ -114,27 +114,13 @@ static bvl_status checkpoint(void *context)
 {
   bvl_path *path = context;
   if (path->save == NULL) return BVL_OK;
+  const double now = MPI_Wtime();
+  path->stop_seconds += now - path->stop_begin_s;
+  path->stop_begin_s = now;
   bvl_status status = path->save(path->save_context);
   if (path->options.checkpoint_every_s > 0)
     path->control.next_checkpoint_s = MPI_Wtime() + path->options.checkpoint_every_s;
   return status;
-}
-
-static void start_control(bvl_path *path)
-{
-  const double now = MPI_Wtime();
-  const bvl_path_options *options = &path->options;
-  path->control = (bvl_solve_control){.monitor = path->monitor,
-                                      .options = options,
-                                      .start_s = now,
-                                      .deadline_s = INFINITY,
-                                      .next_checkpoint_s = INFINITY,
-                                      .checkpoint = checkpoint,
-                                      .context = path};
-  if (options->max_seconds > 0) path->control.deadline_s = now + options->max_seconds;
-  if (options->checkpoint_every_s > 0 && path->save != NULL)
-    path->control.next_checkpoint_s = now + options->checkpoint_every_s;
-  path->control.progress.n_lambda = path->n_stops;
 }
 
 /* What the surrogate reached on its own, kept beside the polished answer. */
@@ -148,17 +134,57 @@ static void note_hand_over(bvl_path *path, int64_t k)
   point->surrogate_support = (int64_t)path->state.certificate.support;
 }
 
+/* The stop in work has its answer in state: records it and makes state ready for the next. */
+static bvl_status finished(void *context)
+{
+  bvl_path *path = context;
+  bvl_solve_state *state = &path->state;
+  bvl_status status = BVL_OK;
+  const int64_t k = path->stop_point[path->next_stop];
+  const double now = MPI_Wtime();
+  if (k >= 0) BVL_TRY(bvl_path_record(path, k, now - path->stop_begin_s + path->stop_seconds));
+  path->next_stop++;
+  path->control.progress.k = path->next_stop;
+  bvl_solve_report(path->problem, &path->control, "finished", state);
+  path->polishing = 0;
+  path->stop_begin_s = now;
+  path->stop_seconds = 0;
+  state->lambda_previous = state->lambda;
+  state->iterations = 0;
+  state->epochs = 0;
+cleanup:
+  return status;
+}
+
+static void start_control(bvl_path *path)
+{
+  const double now = MPI_Wtime();
+  const bvl_path_options *options = &path->options;
+  path->control = (bvl_solve_control){.monitor = path->monitor,
+                                      .options = options,
+                                      .start_s = now,
+                                      .deadline_s = INFINITY,
+                                      .next_checkpoint_s = INFINITY,
+                                      .checkpoint = checkpoint,
+                                      .finished = finished,
+                                      .context = path};
+  if (options->max_seconds > 0) path->control.deadline_s = now + options->max_seconds;
+  if (options->checkpoint_every_s > 0 && path->save != NULL)
+    path->control.next_checkpoint_s = now + options->checkpoint_every_s;
+  path->control.progress.n_lambda = path->n_stops;
+  path->control.progress.k = path->next_stop;
+  path->stop_begin_s = now;
+}
+
+/* One stop by the solver asked for and, after a surrogate, by the polish. */
 static bvl_status solve_stop(bvl_path *path)
 {
   bvl_status status = BVL_OK;
   bvl_solve_state *state = &path->state;
-  const int64_t k = path->stop_point[path->next_stop];
-  const double begin_s = MPI_Wtime() - path->stop_seconds;
   state->lambda = path->stop[path->next_stop];
-  path->control.progress.k = path->next_stop;
   if (!path->polishing) {
     BVL_TRY(path->solver->solve(path->solver_data, state, &path->control));
-    note_hand_over(path, k);
+    note_hand_over(path, path->stop_point[path->next_stop]);
   }
   if (path->polish != NULL && state->status != 0) {
     if (!path->polishing)
@@ -166,16 +192,16 @@ static bvl_status solve_stop(bvl_path *path)
     path->polishing = 1;
     BVL_TRY(path->polish->solve(path->polish_data, state, &path->control));
   }
-  if (k >= 0) BVL_TRY(bvl_path_record(path, k, MPI_Wtime() - begin_s));
-  path->next_stop++;
-  path->polishing = 0;
-  path->stop_seconds = 0;
-  state->lambda_previous = state->lambda;
-  state->iterations = 0;
-  state->epochs = 0;
+  BVL_TRY(finished(path));
 cleanup:
-  if (status == BVL_ERR_INTERRUPTED) path->stop_seconds = MPI_Wtime() - begin_s;
   return status;
+}
+
+static bvl_status advance(bvl_path *path)
+{
+  if (path->solver->solve_run == NULL) return solve_stop(path);
+  return path->solver->solve_run(path->solver_data, path->n_stops - path->next_stop,
+                                 path->stop + path->next_stop, &path->state, &path->control);
 }
 
 bvl_status bvl_path_solve(bvl_path *path, bvl_status (*save)(void *context), void *save_context)
@@ -189,10 +215,8 @@ bvl_status bvl_path_solve(bvl_path *path, bvl_status (*save)(void *context), voi
     BVL_TRY(bvl_solve_poll(path->problem, &path->control, &wants));
     BVL_TRY(bvl_solve_heed(&path->control, wants));
     if (wants & BVL_WANT_TIME_UP) break; /* the rest stays "not attempted" */
-    BVL_TRY(solve_stop(path));
+    BVL_TRY(advance(path));
   }
-  path->control.progress.k = path->next_stop;
-  bvl_solve_report(path->problem, &path->control, "done", &path->state);
 cleanup:
   return status;
 }

@@ -26,7 +26,8 @@ struct bvl_path {
   int polishing; /* the stop in work was handed over already */
   bvl_solve_state state;
   bvl_solve_control control;
-  double stop_seconds; /* spent on the stop in work before this run */
+  double stop_begin_s; /* MPI_Wtime() when the stop in work began */
+  double stop_seconds; /* spent on it before this run, or before the last checkpoint */
   bvl_status (*save)(void *context);
   void *save_context;
 };

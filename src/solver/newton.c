@@ -14,11 +14,14 @@
 #include <string.h>
 
 #include "base/checked.h"
+#include "solver/gram_path.h"
 #include "solver/quadratic.h"
 #include "solver/solver.h"
 #include "solver/working_set.h"
 
 enum { MAX_ROUNDS = 100, MAX_STALLS = 3, MAX_HALVINGS = 30, DEFAULT_MAX_ITER = 1000 };
+
+static const double WIDEST = 0.8;
 
 typedef struct newton {
   bvl_problem *problem;  /* borrowed */
@@ -28,6 +31,7 @@ typedef struct newton {
   double *r;             /* n_split, owned */
   double *h;             /* n_split, owned */
   unsigned char *wanted; /* this rank's blocks, owned */
+  bvl_gram_path *gram;   /* owned; NULL where it does not fit */
 } newton;
 
 static void newton_destroy(void **solver)
@@ -35,6 +39,7 @@ static void newton_destroy(void **solver)
   newton *s = *solver;
   *solver = NULL;
   if (s == NULL) return;
+  bvl_gram_path_destroy(&s->gram);
   bvl_working_set_destroy(&s->set);
   free(s->eta);
   free(s->r);
@@ -59,6 +64,8 @@ static bvl_status create(bvl_problem *problem, int second_order, void **out)
   BVL_TRY(bvl_agree(all, BVL_ALLOC(&s->h, bvl_problem_n_split(problem))));
   BVL_TRY(bvl_agree(all, BVL_ALLOC(&s->wanted, problem->blocks.n)));
   BVL_TRY(bvl_working_set_create(problem, &s->set));
+  if (second_order && bvl_gram_path_fits(problem))
+    BVL_TRY(bvl_gram_path_create(problem, s->set, &s->gram));
   *out = s;
   half_built = NULL;
 cleanup:
@@ -247,28 +254,6 @@ cleanup:
 
 /* ---- screening and certification ----------------------------------------------------------- */
 
-/* wanted <- blocks that are nonzero, unpenalised, or whose correlation reaches the threshold of
- * `level`: the strong rule with level = 2 lambda - lambda_previous, the violators with level =
- * lambda. Returns how many of them are not in the set yet. */
-static int64_t mark_wanted(newton *s, const bvl_solve_state *state, double level, int strict)
-{
-  const bvl_blocks *blocks = &s->problem->blocks;
-  int64_t n_new = 0;
-  for (int64_t g = 0; g < blocks->n; g++) {
-    s->wanted[g] = 0;
-    if (blocks->weight[g] == INFINITY || s->set->member[g]) continue;
-    const double norm = bvl_block_norm(bvl_block_len(blocks, g), state->v + blocks->begin[g]);
-    const double threshold = bvl_penalty_threshold(&s->problem->penalty,
-                                                   fmax(level, 0) * blocks->weight[g]);
-    int nonzero = 0;
-    for (int64_t k = blocks->begin[g]; k < blocks->begin[g + 1]; k++)
-      nonzero |= state->point.beta[k] != 0;
-    s->wanted[g] = nonzero || (strict ? norm > threshold : norm >= threshold);
-    n_new += s->wanted[g];
-  }
-  return n_new;
-}
-
 static bvl_status certify(newton *s, bvl_solve_state *state)
 {
   bvl_working_set_store(s->set, &state->point);
@@ -301,7 +286,7 @@ static bvl_status freshen(newton *s, bvl_solve_state *state)
 static bvl_status widen(newton *s, const bvl_solve_state *state, double level, int strict,
                         int64_t *n_new)
 {
-  *n_new = mark_wanted(s, state, level, strict);
+  *n_new = bvl_working_set_mark(s->set, state->v, &state->point, level, strict, s->wanted);
   bvl_status status = bvl_max_i64(&s->problem->grid->all, n_new, 1);
   if (status == BVL_OK && *n_new > 0) status = bvl_working_set_add(s->set, s->wanted);
   return status != BVL_OK ? status : bvl_working_set_load(s->set, &state->point);
@@ -312,14 +297,19 @@ static bvl_status newton_solve(void *solver, bvl_solve_state *state, bvl_solve_c
   newton *s = solver;
   bvl_status status = BVL_OK;
   const bvl_path_options *options = control->options;
-  const int64_t max_iter = options->max_iter > 0 ? options->max_iter : DEFAULT_MAX_ITER;
+  /* the budget is this solver's own: iterations so far may be a surrogate's */
+  const int64_t max_iter = state->iterations +
+                           (options->max_iter > 0 ? options->max_iter : DEFAULT_MAX_ITER);
   const double unit = state->lambda > 0 ? state->lambda : s->problem->lambda_max;
   double tol = 1e-2 * options->tol * unit;
   int64_t n_new = 0;
   int wants = 0;
   state->status = 1;
   BVL_TRY(freshen(s, state));
-  BVL_TRY(widen(s, state, 2 * state->lambda - state->lambda_previous, 0, &n_new));
+  /* the strong rule, but no further than a big step of lambda needs: it would keep all columns when
+   * lambda halves, while a missed one costs only another round */
+  const double level = fmax(2 * state->lambda - state->lambda_previous, WIDEST * state->lambda);
+  BVL_TRY(widen(s, state, level, 0, &n_new));
   for (int round = 0; round < MAX_ROUNDS; round++) {
     BVL_TRY(solve_on_set(s, state, control, tol, max_iter));
     BVL_TRY(certify(s, state));
@@ -341,8 +331,30 @@ cleanup:
   return status;
 }
 
-const bvl_solver_type bvl_solver_newton = {
-    .name = "newton", .create = newton_create, .destroy = newton_destroy, .solve = newton_solve};
+/* Runs of lambdas: by the Gram engine where it fits, one by one elsewhere and where it gives up. */
+static bvl_status newton_solve_run(void *solver, int64_t n, const double *lambdas,
+                                   bvl_solve_state *state, bvl_solve_control *control)
+{
+  newton *s = solver;
+  bvl_status status = BVL_OK;
+  int64_t n_done = 0;
+  state->lambda = lambdas[0];
+  if (s->gram != NULL) {
+    BVL_TRY(freshen(s, state));
+    BVL_TRY(bvl_gram_path_run(s->gram, n, lambdas, state, control, &n_done));
+    if (n_done > 0) goto cleanup;
+  }
+  BVL_TRY(newton_solve(solver, state, control));
+  BVL_TRY(control->finished(control->context));
+cleanup:
+  return status;
+}
+
+const bvl_solver_type bvl_solver_newton = {.name = "newton",
+                                           .create = newton_create,
+                                           .destroy = newton_destroy,
+                                           .solve = newton_solve,
+                                           .solve_run = newton_solve_run};
 
 const bvl_solver_type bvl_solver_cd = {
     .name = "cd", .create = cd_create, .destroy = newton_destroy, .solve = newton_solve};

@@ -30,6 +30,9 @@ typedef struct bvl_solve_control {
   double next_checkpoint_s; /* MPI_Wtime() of the next periodic checkpoint; INFINITY */
   /** Called, collectively, when the state is whole and someone wants a checkpoint. */
   bvl_status (*checkpoint)(void *context);
+  /** Called, collectively, by solve_run as each lambda is finished: takes state's answer and makes
+   * state ready for the next (lambda_previous, iterations, epochs). */
+  bvl_status (*finished)(void *context);
   void *context;
   bvl_progress progress; /* k, n_lambda, elapsed: for monitor->progress */
 } bvl_solve_control;
@@ -42,6 +45,10 @@ typedef struct bvl_solver_type {
    * iterations, epochs and status. BVL_ERR_INTERRUPTED when a stop was wanted: state (and what save
    * writes) then lets a later call go on. */
   bvl_status (*solve)(void *solver, bvl_solve_state *state, bvl_solve_control *control);
+  /** Solves lambdas[0..n) (descending) as many at once as it likes, at least the first; NULL = one
+   * at a time by solve. Calls control->finished for each. */
+  bvl_status (*solve_run)(void *solver, int64_t n, const double *lambdas, bvl_solve_state *state,
+                          bvl_solve_control *control);
   /** The solver's own memory inside a lambda (factors, momenta); may be NULL when point is enough.
    */
   bvl_status (*save)(const void *solver, const bvl_store *store);

@@ -2,6 +2,7 @@
 /* Growing, shrinking and using the working set. */
 #include "solver/working_set.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -96,6 +97,26 @@ static bvl_status gather_shapes(const bvl_working_set *set, int64_t n_new, const
 cleanup:
   free(counts);
   return status;
+}
+
+int64_t bvl_working_set_mark(const bvl_working_set *set, const double *v, const bvl_point *point,
+                             double level, int strict, unsigned char *wanted)
+{
+  const bvl_blocks *blocks = &set->problem->blocks;
+  int64_t count = 0;
+  for (int64_t g = 0; g < blocks->n; g++) {
+    wanted[g] = 0;
+    if (blocks->weight[g] == INFINITY || set->member[g]) continue;
+    const double norm = bvl_block_norm(bvl_block_len(blocks, g), v + blocks->begin[g]);
+    const double threshold = bvl_penalty_threshold(&set->problem->penalty,
+                                                   fmax(level, 0) * blocks->weight[g]);
+    int nonzero = 0;
+    for (int64_t k = blocks->begin[g]; k < blocks->begin[g + 1]; k++)
+      nonzero |= point->beta[k] != 0;
+    wanted[g] = nonzero || (strict ? norm > threshold : norm >= threshold);
+    count += wanted[g];
+  }
+  return count;
 }
 
 bvl_status bvl_working_set_add(bvl_working_set *set, const unsigned char *wanted)
@@ -267,6 +288,7 @@ static void compress(bvl_working_set *set, const unsigned char *keep, int64_t *k
       for (int64_t k = 0; k < d; k++)
         set->G[k + l * set->ld] = set->G[kept_unknown[k] + kept_unknown[l] * set->ld];
   set->gram_d = set->gram_d == set->d ? d : 0;
+  set->generation++;
   set->n_blocks = blocks;
   set->d = d;
 }

@@ -22,12 +22,19 @@ typedef struct bvl_working_set {
   unsigned char *member; /* problem->blocks.n: is this rank's block in the set? owned */
   double *G;             /* rank 0: Gram / n, d x d, leading dimension ld; owned */
   int64_t ld;
-  int64_t gram_d; /* unknowns whose Gram (for the problem's own weights) G holds */
+  int64_t generation; /* how often unknowns were renumbered (prune) */
+  int64_t gram_d;     /* unknowns whose Gram (for the problem's own weights) G holds */
 } bvl_working_set;
 
 /** A set with the intercept and the unpenalised columns. Collective. */
 bvl_status bvl_working_set_create(bvl_problem *problem, bvl_working_set **out);
 void bvl_working_set_destroy(bvl_working_set **set);
+
+/** wanted[g] <- is this rank's block g outside the set, and nonzero in point or with ||v_g|| at or
+ * (strict) above the threshold of `level`? The strong rule with level = 2 lambda - lambda_previous,
+ * the violators with level = lambda, strict. Returns how many are wanted. Not collective. */
+int64_t bvl_working_set_mark(const bvl_working_set *set, const double *v, const bvl_point *point,
+                             double level, int strict, unsigned char *wanted);
 
 /** Adds this rank's blocks with wanted[g] != 0 (those not in yet); their b starts at 0.
  * Collective; one count, one gather of block shapes and one exchange of columns along grid rows. */

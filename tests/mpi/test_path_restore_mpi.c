@@ -241,7 +241,7 @@ static void test_other_problem_is_refused(void **state)
   static answer part;
   const int size = bvl_test_size();
   test_problem_make(&t, 40, 50, "gaussian", "lasso");
-  ASSERT_ALL(run(&t, BVL_SOLVER_AUTO, 1, size, 4, NULL, &s, &part) == BVL_ERR_INTERRUPTED);
+  ASSERT_ALL(run(&t, BVL_SOLVER_AUTO, 1, size, 1, NULL, &s, &part) == BVL_ERR_INTERRUPTED);
   bvl_grid *grid = NULL;
   bvl_problem *problem = NULL;
   bvl_path *path = NULL;

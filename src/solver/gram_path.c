@@ -1,0 +1,377 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Batches of lambdas: solved from the Gram matrix, certified by one sweep. */
+#include "solver/gram_path.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/checked.h"
+#include "solver/active_newton.h"
+
+enum { MAX_BATCH = 8, MIN_NEW = 64, ANSWER_EXTRA = 2 };
+
+/* How far beyond its predicted correlation a column may move, in units of the lambdas' distance: 1
+ * with no slope is the strong rule. Misses cost another sweep, excess costs Gram columns. */
+static const double MARGIN_STRONG = 1, MARGIN_MIN = 0.05, MARGIN_SHRINK = 0.8, MARGIN_GROW = 1.6;
+
+struct bvl_gram_path {
+  bvl_problem *problem; /* borrowed */
+  bvl_working_set *set; /* borrowed */
+  int64_t generation;   /* of the set when `newton` was last in step with it */
+  int64_t free_d;       /* leading unknowns without penalty */
+  double *null_b;       /* free_d: the null fit, which unknowns are measured from; owned */
+  double *null_r;       /* n_split: its residual, owned */
+  /* rank 0 */
+  bvl_active_newton newton;
+  double *c;     /* d: X'r_null / n, owned */
+  double *lw;    /* d, owned */
+  double *ridge; /* d, owned */
+  int64_t c_d;   /* unknowns c is right for */
+  int64_t capacity;
+  /* a batch, owned */
+  double *answer; /* MAX_BATCH x (d + extra): coefficients, steps, solved */
+  int64_t answer_capacity;
+  double *beta;          /* p_local x MAX_BATCH */
+  double *v;             /* p_local x MAX_BATCH */
+  double *eta;           /* n_split x MAX_BATCH */
+  unsigned char *wanted; /* this rank's blocks */
+  double *slope;         /* p_local: dv/dlambda over the last two finished lambdas */
+  double margin;         /* see MARGIN_STRONG; adapts */
+};
+
+int bvl_gram_path_fits(const bvl_problem *problem)
+{
+  return problem->loss->quadratic && problem->penalty.type->convex &&
+         !problem->penalty.type->grouped;
+}
+
+void bvl_gram_path_destroy(bvl_gram_path **path)
+{
+  bvl_gram_path *s = *path;
+  *path = NULL;
+  if (s == NULL) return;
+  bvl_active_newton_free(&s->newton);
+  free(s->null_b);
+  free(s->null_r);
+  free(s->c);
+  free(s->lw);
+  free(s->ridge);
+  free(s->answer);
+  free(s->beta);
+  free(s->v);
+  free(s->eta);
+  free(s->wanted);
+  free(s->slope);
+  free(s);
+}
+
+/* Unknowns are measured from the null fit: c then carries no mean of y, and loses no digits to it.
+ */
+static bvl_status measure_from_null(bvl_gram_path *s)
+{
+  bvl_status status = BVL_OK;
+  bvl_problem *problem = s->problem;
+  const int64_t split0 = problem->X->rows.split0;
+  BVL_TRY(bvl_working_set_load(s->set, &problem->null_point));
+  memcpy(s->null_b, s->set->b, (size_t)s->free_d * sizeof *s->null_b);
+  bvl_working_set_eta(s->set, s->set->b, s->eta);
+  bvl_loss_eval(problem->loss, bvl_problem_n_split(problem), problem->y + split0,
+                problem->w + split0, s->eta, s->null_r, NULL);
+cleanup:
+  return status;
+}
+
+bvl_status bvl_gram_path_create(bvl_problem *problem, bvl_working_set *set, bvl_gram_path **out)
+{
+  bvl_status status = BVL_OK;
+  const bvl_comm *all = &problem->grid->all;
+  const int64_t p_local = problem->X->columns.p_local;
+  const int64_t n_split = bvl_problem_n_split(problem);
+  bvl_gram_path *s = NULL;
+  *out = NULL;
+  BVL_TRY(bvl_agree(all, BVL_ALLOC(&s, 1)));
+  s->problem = problem;
+  s->set = set;
+  s->generation = -1;
+  s->free_d = set->d; /* a new set holds the free unknowns alone */
+  BVL_TRY(bvl_agree(all, BVL_ALLOC(&s->null_b, s->free_d)));
+  BVL_TRY(bvl_agree(all, BVL_ALLOC(&s->null_r, n_split)));
+  BVL_TRY(bvl_agree(all, BVL_ALLOC(&s->beta, p_local * MAX_BATCH)));
+  BVL_TRY(bvl_agree(all, BVL_ALLOC(&s->v, p_local * MAX_BATCH)));
+  BVL_TRY(bvl_agree(all, BVL_ALLOC(&s->eta, n_split * MAX_BATCH)));
+  BVL_TRY(bvl_agree(all, BVL_ALLOC(&s->wanted, problem->blocks.n)));
+  BVL_TRY(bvl_agree(all, BVL_ALLOC(&s->slope, p_local)));
+  s->margin = MARGIN_STRONG;
+  BVL_TRY(measure_from_null(s));
+  *out = s;
+  s = NULL;
+cleanup:
+  bvl_gram_path_destroy(&s);
+  return status;
+}
+
+/* ---- how many lambdas, and which columns ---------------------------------------------------- */
+
+/* Is column k (of block g) predicted to come within the margin of its threshold at lambda? Between
+ * breakpoints v is linear in lambda: the last two solutions tell where it goes. */
+static int is_candidate(const bvl_gram_path *s, const bvl_solve_state *state, int64_t g,
+                        double lambda)
+{
+  const bvl_blocks *blocks = &s->problem->blocks;
+  const int64_t k = blocks->begin[g];
+  const double way = state->lambda_previous - lambda;
+  const double v = state->v[k] - way * s->slope[k];
+  const double level = fmax(lambda - s->margin * way, 0);
+  return state->point.beta[k] != 0 ||
+         fabs(v) >= bvl_penalty_threshold(&s->problem->penalty, level * blocks->weight[g]);
+}
+
+/* counts[q] = blocks outside W that are candidates at lambdas[q] but not at lambdas[q - 1]; summed
+ * over the ranks. */
+static bvl_status count_candidates(const bvl_gram_path *s, int64_t n, const double *lambdas,
+                                   const bvl_solve_state *state, int64_t *counts)
+{
+  const bvl_problem *problem = s->problem;
+  const bvl_blocks *blocks = &problem->blocks;
+  memset(counts, 0, (size_t)n * sizeof *counts);
+  for (int64_t g = 0; problem->grid->i == 0 && g < blocks->n; g++) {
+    if (blocks->weight[g] == INFINITY || s->set->member[g]) continue;
+    int64_t q = 0;
+    while (q < n && !is_candidate(s, state, g, lambdas[q])) q++;
+    if (q < n) counts[q]++;
+  }
+  return bvl_sum_i64(&problem->grid->all, counts, n);
+}
+
+static void mark_candidates(bvl_gram_path *s, const bvl_solve_state *state, int64_t batch,
+                            const double *lambdas)
+{
+  const bvl_blocks *blocks = &s->problem->blocks;
+  for (int64_t g = 0; g < blocks->n; g++) {
+    s->wanted[g] = 0;
+    if (blocks->weight[g] == INFINITY || s->set->member[g]) continue;
+    for (int64_t q = 0; q < batch && !s->wanted[g]; q++)
+      s->wanted[g] = (unsigned char)is_candidate(s, state, g, lambdas[q]);
+  }
+}
+
+/* The longest batch whose columns stay few next to what is active already. */
+static bvl_status choose_batch(const bvl_gram_path *s, int64_t n, const double *lambdas,
+                               const bvl_solve_state *state, int64_t *batch)
+{
+  int64_t counts[MAX_BATCH];
+  const int64_t longest = bvl_lesser(n, MAX_BATCH);
+  bvl_status status = count_candidates(s, longest, lambdas, state, counts);
+  const int64_t room = bvl_greater(MIN_NEW, (int64_t)state->certificate.support / 2);
+  int64_t total = 0;
+  *batch = 0;
+  for (int64_t q = 0; q < longest; q++) {
+    total += counts[q];
+    if (q > 0 && total > room) break;
+    *batch = q + 1;
+  }
+  return status;
+}
+
+/* ---- the batch on rank 0 --------------------------------------------------------------------- */
+
+/* c, and room for the weights, after W changed. */
+static bvl_status refresh_gradient(bvl_gram_path *s)
+{
+  bvl_status status = BVL_OK;
+  const bvl_comm *all = &s->problem->grid->all;
+  const int64_t d = s->set->d;
+  int64_t capacity[3] = {s->capacity, s->capacity, s->capacity};
+  if (s->c_d == d && s->generation == s->set->generation) return BVL_OK;
+  BVL_TRY(bvl_agree(all, BVL_GROW(&s->c, &capacity[0], d)));
+  BVL_TRY(bvl_agree(all, BVL_GROW(&s->lw, &capacity[1], d)));
+  BVL_TRY(bvl_agree(all, BVL_GROW(&s->ridge, &capacity[2], d)));
+  s->capacity = capacity[0];
+  bvl_working_set_correlate(s->set, s->null_r, s->c);
+  BVL_TRY(bvl_sum_to(all, 0, s->c, d));
+  for (int64_t k = 0; k < d; k++) s->c[k] /= (double)s->problem->n;
+  s->c_d = d;
+cleanup:
+  return status;
+}
+
+static void set_weights(bvl_gram_path *s, double lambda)
+{
+  const bvl_working_set *set = s->set;
+  const bvl_penalty *pen = &s->problem->penalty;
+  for (int64_t g = 0; g < set->n_blocks; g++) {
+    const double lw = set->weight[g] > 0 ? lambda * set->weight[g] : 0;
+    const int64_t k = set->begin[g]; /* blocks are single columns here */
+    s->lw[k] = lw > 0 ? bvl_penalty_threshold(pen, lw) : 0;
+    s->ridge[k] = lw > 0 ? pen->type->bend(pen, lw, 1) : 0;
+  }
+}
+
+/* Rank 0: every lambda of the batch, each from the one before. answer q = [b, steps, solved]. */
+static bvl_status solve_batch(bvl_gram_path *s, int64_t batch, const double *lambdas, double tol,
+                              double top)
+{
+  bvl_status status = BVL_OK;
+  bvl_working_set *set = s->set;
+  const int64_t stride = set->d + ANSWER_EXTRA;
+  const bvl_lasso lasso = {
+      .d = set->d, .G = set->G, .ld = set->ld, .c = s->c, .lw = s->lw, .ridge = s->ridge};
+  for (int64_t k = 0; k < s->free_d; k++) set->b[k] -= s->null_b[k];
+  for (int64_t q = 0; q < batch; q++) {
+    bvl_active_outcome outcome;
+    set_weights(s, lambdas[q]);
+    /* the factor holds the ridge too: with one it is another matrix at every lambda */
+    const int ridged = s->problem->penalty.type->bend(&s->problem->penalty, 1, 1) > 0;
+    if (q == 0 && s->generation != set->generation)
+      BVL_TRY(bvl_active_newton_start(&s->newton, &lasso, set->b));
+    else if (ridged)
+      BVL_TRY(bvl_active_newton_start(&s->newton, &lasso, s->newton.b));
+    else if (q == 0)
+      BVL_TRY(bvl_active_newton_widen(&s->newton, &lasso));
+    const double unit = lambdas[q] > 0 ? lambdas[q] : top;
+    BVL_TRY(bvl_active_newton_solve(&s->newton, &lasso, tol * unit, &outcome));
+    double *answer = s->answer + q * stride;
+    memcpy(answer, s->newton.b, (size_t)set->d * sizeof *answer);
+    for (int64_t k = 0; k < s->free_d; k++) answer[k] += s->null_b[k];
+    answer[set->d] = (double)(outcome.steps + outcome.drops);
+    answer[set->d + 1] = outcome.solved;
+  }
+cleanup:
+  return status;
+}
+
+/* Coefficients and predictors of the batch on every rank. */
+static void spread(bvl_gram_path *s, int64_t batch, double *intercept)
+{
+  bvl_working_set *set = s->set;
+  const int64_t p_local = s->problem->X->columns.p_local;
+  const int64_t n_split = bvl_problem_n_split(s->problem);
+  for (int64_t q = 0; q < batch; q++) {
+    const double *b = s->answer + q * (set->d + ANSWER_EXTRA);
+    bvl_point point = {.beta = s->beta + q * p_local};
+    bvl_working_set_eta(set, b, s->eta + q * n_split);
+    memcpy(set->b, b, (size_t)set->d * sizeof *b);
+    bvl_working_set_store(set, &point);
+    intercept[q] = point.intercept;
+  }
+}
+
+/* ---- accepting --------------------------------------------------------------------------------
+ */
+
+/* First lambda of the batch that some column outside W violates (batch when none does); marks the
+ * violators of that lambda and of those after it. */
+static bvl_status find_violations(bvl_gram_path *s, int64_t batch, const double *lambdas,
+                                  int64_t *first)
+{
+  const bvl_blocks *blocks = &s->problem->blocks;
+  const int64_t p_local = s->problem->X->columns.p_local;
+  int64_t mine = batch;
+  memset(s->wanted, 0, (size_t)blocks->n);
+  for (int64_t g = 0; g < blocks->n; g++) {
+    if (blocks->weight[g] == INFINITY || s->set->member[g]) continue;
+    for (int64_t q = 0; q < batch; q++) {
+      const double norm = fabs(s->v[q * p_local + blocks->begin[g]]);
+      if (norm <= bvl_penalty_threshold(&s->problem->penalty, lambdas[q] * blocks->weight[g]))
+        continue;
+      s->wanted[g] = 1;
+      mine = bvl_lesser(mine, q);
+      break;
+    }
+  }
+  int64_t negated = -mine; /* the smallest over the ranks */
+  bvl_status status = bvl_max_i64(&s->problem->grid->all, &negated, 1);
+  *first = -negated;
+  return status;
+}
+
+static int certified(const bvl_certificate *c, double tol)
+{
+  return c->gap <= tol && c->kkt <= 100 * tol;
+}
+
+/* Hands lambda q of the batch over as finished. */
+static bvl_status finish(bvl_gram_path *s, int64_t q, double lambda, double intercept,
+                         const bvl_certificate *certificate, bvl_solve_state *state,
+                         bvl_solve_control *control)
+{
+  const int64_t p_local = s->problem->X->columns.p_local;
+  const double *answer = s->answer + q * (s->set->d + ANSWER_EXTRA);
+  state->lambda = lambda;
+  state->point.intercept = intercept;
+  const double way = state->lambda_previous - lambda;
+  for (int64_t k = 0; k < p_local; k++)
+    s->slope[k] = way > 0 ? (state->v[k] - s->v[q * p_local + k]) / way : 0;
+  memcpy(state->point.beta, s->beta + q * p_local, (size_t)p_local * sizeof *s->beta);
+  memcpy(state->v, s->v + q * p_local, (size_t)p_local * sizeof *s->v);
+  state->v_valid = 1;
+  state->certificate = *certificate;
+  state->iterations = (int64_t)answer[s->set->d];
+  state->status = 0;
+  return control->finished(control->context);
+}
+
+/* Widens, solves and certifies up to n lambdas; *done of them are finished. *general = 1 when the
+ * first one is beyond this engine (dependent columns it cannot order, rounding). */
+static bvl_status one_batch(bvl_gram_path *s, int64_t n, const double *lambdas,
+                            bvl_solve_state *state, bvl_solve_control *control, int64_t *done,
+                            int *general)
+{
+  bvl_status status = BVL_OK;
+  bvl_working_set *set = s->set;
+  const bvl_comm *all = &s->problem->grid->all;
+  const double tol = control->options->tol;
+  double intercept[MAX_BATCH];
+  bvl_certificate certificate[MAX_BATCH];
+  int64_t batch = 0;
+  int64_t first = 0;
+  *done = 0;
+  BVL_TRY(choose_batch(s, n, lambdas, state, &batch));
+  mark_candidates(s, state, batch, lambdas);
+  BVL_TRY(bvl_working_set_add(set, s->wanted));
+  BVL_TRY(bvl_working_set_load(set, &state->point));
+  BVL_TRY(bvl_working_set_gram(set, NULL));
+  BVL_TRY(refresh_gradient(s));
+  const int64_t length = batch * (set->d + ANSWER_EXTRA);
+  BVL_TRY(bvl_agree(all, BVL_GROW(&s->answer, &s->answer_capacity, length)));
+  if (all->rank == 0) status = solve_batch(s, batch, lambdas, 1e-2 * tol, s->problem->lambda_max);
+  s->generation = set->generation;
+  BVL_TRY(bvl_agree(all, status));
+  BVL_TRY(bvl_bcast(all, 0, s->answer, length));
+  spread(s, batch, intercept);
+  BVL_TRY(
+      bvl_certify_many(s->problem, batch, lambdas, intercept, s->beta, s->eta, s->v, certificate));
+  BVL_TRY(find_violations(s, batch, lambdas, &first));
+  while (*done < first && certified(&certificate[*done], tol)) {
+    const int64_t q = (*done)++;
+    BVL_TRY(finish(s, q, lambdas[q], intercept[q], &certificate[q], state, control));
+  }
+  *general = *done < first; /* not certified, and no column outside W is to blame */
+  s->margin = first == batch ? fmax(MARGIN_MIN, MARGIN_SHRINK * s->margin)
+                             : fmin(MARGIN_STRONG, MARGIN_GROW * s->margin);
+  if (first < batch) BVL_TRY(bvl_working_set_add(set, s->wanted));
+  BVL_TRY(bvl_working_set_load(set, &state->point));
+  BVL_TRY(bvl_working_set_prune(set));
+cleanup:
+  return status;
+}
+
+bvl_status bvl_gram_path_run(bvl_gram_path *s, int64_t n, const double *lambdas,
+                             bvl_solve_state *state, bvl_solve_control *control, int64_t *n_done)
+{
+  bvl_status status = BVL_OK;
+  int general = 0;
+  *n_done = 0;
+  while (*n_done < n && !general) {
+    int wants = 0;
+    int64_t done = 0;
+    BVL_TRY(bvl_solve_poll(s->problem, control, &wants));
+    BVL_TRY(bvl_solve_heed(control, wants));
+    if (wants & BVL_WANT_TIME_UP) break;
+    BVL_TRY(one_batch(s, n - *n_done, lambdas + *n_done, state, control, &done, &general));
+    *n_done += done;
+  }
+cleanup:
+  return status;
+}
