@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* bevel info: the machine, or a file and the memory a run on it would need. */
+#include "run/run.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "kernels/kernels.h"
+#include "run/grid.h"
+#include "run/memory.h"
+
+typedef struct speaker {
+  void (*emit)(void *context, const char *line);
+  void *context;
+} speaker;
+
+static void say(const speaker *to, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static void say(const speaker *to, const char *format, ...)
+{
+  char line[512];
+  va_list args;
+  va_start(args, format);
+  vsnprintf(line, sizeof line, format, args);
+  va_end(args);
+  to->emit(to->context, line);
+}
+
+static void describe_machine(const speaker *to)
+{
+  char mpi[MPI_MAX_LIBRARY_VERSION_STRING], memory[32];
+  int length = 0;
+  MPI_Get_library_version(mpi, &length);
+  mpi[strcspn(mpi, ",\n")] = '\0';
+  bvl_memory_words(bvl_memory_machine(), memory, sizeof memory);
+  say(to, "bevel    %s", bvl_version());
+  say(to, "kernels  %s", bvl_kernels_get()->name);
+  say(to, "MPI      %s", mpi);
+  say(to, "cores    %ld", sysconf(_SC_NPROCESSORS_ONLN));
+  say(to, "memory   %s", memory);
+}
+
+static void describe_memory(const speaker *to, const bvl_source *source)
+{
+  const bvl_step_shape step = {source->n, source->p, source->nnz, source->n, 0};
+  bvl_memory_shape shape = {
+      source->n, source->p, source->nnz, source->format, source->dtype, BVL_SOLVER_AUTO, 100, 1, 1};
+  say(to, "memory a rank would need for a path of 100 lambdas:");
+  for (int ranks = 1; ranks <= 64; ranks *= 2) {
+    char words[32];
+    bvl_grid_choose(&step, ranks, &shape.grid_rows, &shape.grid_cols);
+    bvl_memory_words(bvl_memory_estimate(&shape), words, sizeof words);
+    say(to, "  %2d rank%s  grid %dx%d  %s", ranks, ranks == 1 ? " " : "s", shape.grid_rows,
+        shape.grid_cols, words);
+  }
+}
+
+/* Rank 0 alone. A file that does not open as data is a result or a checkpoint: no memory to tell.
+ */
+static bvl_status describe(const speaker *to, const char *path)
+{
+  bvl_traffic traffic = {0};
+  bvl_comm alone = {0};
+  bvl_data *data = NULL;
+  bvl_data_names names = {0};
+  bvl_status status = BVL_OK;
+  BVL_TRY(bvl_describe_file(path, to->emit, to->context));
+  BVL_TRY(bvl_comm_dup(MPI_COMM_SELF, &traffic, &alone));
+  if (bvl_data_open(&alone, path, &names, 0, 0, &data) == BVL_OK)
+    describe_memory(to, bvl_data_source(data));
+cleanup:
+  bvl_data_close(&data);
+  bvl_comm_free(&alone);
+  return status;
+}
+
+bvl_status bvl_run_info(MPI_Comm comm, const char *path,
+                        void (*emit)(void *context, const char *line), void *context)
+{
+  const speaker to = {emit, context};
+  bvl_traffic traffic = {0};
+  bvl_comm all = {0};
+  bvl_status status = BVL_OK;
+  BVL_TRY(bvl_comm_dup(comm, &traffic, &all));
+  if (all.rank == 0 && path == NULL) describe_machine(&to);
+  if (all.rank == 0 && path != NULL) status = describe(&to, path);
+  status = bvl_agree(&all, status);
+cleanup:
+  bvl_comm_free(&all);
+  return status;
+}

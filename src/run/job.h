@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The inside of a path job, for the files of run/ that share it. */
+#ifndef BVL_RUN_JOB_H
+#define BVL_RUN_JOB_H
+
+#include "penalty/penalty.h"
+#include "run/run.h"
+
+typedef struct bvl_job {
+  const bvl_run_options *options; /* borrowed */
+  const bvl_monitor *monitor;     /* borrowed, may be NULL */
+  bvl_traffic traffic;            /* of comm; the grid counts its own */
+  bvl_comm comm;
+  bvl_data *data;       /* owned; closed once X is in memory */
+  bvl_data_names names; /* what is used: defaults filled in, "none" for what is absent */
+  char family[32];
+  bvl_penalty penalty;
+  bvl_format format; /* of /X */
+  bvl_dtype dtype;   /* as held in memory */
+  int64_t n, p, nnz;
+  uint64_t fingerprint;
+  int64_t n_slices;      /* minibatches an epoch */
+  int64_t *groups;       /* p, owned; NULL = none */
+  double *group_weights; /* n_group_weights, owned; NULL = sqrt(size) */
+  int64_t n_group_weights;
+  double *penalty_factor; /* p, owned; NULL = ones */
+  char **feature_names;   /* rank 0: p strings in one block, owned; NULL = none */
+  int grid_rows, grid_cols;
+  bvl_grid *grid;            /* owned */
+  bvl_problem *problem;      /* owned */
+  bvl_path *path;            /* owned */
+  bvl_result_writer *writer; /* owned */
+  char *identity;            /* what a checkpoint must match: "key=value\n" lines, owned */
+  char start_time[24];       /* ISO 8601, UTC */
+} bvl_job;
+
+/** "sgd" for BVL_SOLVER_SGD; whether it steps on minibatches; whether it works on factors. Not
+ * collective. */
+const char *bvl_solver_name(bvl_solver solver);
+int bvl_solver_is_stochastic(bvl_solver solver);
+int bvl_solver_is_surrogate(bvl_solver solver);
+
+/** One line to the monitor's log, from rank 0 (printf format). Not collective. */
+void bvl_job_log(const bvl_job *job, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/** Puts the file's name before the last error when that is about data and does not name it. Returns
+ * `status`. Not collective. */
+bvl_status bvl_name_file(const char *file, bvl_status status);
+
+/** "2026-01-31T12:00:00Z" for now. Not collective. */
+void bvl_time_now(char out[24]);
+
+/** Fills job->identity. Not collective. */
+bvl_status bvl_job_identify(bvl_job *job);
+/** bvl_path_solve's save callback; context is the job. A checkpoint that cannot be written is a
+ * line in the log, not a failure. Collective. */
+bvl_status bvl_job_save(void *job);
+/** Takes up the newest checkpoint; *n_done is the number of lambdas it brings, -1 when there is
+ * none. Collective. @return BVL_ERR_USAGE when it is of another run, with what differs. */
+bvl_status bvl_job_resume(bvl_job *job, int64_t *n_done);
+
+/** Everything a result file holds, into job->writer. Collective. */
+bvl_status bvl_job_write(bvl_job *job, const bvl_run_outcome *outcome);
+
+#endif

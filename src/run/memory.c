@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Memory: what a path needs, term by term, against what cgroup or machine allow. */
+#include "run/memory.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/checked.h"
+#include "comm/grid.h"
+
+static const double mebi = 1048576.0;
+
+static double share(int64_t items, int parts)
+{
+  return items > 0 ? (double)((items + parts - 1) / parts) : 0.0;
+}
+
+/* X itself: dense panels, or CSC with 32-bit rows (and CSR beside it for minibatches). */
+static double matrix_bytes(const bvl_memory_shape *s, double rows, double cols)
+{
+  if (s->format == BVL_DENSE) return rows * cols * (double)bvl_dtype_bytes(s->dtype);
+  int stochastic = s->solver >= BVL_SOLVER_SGD && s->solver <= BVL_SOLVER_ADAM;
+  double entries = share(s->nnz, s->grid_rows * s->grid_cols);
+  return (stochastic ? 2.0 : 1.0) * 12.0 * entries + 8.0 * (rows + cols);
+}
+
+/* The certified engine: columns of the working set and their Gram matrix with its factor. How many
+ * columns it will come to is not known beforehand; past 2048 it grows as it must. */
+static double working_set_bytes(const bvl_memory_shape *s, double rows)
+{
+  double columns = (double)bvl_lesser(s->p, bvl_lesser(2 * bvl_lesser(s->n, s->p), 2048));
+  double split = ceil(rows / s->grid_cols);
+  return 8.0 * columns * (split + 2.0 * columns) +
+         16.0 * (double)s->n_lambda * columns / (double)s->grid_cols;
+}
+
+/* Two factors a column, in as many copies as the optimizer keeps. */
+static double factor_bytes(const bvl_memory_shape *s, double cols)
+{
+  if (s->solver < BVL_SOLVER_SGD) return 0.0;
+  double copies = s->solver == BVL_SOLVER_LBFGS ? 26.0 : 6.0;
+  return 2.0 * 8.0 * copies * cols;
+}
+
+int64_t bvl_memory_estimate(const bvl_memory_shape *s)
+{
+  int64_t n_tiles = bvl_tile_count(s->n);
+  double rows = n_tiles > 0 ? share(n_tiles, s->grid_rows) * (double)s->n / (double)n_tiles : 0.0;
+  double cols = share(s->p, s->grid_cols);
+  double bytes = 48.0 * mebi;        /* program, MPI and HDF5 */
+  bytes += 24.0 * mebi;              /* staging buffers */
+  bytes += 8.0 * 8.0 * rows;         /* labels, weights, predictor, residual, row order */
+  bytes += 8.0 * 12.0 * cols;        /* standardization, coefficients, gradients, blocks */
+  bytes += 8.0 * 3.0 * (double)s->p; /* column order and groups, replicated */
+  bytes += matrix_bytes(s, rows, cols) + working_set_bytes(s, rows) + factor_bytes(s, cols);
+  return bytes < 0x1p62 ? (int64_t)bytes : INT64_C(1) << 62;
+}
+
+/* The number in a one-line file; INT64_MAX when there is none ("max", no such file). */
+static int64_t read_limit(const char *path)
+{
+  FILE *file = fopen(path, "r");
+  int64_t limit = INT64_MAX;
+  if (file == NULL) return limit;
+  if (fscanf(file, "%" SCNd64, &limit) != 1) limit = INT64_MAX;
+  fclose(file);
+  return limit;
+}
+
+/* The tightest limit from `group` up to the hierarchy's root: a parent's limit binds too. */
+static int64_t tightest(const char *root, char *group, const char *leaf)
+{
+  int64_t limit = INT64_MAX;
+  for (;;) {
+    char path[1024];
+    snprintf(path, sizeof path, "%s%s/%s", root, group, leaf);
+    limit = bvl_lesser(limit, read_limit(path));
+    char *slash = strrchr(group, '/');
+    if (slash == NULL) return limit;
+    *slash = '\0';
+  }
+}
+
+/* Lines are "hierarchy:controllers:path"; version 2 has hierarchy 0 and no controllers. */
+static int64_t cgroup_limit(void)
+{
+  FILE *file = fopen("/proc/self/cgroup", "r");
+  int64_t limit = INT64_MAX;
+  char line[768];
+  if (file == NULL) return limit;
+  while (fgets(line, sizeof line, file) != NULL) {
+    line[strcspn(line, "\n")] = '\0';
+    char *controllers = strchr(line, ':');
+    char *group = controllers != NULL ? strchr(controllers + 1, ':') : NULL;
+    if (group == NULL) continue;
+    *group++ = '\0';
+    if (strcmp(group, "/") == 0) *group = '\0';
+    if (strcmp(controllers, ":") == 0)
+      limit = bvl_lesser(limit, tightest("/sys/fs/cgroup", group, "memory.max"));
+    else if (strstr(controllers, "memory") != NULL)
+      limit = bvl_lesser(limit, tightest("/sys/fs/cgroup/memory", group, "memory.limit_in_bytes"));
+  }
+  fclose(file);
+  return limit;
+}
+
+int64_t bvl_memory_machine(void)
+{
+  int64_t physical = (int64_t)sysconf(_SC_PHYS_PAGES) * (int64_t)sysconf(_SC_PAGESIZE);
+  return bvl_lesser(physical > 0 ? physical : INT64_MAX, cgroup_limit());
+}
+
+static bvl_status ranks_on_node(const bvl_comm *comm, int *ranks)
+{
+  bvl_status status = BVL_OK;
+  MPI_Comm node = MPI_COMM_NULL;
+  BVL_TRY(BVL_MPI(
+      MPI_Comm_split_type(comm->mpi, MPI_COMM_TYPE_SHARED, comm->rank, MPI_INFO_NULL, &node)));
+  BVL_TRY(BVL_MPI(MPI_Comm_size(node, ranks)));
+cleanup:
+  if (node != MPI_COMM_NULL) MPI_Comm_free(&node);
+  return status;
+}
+
+bvl_status bvl_memory_check(const bvl_comm *comm, int64_t estimate, int64_t limit)
+{
+  int ranks = 1;
+  char needed[32], allowed[32];
+  bvl_status status = ranks_on_node(comm, &ranks); /* collective, so whatever the limit says */
+  if (limit <= 0) limit = bvl_memory_machine() / ranks;
+  if (status == BVL_OK && estimate > limit) {
+    bvl_memory_words(estimate, needed, sizeof needed);
+    bvl_memory_words(limit, allowed, sizeof allowed);
+    status = bvl_fail(BVL_ERR_NOMEM, "about %s a rank needed, the limit is %s a rank", needed,
+                      allowed);
+  }
+  return bvl_agree(comm, status);
+}
+
+void bvl_memory_words(int64_t bytes, char *out, size_t size)
+{
+  static const char *const unit[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB"};
+  double value = (double)bytes;
+  size_t k = 0;
+  while (value >= 1024.0 && k + 1 < sizeof unit / sizeof unit[0]) {
+    value /= 1024.0;
+    k++;
+  }
+  snprintf(out, size, k == 0 ? "%.0f %s" : "%.1f %s", value, unit[k]);
+}

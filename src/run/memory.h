@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* How much memory a rank will need, and how much it may have. */
+#ifndef BVL_RUN_MEMORY_H
+#define BVL_RUN_MEMORY_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "bevel/path.h"
+#include "bevel/source.h"
+#include "comm/comm.h"
+
+/** What decides a path's memory. */
+typedef struct bvl_memory_shape {
+  int64_t n, p, nnz;
+  bvl_format format;
+  bvl_dtype dtype; /* as stored in memory */
+  bvl_solver solver;
+  int64_t n_lambda;
+  int grid_rows, grid_cols;
+} bvl_memory_shape;
+
+/** Bytes the largest rank is expected to hold at its peak. Not collective; a pure function. */
+int64_t bvl_memory_estimate(const bvl_memory_shape *shape);
+
+/** Bytes this node may use: the tightest cgroup limit (version 2 or 1) this process is under, or
+ * the physical memory. Not collective. */
+int64_t bvl_memory_machine(void);
+
+/** Refuses an estimate above `limit` bytes a rank; limit 0 = the node's memory divided by the ranks
+ * on it. Collective. @return BVL_ERR_NOMEM with both figures, the same on every rank. */
+bvl_status bvl_memory_check(const bvl_comm *comm, int64_t estimate, int64_t limit);
+
+/** "3.2 GiB": writes at most `size` bytes. Not collective. */
+void bvl_memory_words(int64_t bytes, char *out, size_t size);
+
+#endif

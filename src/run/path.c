@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* bevel path and bevel fit: open, choose a grid, refuse what does not fit, read X, solve with
+ * checkpoints, write. Everything that can fail early (shapes, output file, memory) fails before X
+ * is read. */
+#include "run/job.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+
+#include "base/checked.h"
+#include "data/design.h"
+#include "loss/loss.h"
+#include "run/grid.h"
+#include "run/memory.h"
+
+enum { DEFAULT_BATCH = 256 };
+
+void bvl_run_options_init(bvl_run_options *options)
+{
+  memset(options, 0, sizeof *options);
+  options->penalty = "lasso";
+  options->alpha = NAN;
+  options->intercept = 1;
+  options->standardize = 1;
+  options->collective_io = 1;
+  bvl_path_options_init(&options->path);
+}
+
+const char *bvl_solver_name(bvl_solver solver)
+{
+  static const char *const name[] = {"auto", "newton", "cd", "sgd", "momentum", "adam", "lbfgs"};
+  return name[solver];
+}
+
+int bvl_solver_is_stochastic(bvl_solver solver)
+{
+  return solver == BVL_SOLVER_SGD || solver == BVL_SOLVER_MOMENTUM || solver == BVL_SOLVER_ADAM;
+}
+
+int bvl_solver_is_surrogate(bvl_solver solver)
+{
+  return bvl_solver_is_stochastic(solver) || solver == BVL_SOLVER_LBFGS;
+}
+
+void bvl_job_log(const bvl_job *job, const char *format, ...)
+{
+  char line[512];
+  va_list args;
+  if (job->comm.rank != 0 || job->monitor == NULL || job->monitor->log == NULL) return;
+  va_start(args, format);
+  vsnprintf(line, sizeof line, format, args);
+  va_end(args);
+  job->monitor->log(job->monitor->context, line);
+}
+
+void bvl_time_now(char out[24])
+{
+  time_t now = time(NULL);
+  struct tm utc;
+  gmtime_r(&now, &utc);
+  strftime(out, 24, "%Y-%m-%dT%H:%M:%SZ", &utc);
+}
+
+/* ---- what is asked for ------------------------------------------------------------------------
+ */
+
+static bvl_status choose_model(bvl_job *job)
+{
+  const char *family = job->options->family;
+  const char *in_file = bvl_data_family(job->data);
+  char known[96] = "";
+  if (family == NULL) family = in_file != NULL ? in_file : "gaussian";
+  if (bvl_loss_find(family) == NULL) {
+    for (const bvl_loss *const *loss = bvl_loss_all(); *loss != NULL; loss++) {
+      size_t used = strlen(known);
+      snprintf(known + used, sizeof known - used, "%s%s", used > 0 ? ", " : "", (*loss)->name);
+    }
+    return bvl_fail(BVL_ERR_USAGE, "family %.31s: not available (%s are)", family, known);
+  }
+  snprintf(job->family, sizeof job->family, "%s", family);
+  const bvl_penalty_type *type = bvl_penalty_find(job->options->penalty);
+  if (type == NULL)
+    return bvl_fail(BVL_ERR_USAGE, "penalty %.31s: not available", job->options->penalty);
+  return bvl_penalty_init(type, job->options->alpha, &job->penalty);
+}
+
+/* Whether a vector over rows is there; its name in the result, "none" when it is not. */
+static bvl_status find_rows(bvl_job *job, const char *what, const char *asked,
+                            const char *by_default, const char **name)
+{
+  int present = 1;
+  bvl_status status = bvl_data_read_rows(job->data, what, 0, 0, NULL, &present);
+  *name = !present ? "none" : asked != NULL ? asked : by_default;
+  return status;
+}
+
+static const char *used_name(const void *values, const char *asked, const char *by_default)
+{
+  if (values == NULL) return "none";
+  return asked != NULL ? asked : by_default;
+}
+
+/* Vectors beside X, and the names under which they stand in the file. */
+static bvl_status read_columns(bvl_job *job)
+{
+  const bvl_data_names *asked = &job->options->names;
+  bvl_data_names *used = &job->names;
+  bvl_status status = BVL_OK;
+  used->x = asked->x != NULL ? asked->x : "/X";
+  used->y = asked->y != NULL ? asked->y : "/y";
+  BVL_TRY(find_rows(job, "weights", asked->weights, "/weights", &used->weights));
+  BVL_TRY(find_rows(job, "offset", asked->offset, "/offset", &used->offset));
+  if (job->penalty.type->grouped) {
+    BVL_TRY(bvl_data_read_groups(job->data, &job->groups));
+    BVL_TRY(bvl_data_read_group_weights(job->data, &job->n_group_weights, &job->group_weights));
+  }
+  BVL_TRY(bvl_data_read_penalty_factor(job->data, &job->penalty_factor));
+  BVL_TRY(bvl_data_read_feature_names(job->data, &job->feature_names));
+  used->groups = used_name(job->groups, asked->groups, "/groups");
+  used->group_weights = used_name(job->group_weights, asked->group_weights, "/group_weights");
+  used->penalty_factor = used_name(job->penalty_factor, asked->penalty_factor, "/penalty_factor");
+  if (job->penalty.type->grouped && job->groups == NULL)
+    status = bvl_fail(BVL_ERR_INPUT, "/groups: missing, and penalty %s needs it",
+                      job->penalty.type->name);
+cleanup:
+  return status;
+}
+
+static void choose_slices(bvl_job *job)
+{
+  int64_t batch = job->options->batch > 0 ? job->options->batch : DEFAULT_BATCH;
+  job->n_slices = 1;
+  if (bvl_solver_is_stochastic(job->options->path.solver))
+    job->n_slices = bvl_greater(1, (job->n + batch / 2) / batch);
+}
+
+static bvl_status choose_grid(bvl_job *job)
+{
+  const bvl_run_options *o = job->options;
+  const bvl_step_shape step = {
+      .n = job->n,
+      .p = job->p,
+      .nnz = job->nnz,
+      .batch = job->n / job->n_slices,
+      .fused = bvl_solver_is_stochastic(o->path.solver),
+  };
+  job->grid_rows = o->grid_rows;
+  job->grid_cols = o->grid_cols;
+  if (o->grid_rows == 0 && o->grid_cols == 0)
+    bvl_grid_choose(&step, job->comm.size, &job->grid_rows, &job->grid_cols);
+  return bvl_grid_check(job->comm.size, job->grid_rows, job->grid_cols);
+}
+
+static bvl_status check_memory(bvl_job *job, int64_t n_lambda, int64_t *estimate)
+{
+  const bvl_memory_shape shape = {
+      .n = job->n,
+      .p = job->p,
+      .nnz = job->nnz,
+      .format = job->format,
+      .dtype = job->dtype,
+      .solver = job->options->path.solver,
+      .n_lambda = n_lambda,
+      .grid_rows = job->grid_rows,
+      .grid_cols = job->grid_cols,
+  };
+  *estimate = bvl_memory_estimate(&shape);
+  return bvl_memory_check(&job->comm, *estimate, job->options->memory_limit);
+}
+
+/* ---- the phases -------------------------------------------------------------------------------
+ */
+
+static bvl_status open_data(bvl_job *job)
+{
+  const bvl_run_options *o = job->options;
+  bvl_status status = BVL_OK;
+  BVL_TRY(bvl_data_open(&job->comm, o->data, &o->names, o->collective_io, 1, &job->data));
+  const bvl_source *source = bvl_data_source(job->data);
+  job->n = source->n;
+  job->p = source->p;
+  job->nnz = source->nnz;
+  job->format = source->format;
+  job->dtype = o->single && source->dtype == BVL_F64 && source->format == BVL_DENSE ? BVL_F32
+                                                                                    : source->dtype;
+  BVL_TRY(choose_model(job));
+  BVL_TRY(read_columns(job));
+  BVL_TRY(bvl_data_fingerprint(job->data, &job->fingerprint));
+  choose_slices(job);
+  BVL_TRY(choose_grid(job));
+cleanup:
+  return status;
+}
+
+static bvl_status read_problem(bvl_job *job)
+{
+  const bvl_run_options *o = job->options;
+  const bvl_problem_data data = {
+      .family = job->family,
+      .penalty = job->penalty.type->name,
+      .alpha = job->penalty.alpha,
+      .intercept = o->intercept,
+      .standardize = o->standardize,
+      .groups = job->groups,
+      .group_weights = job->group_weights,
+      .n_group_weights = job->n_group_weights,
+      .penalty_factor = job->penalty_factor,
+      .n_slices = job->n_slices,
+      .stochastic = bvl_solver_is_stochastic(o->path.solver),
+      .store_float32 = o->single,
+      .context = job->data,
+      .read_rows = bvl_data_read_rows,
+  };
+  bvl_status status = BVL_OK;
+  BVL_TRY(bvl_grid_create(job->comm.mpi, job->grid_rows, job->grid_cols, &job->grid));
+  BVL_TRY(bvl_problem_create(job->grid, bvl_data_source(job->data), &data, &job->problem));
+cleanup:
+  return status;
+}
+
+static bvl_status solve(bvl_job *job, bvl_run_outcome *outcome)
+{
+  const bvl_run_options *o = job->options;
+  bvl_status status = BVL_OK;
+  BVL_TRY(bvl_path_create(job->problem, &o->path, job->monitor, &job->path));
+  BVL_TRY(bvl_agree(&job->comm, bvl_job_identify(job)));
+  outcome->lambda_max = bvl_path_lambda_max(job->path);
+  if (o->checkpoint != NULL && o->resume) BVL_TRY(bvl_job_resume(job, &outcome->resumed_from));
+  BVL_TRY(bvl_path_solve(job->path, o->checkpoint != NULL ? bvl_job_save : NULL, job));
+  if (o->checkpoint != NULL) BVL_TRY(bvl_job_save(job)); /* resuming a finished run: at once */
+cleanup:
+  return status;
+}
+
+/* ---- what it came to --------------------------------------------------------------------------
+ */
+
+static void count_points(const bvl_path *path, bvl_run_outcome *outcome)
+{
+  double smallest = INFINITY;
+  outcome->n_lambda = bvl_path_n_lambda(path);
+  for (int64_t k = 0; k < outcome->n_lambda; k++) {
+    bvl_path_point point;
+    bvl_path_get(path, k, &point);
+    outcome->n_converged += point.status == 0;
+    outcome->n_diverged += point.status == 2;
+    outcome->n_not_attempted += point.status == 3;
+    if (point.status == 3) continue;
+    outcome->worst_gap = fmax(outcome->worst_gap, point.dual_gap); /* fmax ignores a NaN */
+    outcome->worst_kkt = fmax(outcome->worst_kkt, point.kkt_residual);
+    if (point.lambda < smallest) {
+      smallest = point.lambda;
+      outcome->support = point.df;
+    }
+  }
+}
+
+static bvl_traffic add_traffic(const bvl_traffic *a, const bvl_traffic *b)
+{
+  bvl_traffic sum = *a;
+  sum.reductions += b->reductions;
+  sum.reduction_bytes += b->reduction_bytes;
+  sum.others += b->others;
+  sum.other_bytes += b->other_bytes;
+  sum.seconds += b->seconds;
+  return sum;
+}
+
+static bvl_status measure(bvl_job *job, bvl_run_outcome *outcome)
+{
+  const bvl_design *X = bvl_problem_design(job->problem);
+  int64_t bytes[2] = {bvl_design_bytes_touched(X), bvl_design_bytes(X)};
+  struct rusage usage;
+  bvl_status status = BVL_OK;
+  outcome->traffic = add_traffic(&job->traffic, &job->grid->traffic);
+  getrusage(RUSAGE_SELF, &usage);
+  outcome->peak_bytes = (int64_t)usage.ru_maxrss * 1024;
+  BVL_TRY(bvl_max_i64(&job->comm, &outcome->peak_bytes, 1));
+  BVL_TRY(bvl_sum_i64(&job->comm, bytes, 2));
+  outcome->passes = bytes[1] > 0 ? (double)bytes[0] / (double)bytes[1] : 0.0;
+  count_points(job->path, outcome);
+cleanup:
+  return status;
+}
+
+bvl_status bvl_name_file(const char *file, bvl_status status)
+{
+  char message[BVL_MESSAGE_BYTES];
+  if (status != BVL_ERR_INPUT || strstr(bvl_last_error(), file) != NULL) return status;
+  snprintf(message, sizeof message, "%s", bvl_last_error());
+  return bvl_fail(status, "%s: %s", file, message);
+}
+
+static void close_job(bvl_job *job)
+{
+  if (job->writer != NULL) bvl_result_close(&job->writer, 0);
+  bvl_path_destroy(&job->path);
+  bvl_problem_destroy(&job->problem);
+  bvl_grid_destroy(&job->grid);
+  bvl_data_close(&job->data);
+  free(job->identity);
+  free(job->feature_names);
+  free(job->penalty_factor);
+  free(job->group_weights);
+  free(job->groups);
+  bvl_comm_free(&job->comm);
+}
+
+bvl_status bvl_run_path(MPI_Comm comm, const bvl_run_options *options, const bvl_monitor *monitor,
+                        bvl_run_outcome *outcome)
+{
+  int64_t n_lambda = options->path.path_to > 0.0 ? 1 : options->path.n_lambda;
+  bvl_job job = {.options = options, .monitor = monitor};
+  bvl_status status = BVL_OK;
+  double start_s = MPI_Wtime();
+  memset(outcome, 0, sizeof *outcome);
+  outcome->resumed_from = -1;
+  outcome->worst_gap = outcome->worst_kkt = NAN;
+  bvl_time_now(job.start_time);
+  BVL_TRY(bvl_comm_dup(comm, &job.traffic, &job.comm));
+  BVL_TRY(open_data(&job));
+  outcome->n = job.n;
+  outcome->p = job.p;
+  outcome->nnz = job.nnz;
+  outcome->grid_rows = job.grid_rows;
+  outcome->grid_cols = job.grid_cols;
+  BVL_TRY(check_memory(&job, n_lambda, &outcome->estimate_bytes));
+  BVL_TRY(bvl_result_create(&job.comm, options->output, job.p, n_lambda, &job.writer));
+  BVL_TRY(read_problem(&job));
+  bvl_data_close(&job.data);
+  outcome->load_s = MPI_Wtime() - start_s;
+  BVL_TRY(solve(&job, outcome));
+  outcome->solve_s = MPI_Wtime() - start_s - outcome->load_s;
+  BVL_TRY(measure(&job, outcome));
+  BVL_TRY(bvl_job_write(&job, outcome));
+  BVL_TRY(bvl_result_close(&job.writer, 1));
+  outcome->write_s = MPI_Wtime() - start_s - outcome->load_s - outcome->solve_s;
+cleanup:
+  status = bvl_name_file(options->data, status);
+  close_job(&job);
+  return status;
+}

@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* bevel predict: eta = offset + b0 + X B for every lambda of a model, or for one between two. Ranks
+ * split the rows (Pr x 1). Columns are matched by name when data and model have names, else by
+ * position. Coefficients are on the input's scale, so X is not standardised. Lambdas go through X
+ * in blocks, so that no rank holds p x L numbers. */
+#include "run/job.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/checked.h"
+#include "data/design.h"
+#include "loss/loss.h"
+#include "run/memory.h"
+
+enum { BLOCK_BYTES = 64 << 20 };
+
+typedef struct prediction {
+  bvl_traffic traffic;
+  bvl_comm comm;
+  bvl_result model;
+  bvl_data *data;
+  bvl_grid *grid;
+  bvl_design *X;
+  int64_t *column;     /* model.p: the data's column of each of the model's; NULL = the same */
+  int64_t n_lambda;    /* columns predicted */
+  double *lambda;      /* n_lambda */
+  int64_t left, right; /* with one lambda asked for: between these two columns of the model */
+  double left_share;   /* weight of `left` */
+  double *values;      /* n_local x n_lambda, row-major, input order: the answer */
+} prediction;
+
+/* ---- which columns of the data -------------------------------------------------------------- */
+
+typedef struct named {
+  const char *name;
+  int64_t column;
+} named;
+
+static int by_name(const void *a, const void *b)
+{
+  return strcmp(((const named *)a)->name, ((const named *)b)->name);
+}
+
+/* On rank 0, which alone has the data's names. */
+static bvl_status match_names(prediction *job, int64_t p, char *const *names)
+{
+  named *sorted = NULL;
+  bvl_status status = BVL_ALLOC(&sorted, p);
+  if (status != BVL_OK) return status;
+  for (int64_t j = 0; j < p; j++) sorted[j] = (named){names[j], j};
+  qsort(sorted, (size_t)p, sizeof *sorted, by_name);
+  for (int64_t j = 0; status == BVL_OK && j < job->model.p; j++) {
+    const named wanted = {job->model.feature_names[j], j};
+    const named *found = bsearch(&wanted, sorted, (size_t)p, sizeof *sorted, by_name);
+    if (found == NULL)
+      status = bvl_fail(BVL_ERR_INPUT, "/feature_names: the model's feature %.80s is missing",
+                        wanted.name);
+    else
+      job->column[j] = found->column;
+  }
+  free(sorted);
+  return status;
+}
+
+static bvl_status match_columns(prediction *job)
+{
+  int64_t p = bvl_data_source(job->data)->p, by_names = 0;
+  char **names = NULL;
+  bvl_status status = BVL_OK;
+  BVL_TRY(bvl_data_read_feature_names(job->data, &names));
+  by_names = names != NULL && job->model.feature_names != NULL;
+  BVL_TRY(bvl_bcast_i64(&job->comm, 0, &by_names, 1));
+  if (by_names) {
+    BVL_TRY(bvl_agree(&job->comm, BVL_ALLOC(&job->column, job->model.p)));
+    if (job->comm.rank == 0) status = match_names(job, p, names);
+    BVL_TRY(bvl_agree(&job->comm, status));
+    BVL_TRY(bvl_bcast_i64(&job->comm, 0, job->column, job->model.p));
+  } else if (p != job->model.p) {
+    status = bvl_fail(BVL_ERR_INPUT, "/X: %" PRId64 " columns, the model has %" PRId64, p,
+                      job->model.p);
+  }
+cleanup:
+  free(names);
+  return status;
+}
+
+/* ---- which lambdas -------------------------------------------------------------------------- */
+
+/* Nearest fitted lambdas at or above (left) and at or below (right) `at`, as glmnet's
+ * lambda.interp; beyond the ends the end itself. A column that was not attempted is no neighbour.
+ */
+static bvl_status choose_lambda(prediction *job, double at)
+{
+  const bvl_result *model = &job->model;
+  int64_t left = -1, right = -1;
+  for (int64_t l = 0; l < model->n_lambda; l++) {
+    if (isnan(model->intercept[l])) continue;
+    double lambda = model->lambda[l];
+    if (lambda >= at && (left < 0 || lambda < model->lambda[left])) left = l;
+    if (lambda <= at && (right < 0 || lambda > model->lambda[right])) right = l;
+  }
+  if (left < 0 && right < 0) return bvl_fail(BVL_ERR_INPUT, "the model holds no fitted lambda");
+  job->left = left >= 0 ? left : right;
+  job->right = right >= 0 ? right : left;
+  double high = model->lambda[job->left], low = model->lambda[job->right];
+  job->left_share = high > low ? (at - low) / (high - low) : 1.0;
+  return BVL_OK;
+}
+
+static bvl_status choose_lambdas(prediction *job, double at)
+{
+  int all = isnan(at);
+  bvl_status status = BVL_OK;
+  job->n_lambda = all ? job->model.n_lambda : 1;
+  BVL_TRY(BVL_ALLOC(&job->lambda, job->n_lambda));
+  if (all) {
+    for (int64_t l = 0; l < job->n_lambda; l++) job->lambda[l] = job->model.lambda[l];
+  } else {
+    job->lambda[0] = at;
+    BVL_TRY(choose_lambda(job, at));
+  }
+cleanup:
+  return status;
+}
+
+/* b += share * column l of the model, in the data's columns. */
+static void add_column(const prediction *job, int64_t l, double share, double *b)
+{
+  const bvl_result *model = &job->model;
+  for (int64_t e = model->indptr[l]; share != 0.0 && e < model->indptr[l + 1]; e++) {
+    int64_t j = model->indices[e];
+    b[job->column != NULL ? job->column[j] : j] += share * model->values[e];
+  }
+}
+
+/* Coefficients (p) and intercept of the answer's column l. */
+static double model_column(const prediction *job, int64_t l, int interpolated, double *b)
+{
+  const double *intercept = job->model.intercept;
+  if (!interpolated) {
+    add_column(job, l, 1.0, b);
+    return intercept[l];
+  }
+  double right_share = 1.0 - job->left_share;
+  add_column(job, job->left, job->left_share, b);
+  add_column(job, job->right, right_share, b);
+  return job->left_share * intercept[job->left] + right_share * intercept[job->right];
+}
+
+/* ---- products ------------------------------------------------------------------------------- */
+
+static int compare_i64(const void *a, const void *b)
+{
+  int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+  return (x > y) - (x < y);
+}
+
+/* The data's columns that any lambda uses, ascending. */
+static bvl_status used_columns(const prediction *job, int64_t *n_used, int64_t **out)
+{
+  const bvl_result *model = &job->model;
+  int64_t nnz = model->indptr[model->n_lambda];
+  bvl_status status = BVL_ALLOC(out, nnz);
+  *n_used = 0;
+  if (status != BVL_OK) return status;
+  for (int64_t e = 0; e < nnz; e++)
+    (*out)[e] = job->column != NULL ? job->column[model->indices[e]] : model->indices[e];
+  qsort(*out, (size_t)nnz, sizeof **out, compare_i64);
+  for (int64_t e = 0; e < nnz; e++)
+    if (e == 0 || (*out)[e] != (*out)[e - 1]) (*out)[(*n_used)++] = (*out)[e];
+  return BVL_OK;
+}
+
+/* Predictors of lambdas first .. first + k - 1 into job->values, in input order. */
+static bvl_status predict_block(prediction *job, int interpolated, int64_t n_used,
+                                const int64_t *used, int64_t first, int64_t k, double *B,
+                                double *eta)
+{
+  const bvl_rows *rows = &job->X->rows;
+  int64_t p = bvl_design_p(job->X), n = rows->n_local;
+  bvl_status status = BVL_OK;
+  double base[64];
+  memset(B, 0, (size_t)(p * k) * sizeof *B);
+  for (int64_t q = 0; q < k; q++) base[q] = model_column(job, first + q, interpolated, B + q * p);
+  BVL_TRY(bvl_design_forward(job->X, n_used, used, k, B, eta));
+  for (int64_t q = 0; q < k; q++)
+    for (int64_t i = 0; i < n; i++)
+      job->values[(bvl_design_input_row(job->X, i) - rows->row0) * job->n_lambda + first + q] =
+          base[q] + eta[i + q * n];
+cleanup:
+  return status;
+}
+
+static bvl_status predict_all(prediction *job, int interpolated)
+{
+  int64_t p = bvl_design_p(job->X), n = bvl_design_n_local(job->X), n_used = 0;
+  int64_t block = bvl_lesser(64, bvl_greater(1, BLOCK_BYTES / (8 * bvl_greater(1, p))));
+  int64_t *used = NULL;
+  double *B = NULL, *eta = NULL;
+  block = bvl_lesser(block, job->n_lambda);
+  bvl_status status = used_columns(job, &n_used, &used);
+  if (status == BVL_OK) status = BVL_ALLOC(&B, p * block);
+  if (status == BVL_OK) status = BVL_ALLOC(&eta, n * block);
+  if (status == BVL_OK) status = BVL_ALLOC(&job->values, n * job->n_lambda);
+  BVL_TRY(bvl_agree(&job->comm, status));
+  for (int64_t first = 0; first < job->n_lambda; first += block)
+    BVL_TRY(predict_block(job, interpolated, n_used, used, first,
+                          bvl_lesser(block, job->n_lambda - first), B, eta));
+cleanup:
+  free(eta);
+  free(B);
+  free(used);
+  return status;
+}
+
+/* A model trained with an offset means nothing without one. */
+static bvl_status add_offset(prediction *job)
+{
+  int64_t n = bvl_design_n_local(job->X), row0 = job->X->rows.row0;
+  int present = 1;
+  double *offset = NULL;
+  bvl_status status = BVL_OK;
+  if (!job->model.trained_offset) return BVL_OK;
+  BVL_TRY(bvl_agree(&job->comm, BVL_ALLOC(&offset, n)));
+  BVL_TRY(bvl_data_read_rows(job->data, "offset", row0, n, offset, &present));
+  if (!present)
+    BVL_TRY(bvl_fail(BVL_ERR_INPUT, "/offset: missing, and the model was trained with one"));
+  for (int64_t i = 0; i < n; i++)
+    for (int64_t l = 0; l < job->n_lambda; l++) job->values[i * job->n_lambda + l] += offset[i];
+cleanup:
+  free(offset);
+  return status;
+}
+
+static void transform(prediction *job, const char *type)
+{
+  const bvl_loss *loss = bvl_loss_find(job->model.family);
+  int64_t count = bvl_design_n_local(job->X) * job->n_lambda;
+  if (strcmp(type, "link") == 0) return;
+  int class = strcmp(type, "class") == 0;
+  for (int64_t k = 0; k < count; k++) {
+    double eta = job->values[k];
+    job->values[k] = class ? (isnan(eta) ? NAN : eta > 0.0) : loss->mean(eta);
+  }
+}
+
+/* ---- the job -------------------------------------------------------------------------------- */
+
+static bvl_status check_type(const prediction *job, const char *type)
+{
+  const char *family = job->model.family;
+  if (bvl_loss_find(family) == NULL)
+    return bvl_fail(BVL_ERR_INPUT, "the model's family %s is not available", family);
+  if (strcmp(type, "class") == 0 && strcmp(family, "binomial") != 0)
+    return bvl_fail(BVL_ERR_USAGE, "type class: the model is %s, which has no classes", family);
+  return BVL_OK;
+}
+
+static bvl_status read_matrix(prediction *job)
+{
+  const bvl_source *source = bvl_data_source(job->data);
+  const bvl_memory_shape shape = {source->n,      source->p,      source->nnz,
+                                  source->format, source->dtype,  BVL_SOLVER_AUTO,
+                                  job->n_lambda,  job->comm.size, 1};
+  bvl_status status = BVL_OK;
+  int64_t answer = 8 * (source->n / job->comm.size + 1) * job->n_lambda;
+  BVL_TRY(bvl_memory_check(&job->comm, bvl_memory_estimate(&shape) + answer, 0));
+  BVL_TRY(bvl_grid_create(job->comm.mpi, job->comm.size, 1, &job->grid));
+  BVL_TRY(bvl_design_create(job->grid, source, NULL, &job->X));
+  /* int8 data: a missing code reads as the column's mean, here over the data predicted for */
+  if (source->has_missing) BVL_TRY(bvl_design_standardize(job->X, NULL, 0, 0));
+cleanup:
+  return status;
+}
+
+bvl_status bvl_run_predict(MPI_Comm comm, const char *data, const bvl_data_names *names,
+                           const char *model, const char *output, const char *type, double at,
+                           int collective_io)
+{
+  prediction job = {.n_lambda = 0};
+  const char *about = model; /* the file a message is about */
+  bvl_status status = BVL_OK;
+  BVL_TRY(bvl_comm_dup(comm, &job.traffic, &job.comm));
+  BVL_TRY(bvl_result_read(&job.comm, model, &job.model));
+  BVL_TRY(check_type(&job, type));
+  BVL_TRY(bvl_agree(&job.comm, choose_lambdas(&job, at)));
+  about = data;
+  BVL_TRY(bvl_data_open(&job.comm, data, names, collective_io, 0, &job.data));
+  BVL_TRY(match_columns(&job));
+  BVL_TRY(read_matrix(&job));
+  BVL_TRY(predict_all(&job, !isnan(at)));
+  BVL_TRY(add_offset(&job));
+  transform(&job, type);
+  BVL_TRY(bvl_prediction_write(&job.comm, output, bvl_design_n(job.X), job.n_lambda, job.lambda,
+                               type, job.X->rows.row0, bvl_design_n_local(job.X), job.values));
+cleanup:
+  status = bvl_name_file(about, status);
+  free(job.values);
+  free(job.lambda);
+  free(job.column);
+  bvl_design_destroy(&job.X);
+  bvl_grid_destroy(&job.grid);
+  bvl_data_close(&job.data);
+  bvl_result_free(&job.model);
+  bvl_comm_free(&job.comm);
+  return status;
+}

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Checkpoints of a path job: what identifies a run, saving, and taking a run up again. */
+#include "run/job.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/checked.h"
+
+#define HASH_START UINT64_C(0xcbf29ce484222325)
+
+/* FNV-1a, for vectors that must be the same but need not be spelt out. */
+static uint64_t hash_bytes(uint64_t hash, const void *bytes, int64_t n)
+{
+  const unsigned char *byte = bytes;
+  for (int64_t k = 0; bytes != NULL && k < n; k++)
+    hash = (hash ^ byte[k]) * UINT64_C(0x100000001b3);
+  return hash;
+}
+
+static uint64_t hash_columns(const bvl_job *job)
+{
+  uint64_t hash = HASH_START;
+  hash = hash_bytes(hash, job->groups, job->p * (int64_t)sizeof *job->groups);
+  hash = hash_bytes(hash, job->group_weights,
+                    job->n_group_weights * (int64_t)sizeof *job->group_weights);
+  return hash_bytes(hash, job->penalty_factor, job->p * (int64_t)sizeof *job->penalty_factor);
+}
+
+static void print_lambdas(FILE *text, const bvl_path_options *path)
+{
+  if (path->path_to > 0.0) {
+    fprintf(text, "lambda=down to %.17g\n", path->path_to);
+  } else if (path->lambda == NULL) {
+    fprintf(text, "lambda=%" PRId64 " from lambda_max, ratio %.17g\n", path->n_lambda,
+            path->lambda_min_ratio);
+  } else {
+    int64_t bytes = path->n_lambda * (int64_t)sizeof *path->lambda;
+    fprintf(text, "lambda=%" PRId64 " from %.17g, hash %016" PRIx64 "\n", path->n_lambda,
+            path->lambda[0], hash_bytes(HASH_START, path->lambda, bytes));
+  }
+}
+
+bvl_status bvl_job_identify(bvl_job *job)
+{
+  const bvl_run_options *o = job->options;
+  const bvl_path_options *path = &o->path;
+  size_t length = 0;
+  FILE *text = open_memstream(&job->identity, &length);
+  if (text == NULL) return bvl_fail(BVL_ERR_NOMEM, "cannot describe the run");
+  fprintf(text, "fingerprint=%016" PRIx64 "\nn=%" PRId64 "\np=%" PRId64 "\n", job->fingerprint,
+          job->n, job->p);
+  fprintf(text, "x=%s\ny=%s\nweights=%s\noffset=%s\n", job->names.x, job->names.y,
+          job->names.weights, job->names.offset);
+  fprintf(text, "groups=%s\ngroup_weights=%s\npenalty_factor=%s\ncolumns=%016" PRIx64 "\n",
+          job->names.groups, job->names.group_weights, job->names.penalty_factor,
+          hash_columns(job));
+  fprintf(text, "family=%s\npenalty=%s\nalpha=%.17g\n", job->family, job->penalty.type->name,
+          job->penalty.alpha);
+  fprintf(text, "intercept=%d\nstandardize=%d\nprecision=%s\nsolver=%s\n", o->intercept,
+          o->standardize, o->single ? "single" : "double", bvl_solver_name(path->solver));
+  print_lambdas(text, path);
+  fprintf(text, "tol=%.17g\nmax_iter=%" PRId64 "\npolish=%d\nepochs=%" PRId64 "\n", path->tol,
+          path->max_iter, path->polish, path->epochs);
+  fprintf(text, "lr=%.17g\nschedule=%d\nseed=%" PRIu64 "\nslices=%" PRId64 "\n", path->step,
+          path->schedule, path->seed, job->n_slices);
+  if (fclose(text) != 0) return bvl_fail(BVL_ERR_NOMEM, "cannot describe the run");
+  return BVL_OK;
+}
+
+bvl_status bvl_job_save(void *context)
+{
+  bvl_job *job = context;
+  const char *file = job->options->checkpoint;
+  bvl_checkpoint *checkpoint = NULL;
+  bvl_store store;
+  bvl_status status = bvl_checkpoint_begin(&job->comm, file, job->identity, &checkpoint, &store);
+  if (status == BVL_OK) {
+    status = bvl_path_save(job->path, &store);
+    bvl_status closed = bvl_checkpoint_end(&checkpoint, status == BVL_OK);
+    if (status == BVL_OK) status = closed;
+  }
+  if (status == BVL_OK || status == BVL_ERR_MPI) return status;
+  bvl_job_log(job, "warning: checkpoint %s not written: %s", file, bvl_last_error());
+  return BVL_OK;
+}
+
+/* The first line that differs names the key. */
+static bvl_status compare_identity(const char *file, const char *there, const char *here)
+{
+  while (*there != '\0' || *here != '\0') {
+    size_t there_len = strcspn(there, "\n"), here_len = strcspn(here, "\n");
+    if (there_len != here_len || strncmp(there, here, here_len) != 0)
+      return bvl_fail(BVL_ERR_USAGE, "%s: a checkpoint of another run: %.*s there, %.*s now", file,
+                      (int)(there_len < 60 ? there_len : 60), there,
+                      (int)(here_len < 60 ? here_len : 60), here);
+    there += there_len + (there[there_len] != '\0');
+    here += here_len + (here[here_len] != '\0');
+  }
+  return BVL_OK;
+}
+
+static int64_t count_done(const bvl_path *path)
+{
+  int64_t n_done = 0;
+  for (int64_t k = 0; k < bvl_path_n_lambda(path); k++) {
+    bvl_path_point point;
+    bvl_path_get(path, k, &point);
+    n_done += point.status != 3;
+  }
+  return n_done;
+}
+
+bvl_status bvl_job_resume(bvl_job *job, int64_t *n_done)
+{
+  const char *file = job->options->checkpoint;
+  bvl_status status = BVL_OK;
+  bvl_checkpoint *checkpoint = NULL;
+  bvl_store store;
+  char *text = NULL;
+  *n_done = -1;
+  BVL_TRY(bvl_checkpoint_open(&job->comm, file, &checkpoint, &store, &text));
+  if (checkpoint == NULL) {
+    bvl_job_log(job, "no checkpoint %s: starting afresh", file);
+    goto cleanup;
+  }
+  BVL_TRY(bvl_agree(&job->comm, compare_identity(file, text, job->identity)));
+  BVL_TRY(bvl_path_restore(job->path, &store));
+  *n_done = count_done(job->path);
+  bvl_job_log(job, "resumed from %s: %" PRId64 " of %" PRId64 " lambdas done", file, *n_done,
+              bvl_path_n_lambda(job->path));
+cleanup:
+  free(text);
+  if (checkpoint != NULL) {
+    bvl_status closed = bvl_checkpoint_end(&checkpoint, 0);
+    if (status == BVL_OK) status = closed;
+  }
+  return status;
+}

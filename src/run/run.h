@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Whole jobs: load, solve, checkpoint, write. Knows options, not flags; files, not terminals. */
+#ifndef BVL_RUN_RUN_H
+#define BVL_RUN_RUN_H
+
+#include <stdint.h>
+
+#include <mpi.h>
+
+#include "bevel/monitor.h"
+#include "bevel/path.h"
+#include "io/io.h"
+
+/** A path (or fit) job. Strings are borrowed during the call. bvl_run_options_init sets defaults.
+ */
+typedef struct bvl_run_options {
+  const char *data;
+  const char *output;
+  bvl_data_names names;
+  const char *family;  /* NULL = the file's, else gaussian */
+  const char *penalty; /* "lasso" */
+  double alpha;        /* NaN = the penalty's default */
+  int intercept;
+  int standardize;
+  int64_t batch; /* rows a minibatch, 0 = default (for stochastic solvers) */
+  int grid_rows; /* 0 x 0 = chosen from solver and shape */
+  int grid_cols;
+  int collective_io;      /* 1 */
+  int single;             /* --precision single */
+  int64_t memory_limit;   /* bytes a rank, 0 = the machine's or cgroup's share */
+  const char *checkpoint; /* NULL = none */
+  int resume;
+  const char *command_line; /* for the result's attributes */
+  bvl_path_options path;
+} bvl_run_options;
+
+void bvl_run_options_init(bvl_run_options *options);
+
+/** What a job came to. The same on every rank, but for the last two lines. */
+typedef struct bvl_run_outcome {
+  int64_t n, p, nnz;
+  int64_t n_lambda, n_converged, n_diverged, n_not_attempted;
+  int64_t support;  /* nonzero coefficients at the smallest lambda attempted */
+  double worst_gap; /* over the lambdas attempted; NaN when no gap is known */
+  double worst_kkt;
+  double lambda_max;
+  double passes; /* bytes of X touched / bytes of X */
+  int grid_rows, grid_cols;
+  int64_t resumed_from;            /* lambdas taken from a checkpoint, -1 = fresh */
+  int64_t estimate_bytes;          /* what a rank was expected to need */
+  int64_t peak_bytes;              /* largest resident set over the ranks */
+  double load_s, solve_s, write_s; /* this rank's */
+  bvl_traffic traffic;             /* this rank's */
+} bvl_run_outcome;
+
+/** Runs `bevel path` / `bevel fit`. Collective over comm. With path.path_to > 0 the result has one
+ * column. @return BVL_OK (look at n_converged), BVL_ERR_INTERRUPTED (checkpoint written if there is
+ * one), or why not; the same on every rank. */
+bvl_status bvl_run_path(MPI_Comm comm, const bvl_run_options *options, const bvl_monitor *monitor,
+                        bvl_run_outcome *outcome);
+
+/** bevel predict. type: "link", "response", "class"; at: NaN = every lambda of the model, else that
+ * lambda, interpolated linearly between neighbours as glmnet does (clamped at the ends). */
+bvl_status bvl_run_predict(MPI_Comm comm, const char *data, const bvl_data_names *names,
+                           const char *model, const char *output, const char *type, double at,
+                           int collective_io);
+
+/** bevel simulate. */
+typedef struct bvl_simulate_options {
+  const char *output;
+  int64_t n, p;
+  int64_t group_size; /* 1 = no groups */
+  int64_t active;     /* active groups (or columns) */
+  double rho;         /* AR(1) correlation between neighbouring columns */
+  double snr;
+  double density; /* 1 = dense; below: csr, entries N(0,1) at that density */
+  const char *family;
+  uint64_t seed;
+} bvl_simulate_options;
+void bvl_simulate_options_init(bvl_simulate_options *options);
+bvl_status bvl_run_simulate(MPI_Comm comm, const bvl_simulate_options *options);
+
+/** bevel info: lines through `emit`, on rank 0 alone. path NULL: version, kernels, MPI, cores and
+ * memory; else what is in the file and, for a data file, the memory a path would need at 1, 2, 4 ..
+ * ranks. Collective. */
+bvl_status bvl_run_info(MPI_Comm comm, const char *path,
+                        void (*emit)(void *context, const char *line), void *context);
+
+#endif
