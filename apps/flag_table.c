@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Every flag and command there is, those to come, and the manual printed from them. */
+#include "flag_table.h"
+
+#include <argp.h>
+#include <float.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "loss/loss.h"
+#include "penalty/penalty.h"
+
+/* ---- the table ------------------------------------------------------------------------------ */
+
+enum { SOLVE = COMMANDS_SOLVE, SAYS = COMMANDS_SOLVE | COMMAND_PREDICT | COMMAND_SIMULATE };
+
+#define AT(member) offsetof(settings, member)
+#define FAMILIES "@families" /* filled in from the tables of loss/ and penalty/ */
+#define PENALTIES "@penalties"
+#define POSITIVE DBL_MIN, DBL_MAX, "a number above 0"
+#define COUNT 1, 0x1p62, "an integer of at least 1"
+#define ANY 0, 0, NULL
+
+const flag flag_table[] = {
+    {"output", KIND_TEXT, SOLVE | COMMAND_PREDICT, AT(output), ANY, "FILE",
+     "result file (also -o)"},
+    {"family", KIND_WORD, SOLVE, AT(run.family), 0, 0, FAMILIES, "NAME",
+     "default: the data's attribute, else gaussian"},
+    {"penalty", KIND_WORD, SOLVE, AT(run.penalty), 0, 0, PENALTIES, "NAME", "default lasso"},
+    {"alpha", KIND_REAL, SOLVE, AT(run.alpha), DBL_MIN, 1, "a number in (0, 1]", "A",
+     "enet: share of the l1 term, default 0.5"},
+    {"lambda", KIND_REALS, SOLVE, AT(lambda), 0, DBL_MAX, "numbers of at least 0, with commas",
+     "L1,L2,...", "path: these values; fit: the one value"},
+    {"nlambda", KIND_INTEGER, COMMAND_PATH, AT(run.path.n_lambda), COUNT, "K",
+     "lambdas on the path, default 100"},
+    {"lambda-min-ratio", KIND_REAL, COMMAND_PATH, AT(run.path.lambda_min_ratio), DBL_MIN,
+     1 - DBL_EPSILON, "a number in (0, 1)", "R",
+     "smallest lambda over lambda_max, default 0.01 if n < p else 1e-4"},
+    {"tol", KIND_REAL, SOLVE, AT(run.path.tol), DBL_MIN, 1 - DBL_EPSILON, "a number in (0, 1)", "T",
+     "relative duality gap to reach, default 1e-8"},
+    {"solver", KIND_INDEX, SOLVE, AT(solver), 0, 0, "auto|newton|cd|sgd|momentum|adam|lbfgs",
+     "NAME", "auto (= newton), newton, cd; on the surrogate: sgd, momentum, adam, lbfgs"},
+    {"polish", KIND_SWITCH, SOLVE, AT(run.path.polish), 1, 1, NULL, NULL,
+     "after a surrogate solver, certify with newton (default)"},
+    {"no-polish", KIND_SWITCH, SOLVE, AT(run.path.polish), 0, 0, NULL, NULL,
+     "return the surrogate's own answer with its honest gap"},
+    {"epochs", KIND_INTEGER, SOLVE, AT(run.path.epochs), COUNT, "E",
+     "sgd, momentum, adam: epochs a lambda"},
+    {"batch", KIND_INTEGER, SOLVE, AT(run.batch), COUNT, "B",
+     "sgd, momentum, adam: rows a minibatch, default 256"},
+    {"lr", KIND_REAL, SOLVE, AT(run.path.step), POSITIVE, "S",
+     "sgd, momentum, adam: learning rate"},
+    {"schedule", KIND_INDEX, SOLVE, AT(run.path.schedule), 0, 0, "constant|step|cosine", "NAME",
+     "sgd, momentum, adam: constant, step, cosine (default)"},
+    {"max-iter", KIND_INTEGER, SOLVE, AT(run.path.max_iter), COUNT, "K", "iterations a lambda"},
+    {"max-seconds", KIND_REAL, SOLVE, AT(run.path.max_seconds), POSITIVE, "S",
+     "finish with what there is after S seconds of solving"},
+    {"standardize", KIND_SWITCH, SOLVE, AT(run.standardize), 1, 1, NULL, NULL,
+     "penalise on standardised columns (default)"},
+    {"no-standardize", KIND_SWITCH, SOLVE, AT(run.standardize), 0, 0, NULL, NULL,
+     "take X as it is"},
+    {"intercept", KIND_SWITCH, SOLVE, AT(run.intercept), 1, 1, NULL, NULL,
+     "fit an unpenalised intercept (default)"},
+    {"no-intercept", KIND_SWITCH, SOLVE, AT(run.intercept), 0, 0, NULL, NULL, "fit none"},
+    {"x", KIND_TEXT, SOLVE | COMMAND_PREDICT, AT(run.names.x), ANY, "PATH", "dataset, default /X"},
+    {"y", KIND_TEXT, SOLVE, AT(run.names.y), ANY, "PATH", "dataset, default /y"},
+    {"weights", KIND_TEXT, SOLVE, AT(run.names.weights), ANY, "PATH|none",
+     "default /weights if there"},
+    {"offset", KIND_TEXT, SOLVE | COMMAND_PREDICT, AT(run.names.offset), ANY, "PATH|none",
+     "default /offset if there"},
+    {"groups", KIND_TEXT, SOLVE, AT(run.names.groups), ANY, "PATH", "default /groups"},
+    {"group-weights", KIND_TEXT, SOLVE, AT(run.names.group_weights), ANY, "PATH|none",
+     "default /group_weights if there, else sqrt(size)"},
+    {"penalty-factor", KIND_TEXT, SOLVE, AT(run.names.penalty_factor), ANY, "PATH|none",
+     "default /penalty_factor if there"},
+    {"checkpoint", KIND_TEXT, SOLVE, AT(run.checkpoint), ANY, "FILE", "save the state there"},
+    {"checkpoint-every", KIND_REAL, SOLVE, AT(run.path.checkpoint_every_s), POSITIVE, "SECONDS",
+     "default 600"},
+    {"resume", KIND_SWITCH, SOLVE, AT(run.resume), 1, 1, NULL, NULL,
+     "go on from the checkpoint if there is one"},
+    {"grid", KIND_GRID, SOLVE, AT(run.grid_rows), 0, 0, "RxC, as in 2x4", "RxC",
+     "process grid: R over samples, C over features"},
+    {"precision", KIND_EITHER, SOLVE, AT(run.single), 0, 0, "single|double", "WORD",
+     "how float64 X is held: double (default) or single"},
+    {"io", KIND_EITHER, SOLVE | COMMAND_PREDICT, AT(run.collective_io), 0, 0,
+     "collective|independent", "WORD", "how ranks read: collective (default) or independent"},
+    {"memory-limit", KIND_BYTES, SOLVE, AT(run.memory_limit), 1, 0x1p62, "bytes, as in 500M or 4G",
+     "BYTES", "a rank; default: its share of the machine or cgroup"},
+    {"model", KIND_TEXT, COMMAND_PREDICT, AT(model), ANY, "FILE", "result of path or fit"},
+    {"type", KIND_WORD, COMMAND_PREDICT, AT(type), 0, 0, "link|response|class", "WORD",
+     "link (default), response or class"},
+    {"at", KIND_REAL, COMMAND_PREDICT, AT(at), 0, DBL_MAX, "a lambda of at least 0", "L",
+     "one lambda, interpolated between its neighbours; default: all"},
+    {"n", KIND_INTEGER, COMMAND_SIMULATE, AT(simulate.n), COUNT, "N", "rows"},
+    {"p", KIND_INTEGER, COMMAND_SIMULATE, AT(simulate.p), COUNT, "P", "columns"},
+    {"group-size", KIND_INTEGER, COMMAND_SIMULATE, AT(simulate.group_size), COUNT, "G",
+     "columns a group, default 1 (no groups)"},
+    {"active", KIND_INTEGER, COMMAND_SIMULATE, AT(simulate.active), 0, 0x1p62,
+     "an integer of at least 0", "K", "groups (columns) with coefficients, default 10"},
+    {"rho", KIND_REAL, COMMAND_SIMULATE, AT(simulate.rho), -1 + DBL_EPSILON, 1 - DBL_EPSILON,
+     "a number in (-1, 1)", "R", "correlation of neighbouring columns, default 0"},
+    {"snr", KIND_REAL, COMMAND_SIMULATE, AT(simulate.snr), POSITIVE, "S",
+     "gaussian: variance of X beta over the noise's, default 3"},
+    {"density", KIND_REAL, COMMAND_SIMULATE, AT(simulate.density), DBL_MIN, 1, "a number in (0, 1]",
+     "D", "share of nonzero entries; below 1: a sparse X"},
+    {"family", KIND_WORD, COMMAND_SIMULATE, AT(simulate.family), 0, 0, FAMILIES, "NAME",
+     "default gaussian"},
+    {"seed", KIND_INTEGER, SOLVE, AT(run.path.seed), 0, 0x1p56, "an integer in [0, 2^56]", "S",
+     "of everything random"},
+    {"seed", KIND_INTEGER, COMMAND_SIMULATE, AT(simulate.seed), 0, 0x1p56,
+     "an integer in [0, 2^56]", "S", "of everything random, default 1"},
+    {"run", KIND_TEXT, SOLVE, AT(run_file), ANY, "FILE",
+     "ini file with the same keys; the command line wins"},
+    {"quiet", KIND_SWITCH, SAYS, AT(quiet), 1, 1, NULL, NULL, "errors and warnings only"},
+    {"json", KIND_SWITCH, SAYS, AT(json), 1, 1, NULL, NULL,
+     "one machine-readable line on standard output at the end"},
+    {"log", KIND_TEXT, SOLVE, AT(log), ANY, "FILE", "append what is said to FILE, with times"},
+    {"profile", KIND_SWITCH, SOLVE, AT(profile), 1, 1, NULL, NULL,
+     "times, messages and bytes of every rank"},
+};
+
+const int n_flags = sizeof flag_table / sizeof flag_table[0];
+_Static_assert(sizeof flag_table / sizeof flag_table[0] <= FLAGS_MAX,
+               "settings.given is too short");
+
+/* Announced, refused by name until they exist. */
+static const char *const later_flags[] = {
+    "gamma",    "q",    "depth", "k1",    "k2",    "tl1-a", "log-eps", "param", "starts",
+    "admm-rho", "init", "lower", "upper", "dfmax", "gram",  "missing", "folds", "recipe"};
+static const char *const later_words[] = {"multinomial",  "sparse-group-lasso",
+                                          "lq",           "group-lq",
+                                          "lpq",          "mcp",
+                                          "scad",         "tl1",
+                                          "log",          "l1-l2",
+                                          "group-mcp",    "group-scad",
+                                          "group-tl1",    "group-log",
+                                          "group-l1-l2",  "none",
+                                          "hoyer-square", "group-hs",
+                                          "varpro",       "admm",
+                                          "lambda.min",   "lambda.1se"};
+static const char *const later_commands[] = {"cv",        "train", "prune", "pareto",
+                                             "stability", "study", "import"};
+
+static int is_in(const char *word, const char *const *list, size_t n)
+{
+  for (size_t k = 0; k < n; k++)
+    if (strcmp(word, list[k]) == 0) return 1;
+  return 0;
+}
+#define IS_IN(word, list) is_in((word), (list), sizeof(list) / sizeof((list)[0]))
+
+/* ---- commands ------------------------------------------------------------------------------- */
+
+const manual manuals[] = {
+    {COMMAND_SIMULATE, "simulate", "OUT.h5 --n N --p P",
+     "Writes a data file with known coefficients."},
+    {COMMAND_PATH, "path", "DATA.h5 -o OUT.h5", "Fits a whole regularization path, certified."},
+    {COMMAND_FIT, "fit", "DATA.h5 -o OUT.h5 --lambda L",
+     "Fits one lambda, from a warm path inside."},
+    {COMMAND_PREDICT, "predict", "DATA.h5 --model RESULT.h5 -o OUT.h5", "Predicts with a result."},
+    {COMMAND_INFO, "info", "[FILE.h5]", "Describes a file, or the machine."},
+};
+
+const int n_manuals = sizeof manuals / sizeof manuals[0];
+
+command command_find(const char *name)
+{
+  for (int k = 0; k < n_manuals; k++)
+    if (strcmp(name, manuals[k].name) == 0) return manuals[k].which;
+  return COMMAND_NONE;
+}
+
+const manual *manual_of(command which)
+{
+  for (int k = 0; k < n_manuals; k++)
+    if (manuals[k].which == which) return &manuals[k];
+  return NULL;
+}
+
+const char *command_name(command which)
+{
+  const manual *found = manual_of(which);
+  return found != NULL ? found->name : "bevel";
+}
+
+/* ---- near misses ---------------------------------------------------------------------------- */
+
+/* Levenshtein's distance, one row at a time; names longer than the row count as far away. */
+static int distance(const char *a, const char *b)
+{
+  int row[32], n = (int)strlen(b);
+  if (n >= 32) return 99;
+  for (int j = 0; j <= n; j++) row[j] = j;
+  for (int i = 1; *a != '\0'; a++, i++) {
+    int diagonal = row[0];
+    row[0] = i;
+    for (int j = 1; j <= n; j++) {
+      int change = diagonal + (*a != b[j - 1]);
+      int shorter = row[j] < row[j - 1] ? row[j] : row[j - 1];
+      diagonal = row[j];
+      row[j] = change < shorter + 1 ? change : shorter + 1;
+    }
+  }
+  return row[n];
+}
+
+void line_append(char *line, size_t size, const char *a, const char *b)
+{
+  size_t used = strlen(line);
+  snprintf(line + used, size - used, "%s%s", a, b);
+}
+
+int word_is_later(const char *word)
+{
+  return IS_IN(word, later_words);
+}
+
+static void list_flags(command which, char *line, size_t size)
+{
+  for (int k = 0; k < n_flags; k++)
+    if (flag_table[k].commands & which) line_append(line, size, " --", flag_table[k].name);
+}
+
+int flag_refuse(command which, const char *name, char error[FLAGS_ERROR_BYTES])
+{
+  const char *nearest = NULL;
+  int least = 3; /* two slips at most */
+  if (IS_IN(name, later_flags)) {
+    snprintf(error, FLAGS_ERROR_BYTES, "--%.40s: not available yet; available:", name);
+    list_flags(which, error, FLAGS_ERROR_BYTES);
+    return -1;
+  }
+  for (int k = 0; k < n_flags; k++) {
+    int far = distance(name, flag_table[k].name);
+    if ((flag_table[k].commands & which) == 0 || far >= least || far >= (int)strlen(name)) continue;
+    least = far;
+    nearest = flag_table[k].name;
+  }
+  snprintf(error, FLAGS_ERROR_BYTES, "unknown flag --%.40s", name);
+  if (nearest != NULL) {
+    line_append(error, FLAGS_ERROR_BYTES, " (did you mean --", nearest);
+    line_append(error, FLAGS_ERROR_BYTES, "?)", "");
+  }
+  return -1;
+}
+
+void command_refuse(const char *name, char error[FLAGS_ERROR_BYTES])
+{
+  int later = IS_IN(name, later_commands);
+  snprintf(
+      error, FLAGS_ERROR_BYTES,
+      later ? "%.40s: not available yet; available:" : "unknown command %.40s; commands:", name);
+  for (int k = 0; k < n_manuals; k++) line_append(error, FLAGS_ERROR_BYTES, " ", manuals[k].name);
+}
+
+const char *flag_words(const flag *f, char *out, size_t size)
+{
+  out[0] = '\0';
+  if (strcmp(f->allowed, FAMILIES) == 0)
+    for (const bvl_loss *const *l = bvl_loss_all(); *l != NULL; l++)
+      line_append(out, size, out[0] != '\0' ? "|" : "", (*l)->name);
+  else if (strcmp(f->allowed, PENALTIES) == 0)
+    for (const bvl_penalty_type *const *t = bvl_penalty_all(); *t != NULL; t++)
+      line_append(out, size, out[0] != '\0' ? "|" : "", (*t)->name);
+  else
+    line_append(out, size, f->allowed, "");
+  return out;
+}
+
+int flag_find(command which, const char *name, size_t length)
+{
+  for (int k = 0; k < n_flags; k++)
+    if ((flag_table[k].commands & which) && strlen(flag_table[k].name) == length &&
+        strncmp(flag_table[k].name, name, length) == 0)
+      return k;
+  return -1;
+}
+
+/* ---- manuals -------------------------------------------------------------------------------- */
+
+static void program_help(FILE *to)
+{
+  fprintf(to, "Usage: [mpirun -n RANKS] bevel COMMAND ...\n"
+              "Distributed sparse regression and whole regularization paths, certified.\n\n");
+  for (int k = 0; k < n_manuals; k++)
+    fprintf(to, "  bevel %-9s%-38s %s\n", manuals[k].name, manuals[k].args, manuals[k].about);
+  fprintf(to,
+          "\nbevel COMMAND --help lists a command's flags; bevel --version the version.\n"
+          "Exit codes: 0 done, 1 internal, 2 usage, 3 bad input, 4 something did not converge,\n"
+          "5 out of memory or disk, 75 interrupted and resumable, 128 + signal without "
+          "--checkpoint.\n");
+}
+
+void flags_help(command which, FILE *to)
+{
+  struct argp_option options[FLAGS_MAX + 2] = {{0}};
+  const manual *m = manual_of(which);
+  char name[32];
+  int n = 0;
+  if (m == NULL) {
+    program_help(to);
+    return;
+  }
+  for (int k = 0; k < n_flags; k++) {
+    const flag *f = &flag_table[k];
+    if ((f->commands & which) == 0) continue;
+    int key = strcmp(f->name, "output") == 0 ? 'o' : 256 + k;
+    options[n++] = (struct argp_option){f->name, key, f->arg, 0, f->help, 1};
+  }
+  options[n] = (struct argp_option){"help", 255 + FLAGS_MAX, NULL, 0, "this text", 2};
+  struct argp argp = {options, NULL, m->args, m->about, NULL, NULL, NULL};
+  snprintf(name, sizeof name, "bevel %s", m->name);
+  argp_help(&argp, to, ARGP_HELP_SHORT_USAGE | ARGP_HELP_PRE_DOC | ARGP_HELP_LONG, name);
+}

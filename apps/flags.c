@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Command line and run file into settings, and whether all of it makes sense together. */
+#include "flags.h"
+
+#include <ini.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "flag_table.h"
+
+/* ---- command line --------------------------------------------------------------------------- */
+
+static int take_file(settings *s, const char *word, char error[FLAGS_ERROR_BYTES])
+{
+  if (s->file != NULL) {
+    snprintf(error, FLAGS_ERROR_BYTES, "%.80s: one file is enough, %.80s", word, s->file);
+    return -1;
+  }
+  s->file = word;
+  return 0;
+}
+
+/* One flag at argv[*k]; moves *k to the last word it used. */
+static int take_flag(settings *s, int argc, char **argv, int *k, char error[FLAGS_ERROR_BYTES])
+{
+  const char *word = argv[*k], *name = word + 2, *value = NULL;
+  if (word[1] != '-') { /* the only short flag: -o FILE, -oFILE */
+    if (word[1] != 'o') {
+      snprintf(error, FLAGS_ERROR_BYTES, "unknown flag %.40s", word);
+      return -1;
+    }
+    name = "output";
+    value = word[2] != '\0' ? word + 2 : NULL;
+  }
+  size_t length = strcspn(name, "=");
+  if (name[length] == '=') value = name + length + 1;
+  int row = flag_find(s->command, name, length);
+  if (row < 0) {
+    char exact[48];
+    snprintf(exact, sizeof exact, "%.*s", (int)(length < 47 ? length : 47), name);
+    return flag_refuse(s->command, exact, error);
+  }
+  if (flag_table[row].kind == KIND_SWITCH) {
+    if (value == NULL) return flag_set(s, row, "yes", error);
+    snprintf(error, FLAGS_ERROR_BYTES, "--%s takes no value", flag_table[row].name);
+    return -1;
+  }
+  if (value == NULL && *k + 1 < argc) value = argv[++*k];
+  if (value != NULL) return flag_set(s, row, value, error);
+  snprintf(error, FLAGS_ERROR_BYTES, "--%s %s: the value is missing", flag_table[row].name,
+           flag_table[row].arg);
+  return -1;
+}
+
+static int take_words(settings *s, int argc, char **argv, char error[FLAGS_ERROR_BYTES])
+{
+  int only_files = 0, bad = 0;
+  for (int k = 0; !bad && k < argc; k++) {
+    if (!only_files && strcmp(argv[k], "--") == 0)
+      only_files = 1;
+    else if (!only_files && argv[k][0] == '-' && argv[k][1] != '\0')
+      bad = take_flag(s, argc, argv, &k, error);
+    else
+      bad = take_file(s, argv[k], error);
+  }
+  return bad;
+}
+
+const char *flags_run_file(int argc, char **argv)
+{
+  const char *found = NULL;
+  for (int k = 0; k < argc && strcmp(argv[k], "--") != 0; k++) {
+    if (strncmp(argv[k], "--run=", 6) == 0) found = argv[k] + 6;
+    if (strcmp(argv[k], "--run") == 0 && k + 1 < argc) found = argv[++k];
+  }
+  return found;
+}
+
+/* ---- run file ------------------------------------------------------------------------------- */
+
+enum { LINE_MAX_BYTES = INI_MAX_LINE - 3 }; /* with "\r\n" and the end of the string */
+
+typedef struct run_reader {
+  settings *s;
+  char error[FLAGS_ERROR_BYTES]; /* of the first bad line; empty so far */
+} run_reader;
+
+static const char *keep_copy(settings *s, const char *text)
+{
+  char **grown = realloc(s->owned, (size_t)(s->n_owned + 1) * sizeof *grown);
+  if (grown == NULL) return NULL;
+  s->owned = grown;
+  grown[s->n_owned] = strdup(text);
+  return grown[s->n_owned++];
+}
+
+/* inih's handler: 0 marks the line as bad. Keys before any section, and those in the section of
+ * this command; a section of another command is not for us. */
+static int take_key(void *context, const char *section, const char *key, const char *value)
+{
+  run_reader *reader = context;
+  settings *s = reader->s;
+  if (reader->error[0] != '\0') return 0;
+  if (section[0] != '\0') {
+    command owner = command_find(section);
+    if (owner == COMMAND_NONE)
+      snprintf(reader->error, sizeof reader->error, "[%.40s] is no command", section);
+    if (owner != s->command) return owner != COMMAND_NONE;
+  }
+  int row = flag_find(s->command, key, strlen(key));
+  if (row < 0 || strcmp(key, "run") == 0) {
+    flag_refuse(s->command, key, reader->error);
+    return 0;
+  }
+  const char *copy = keep_copy(s, value);
+  if (copy == NULL) return 0;
+  return flag_set(s, row, copy, reader->error) == 0;
+}
+
+/* The number of the first line that inih would cut in two, 0 when there is none. */
+static int find_long_line(const char *text)
+{
+  for (int line = 1; *text != '\0'; line++) {
+    size_t length = strcspn(text, "\n");
+    if (length > LINE_MAX_BYTES) return line;
+    text += length + (text[length] != '\0');
+  }
+  return 0;
+}
+
+static int take_run_file(settings *s, const char *text, char error[FLAGS_ERROR_BYTES])
+{
+  run_reader reader = {.s = s};
+  int too_long = find_long_line(text);
+  if (too_long > 0) {
+    snprintf(error, FLAGS_ERROR_BYTES, "%.200s: line %d: longer than %d characters", s->run_file,
+             too_long, LINE_MAX_BYTES);
+    return -1;
+  }
+  int line = ini_parse_string(text, take_key, &reader);
+  if (line == 0) return 0;
+  const char *why = reader.error[0] != '\0' ? reader.error : "not a key = value line";
+  snprintf(error, FLAGS_ERROR_BYTES, "%.200s: line %d: %.700s", s->run_file, line, why);
+  return -1;
+}
+
+/* ---- sense ---------------------------------------------------------------------------------- */
+
+static int given(const settings *s, const char *name)
+{
+  int row = flag_find(s->command, name, strlen(name));
+  return row >= 0 && s->given[row];
+}
+
+static int refuse(char error[FLAGS_ERROR_BYTES], const char *why)
+{
+  snprintf(error, FLAGS_ERROR_BYTES, "%s", why);
+  return -1;
+}
+
+static int check_files(settings *s, char error[FLAGS_ERROR_BYTES])
+{
+  if (s->command == COMMAND_INFO) return 0;
+  if (s->file == NULL) {
+    const manual *m = manual_of(s->command);
+    snprintf(error, FLAGS_ERROR_BYTES, "a file is missing: bevel %s %s", m->name, m->args);
+    return -1;
+  }
+  if (s->command == COMMAND_SIMULATE) {
+    s->output = s->file;
+    return 0;
+  }
+  if (s->output == NULL) return refuse(error, "-o OUT.h5 is missing");
+  if (strcmp(s->output, s->file) == 0) return refuse(error, "-o would overwrite the data");
+  return 0;
+}
+
+/* Flags that the chosen solver or penalty would ignore. */
+static int check_ignored(const settings *s, char error[FLAGS_ERROR_BYTES])
+{
+  static const char *const minibatch[] = {"epochs", "batch", "lr", "schedule"};
+  static const char *const surrogate[] = {"polish", "no-polish"};
+  const char *idle = NULL, *who = NULL;
+  for (size_t k = 0; k < 4; k++)
+    if (given(s, minibatch[k]) && (s->solver < BVL_SOLVER_SGD || s->solver > BVL_SOLVER_ADAM)) {
+      idle = minibatch[k];
+      who = "--solver sgd, momentum or adam";
+    }
+  for (size_t k = 0; k < 2; k++)
+    if (given(s, surrogate[k]) && s->solver < BVL_SOLVER_SGD) {
+      idle = surrogate[k];
+      who = "--solver sgd, momentum, adam or lbfgs";
+    }
+  if (given(s, "alpha") && strcmp(s->run.penalty, "enet") != 0) {
+    idle = "alpha";
+    who = "--penalty enet";
+  }
+  if (idle == NULL) return 0;
+  snprintf(error, FLAGS_ERROR_BYTES, "--%s goes with %s", idle, who);
+  return -1;
+}
+
+static int check_solve(settings *s, char error[FLAGS_ERROR_BYTES])
+{
+  bvl_path_options *path = &s->run.path;
+  if (s->run.resume && s->run.checkpoint == NULL)
+    return refuse(error, "--resume needs --checkpoint FILE");
+  if (given(s, "checkpoint-every") && s->run.checkpoint == NULL)
+    return refuse(error, "--checkpoint-every needs --checkpoint FILE");
+  if (s->command == COMMAND_FIT && s->n_lambda != 1)
+    return refuse(error, "--lambda L: one value is wanted");
+  if (s->command == COMMAND_FIT && !(s->lambda[0] > 0.0))
+    return refuse(error, "--lambda 0: wanted a number above 0");
+  if (s->lambda != NULL && (given(s, "nlambda") || given(s, "lambda-min-ratio")))
+    return refuse(error, "--lambda leaves nothing to --nlambda and --lambda-min-ratio");
+  if (check_ignored(s, error) != 0) return -1;
+  s->run.data = s->file;
+  s->run.output = s->output;
+  path->solver = (bvl_solver)s->solver;
+  if (s->run.checkpoint == NULL) path->checkpoint_every_s = 0.0;
+  if (s->command == COMMAND_FIT) {
+    path->path_to = s->lambda[0];
+  } else if (s->lambda != NULL) {
+    path->lambda = s->lambda;
+    path->n_lambda = s->n_lambda;
+  }
+  return 0;
+}
+
+static int check(settings *s, char error[FLAGS_ERROR_BYTES])
+{
+  if (check_files(s, error) != 0) return -1;
+  if (s->command & COMMANDS_SOLVE) return check_solve(s, error);
+  if (s->command == COMMAND_PREDICT && s->model == NULL)
+    return refuse(error, "--model RESULT.h5 is missing");
+  if (s->command == COMMAND_SIMULATE) {
+    s->simulate.output = s->output;
+    if (!given(s, "n") || !given(s, "p")) return refuse(error, "--n N and --p P are needed");
+    if (given(s, "snr") && strcmp(s->simulate.family, "gaussian") != 0)
+      return refuse(error, "--snr goes with --family gaussian");
+  }
+  return 0;
+}
+
+int flags_parse(command which, int argc, char **argv, const char *run_text, settings *out,
+                char error[FLAGS_ERROR_BYTES])
+{
+  memset(out, 0, sizeof *out);
+  bvl_run_options_init(&out->run);
+  bvl_simulate_options_init(&out->simulate);
+  out->run.path.checkpoint_every_s = 600.0;
+  out->solver = (int)out->run.path.solver;
+  out->type = "link";
+  out->at = NAN;
+  out->command = which;
+  out->run_file = flags_run_file(argc, argv);
+  error[0] = '\0';
+  if (run_text != NULL && take_run_file(out, run_text, error) != 0) return -1;
+  if (take_words(out, argc, argv, error) != 0) return -1;
+  return check(out, error);
+}
+
+void settings_free(settings *s)
+{
+  for (int k = 0; k < s->n_owned; k++) free(s->owned[k]);
+  free(s->owned);
+  free(s->lambda);
+  s->owned = NULL;
+  s->lambda = NULL;
+  s->n_owned = 0;
+}

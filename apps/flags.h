@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Flags: one table for command line, run file and help. Long names must match exactly. */
+#ifndef BEVEL_APPS_FLAGS_H
+#define BEVEL_APPS_FLAGS_H
+
+#include <stdint.h>
+#include <stdio.h>
+
+#include "run/run.h"
+
+/** Bits, so that a flag can name all the commands it belongs to. */
+typedef enum command {
+  COMMAND_NONE = 0,
+  COMMAND_SIMULATE = 1,
+  COMMAND_PATH = 2,
+  COMMAND_FIT = 4,
+  COMMAND_PREDICT = 8,
+  COMMAND_INFO = 16
+} command;
+
+enum { FLAGS_ERROR_BYTES = 1024, FLAGS_MAX = 80 };
+
+/** What was asked for. Strings point into argv or into `owned`. */
+typedef struct settings {
+  command command;
+  const char *file;   /* the positional argument, NULL = none */
+  const char *output; /* -o, or simulate's positional argument */
+  const char *run_file;
+  const char *log;
+  int quiet, json, profile;
+  bvl_run_options run;
+  int solver;     /* as bvl_solver */
+  double *lambda; /* owned */
+  int64_t n_lambda;
+  bvl_simulate_options simulate;
+  const char *model;
+  const char *type;
+  double at;
+  unsigned char given[FLAGS_MAX]; /* by row of the table */
+  char **owned;
+  int n_owned;
+} settings;
+
+/** The command of that name, COMMAND_NONE when there is none, and back. */
+command command_find(const char *name);
+const char *command_name(command which);
+/** Writes why `name` is no command: a later version's, or misspelt. */
+void command_refuse(const char *name, char error[FLAGS_ERROR_BYTES]);
+
+/** The value of --run in argv, NULL when there is none. argv begins after the command. */
+const char *flags_run_file(int argc, char **argv);
+
+/** Parses defaults, then the run file's text (NULL = none), then argv (which begins after the
+ * command), then checks that all of it makes sense together. settings_free afterwards in any case.
+ * @return 0, or -1 with one line in `error`. */
+int flags_parse(command which, int argc, char **argv, const char *run_text, settings *out,
+                char error[FLAGS_ERROR_BYTES]);
+void settings_free(settings *s);
+
+/** Prints the manual of a command (COMMAND_NONE: of the program). */
+void flags_help(command which, FILE *to);
+
+#endif

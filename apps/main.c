@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The program: finds the command, parses its flags, runs it, and leaves with one exit code on every
+ * rank. Help and version work without MPI. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <mpi.h>
+
+#include "blas_kernels.h"
+#include "flags.h"
+#include "progress.h"
+#include "report.h"
+#include "signals.h"
+
+/* Before MPI_Init only the environment knows whether another rank will say the same. */
+static int speaks_before_mpi(void)
+{
+  static const char *const rank[] = {"OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK"};
+  for (size_t k = 0; k < sizeof rank / sizeof rank[0]; k++) {
+    const char *value = getenv(rank[k]);
+    if (value != NULL) return strcmp(value, "0") == 0;
+  }
+  return 1;
+}
+
+/* ---- commands ------------------------------------------------------------------------------- */
+
+/* 75 when there is a checkpoint to go on from, 128 + the signal otherwise. Collective. */
+static int interrupted(const settings *s, MPI_Comm comm, int rank)
+{
+  int number = signals_caught(), any = 0;
+  MPI_Allreduce(&number, &any, 1, MPI_INT, MPI_MAX, comm);
+  int code = s->run.checkpoint != NULL ? EXIT_RESUMABLE : 128 + any;
+  if (rank != 0) return code;
+  if (s->run.checkpoint != NULL)
+    fprintf(stderr, "bevel %s: interrupted; go on with --resume --checkpoint %s\n",
+            command_name(s->command), s->run.checkpoint);
+  else
+    fprintf(stderr, "bevel %s: interrupted\n", command_name(s->command));
+  if (s->json)
+    printf("{\"command\": \"%s\", \"status\": \"interrupted\", \"exit\": %d}\n",
+           command_name(s->command), code);
+  return code;
+}
+
+static int run_path(const settings *s, MPI_Comm comm, int rank)
+{
+  progress p;
+  bvl_run_outcome outcome;
+  char error[256] = "", name[32];
+  int code, bad = 0;
+  snprintf(name, sizeof name, "bevel %s", command_name(s->command));
+  if (rank == 0)
+    bad = progress_open(&p, command_name(s->command), s->quiet, s->log, error, sizeof error);
+  else
+    memset(&p, 0, sizeof p);
+  MPI_Bcast(&bad, 1, MPI_INT, 0, comm);
+  if (bad) return report_usage(name, rank, error);
+  signals_catch();
+  bvl_monitor monitor = progress_monitor(&p);
+  bvl_status status = bvl_run_path(comm, &s->run, &monitor, &outcome);
+  if (status == BVL_OK) {
+    code = report_path(s, comm, &p, &outcome);
+  } else {
+    if (rank == 0) progress_say(&p, NULL, "%s", bvl_last_error());
+    code = status == BVL_ERR_INTERRUPTED ? interrupted(s, comm, rank)
+                                         : report_failure(s, rank, status);
+  }
+  progress_close(&p);
+  return code;
+}
+
+static void print_line(void *context, const char *line)
+{
+  fprintf(context, "%s\n", line);
+}
+
+static int run_command(const settings *s, MPI_Comm comm, int rank)
+{
+  bvl_status status = BVL_OK;
+  if (s->command & (COMMAND_PATH | COMMAND_FIT)) return run_path(s, comm, rank);
+  if (s->command == COMMAND_INFO) {
+    status = bvl_run_info(comm, s->file, print_line, stdout);
+    return status == BVL_OK ? EXIT_DONE : report_failure(s, rank, status);
+  }
+  if (s->command == COMMAND_SIMULATE)
+    status = bvl_run_simulate(comm, &s->simulate);
+  else
+    status = bvl_run_predict(comm, s->file, &s->run.names, s->model, s->output, s->type, s->at,
+                             s->run.collective_io);
+  return status == BVL_OK ? report_file(s, rank) : report_failure(s, rank, status);
+}
+
+/* ---- the way in ----------------------------------------------------------------------------- */
+
+/* The whole of a small text file, NULL when it cannot be read. */
+static char *read_text(const char *path)
+{
+  enum { MOST = 1 << 20 };
+  FILE *file = fopen(path, "r");
+  char *text = file != NULL ? malloc(MOST + 1) : NULL;
+  if (text != NULL) {
+    size_t n = fread(text, 1, MOST, file);
+    text[n] = '\0';
+    if (ferror(file)) {
+      free(text);
+      text = NULL;
+    }
+  }
+  if (file != NULL) fclose(file);
+  return text;
+}
+
+/* Rank 0 reads the run file for all. Returns 0, or -1 when that failed (on every rank). */
+static int share_run_file(MPI_Comm comm, int rank, const char *path, char **text)
+{
+  int length = -1;
+  *text = NULL;
+  if (path == NULL) return 0;
+  if (rank == 0) *text = read_text(path);
+  if (*text != NULL) length = (int)strlen(*text);
+  MPI_Bcast(&length, 1, MPI_INT, 0, comm);
+  if (length < 0) return -1;
+  if (rank != 0) *text = calloc((size_t)length + 1, 1);
+  if (*text == NULL) MPI_Abort(comm, EXIT_RESOURCES);
+  MPI_Bcast(*text, length, MPI_CHAR, 0, comm);
+  return 0;
+}
+
+static char *join_words(int argc, char **argv)
+{
+  size_t length = 1;
+  for (int k = 0; k < argc; k++) length += strlen(argv[k]) + 1;
+  char *line = calloc(length, 1);
+  for (int k = 0; line != NULL && k < argc; k++) {
+    if (k > 0) strcat(line, " ");
+    strcat(line, argv[k]);
+  }
+  return line;
+}
+
+static int run_parallel(command which, int argc, char **argv)
+{
+  MPI_Comm comm = MPI_COMM_WORLD;
+  settings s = {.command = which};
+  char error[FLAGS_ERROR_BYTES], name[32], *run_text = NULL;
+  char *command_line = join_words(argc, argv);
+  const char *run_file = flags_run_file(argc - 2, argv + 2);
+  int rank, code;
+  MPI_Comm_set_errhandler(comm, MPI_ERRORS_RETURN);
+  MPI_Comm_rank(comm, &rank);
+  snprintf(name, sizeof name, "bevel %s", command_name(which));
+  if (share_run_file(comm, rank, run_file, &run_text) != 0) {
+    snprintf(error, sizeof error, "--run %.200s: cannot read it", run_file);
+    code = report_usage(name, rank, error);
+  } else if (flags_parse(which, argc - 2, argv + 2, run_text, &s, error) != 0) {
+    code = report_usage(name, rank, error);
+  } else {
+    s.run.command_line = command_line;
+    code = run_command(&s, comm, rank);
+  }
+  settings_free(&s);
+  free(run_text);
+  free(command_line);
+  return code;
+}
+
+/* Commands that need no MPI; -1 when it takes a real one. */
+static int without_mpi(int argc, char **argv, command which)
+{
+  char error[FLAGS_ERROR_BYTES];
+  int speaks = speaks_before_mpi();
+  if (argc < 2) {
+    if (speaks) flags_help(COMMAND_NONE, stderr);
+    return EXIT_USAGE;
+  }
+  if (strcmp(argv[1], "--version") == 0) {
+    if (speaks) printf("bevel %s\n", bvl_version());
+    return EXIT_DONE;
+  }
+  for (int k = 1; k < argc && strcmp(argv[k], "--") != 0; k++) {
+    if (strcmp(argv[k], "--help") != 0 && strcmp(argv[k], "-h") != 0) continue;
+    if (which == COMMAND_NONE && k > 1) break; /* help about what does not exist */
+    if (speaks) flags_help(which, stdout);
+    return EXIT_DONE;
+  }
+  if (which != COMMAND_NONE) return -1;
+  command_refuse(argv[1], error);
+  return report_usage("bevel", speaks ? 0 : 1, error);
+}
+
+int main(int argc, char **argv)
+{
+  command which = argc > 1 ? command_find(argv[1]) : COMMAND_NONE;
+  int code = without_mpi(argc, argv, which);
+  if (code >= 0) return code;
+  choose_blas_kernels(argv);
+  if (MPI_Init(&argc, &argv) != MPI_SUCCESS) return EXIT_INTERNAL;
+  code = run_parallel(which, argc, argv);
+  MPI_Finalize();
+  return code;
+}

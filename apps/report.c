@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "report.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+
+int report_exit_code(bvl_status status)
+{
+  switch (status) {
+  case BVL_OK: return EXIT_DONE;
+  case BVL_ERR_USAGE: return EXIT_USAGE;
+  case BVL_ERR_INPUT:
+  case BVL_ERR_IO: return EXIT_INPUT;
+  case BVL_ERR_INTERRUPTED: return EXIT_RESUMABLE;
+  case BVL_ERR_DISK:
+  case BVL_ERR_NOMEM: return EXIT_RESOURCES;
+  default: return EXIT_INTERNAL;
+  }
+}
+
+/* ---- the machine-readable line --------------------------------------------------------------- */
+
+static void json_text(const char *key, const char *value)
+{
+  printf("\"%s\": \"", key);
+  for (const char *c = value; *c != '\0'; c++) {
+    if ((unsigned char)*c < 0x20)
+      printf("\\u%04x", (unsigned)*c);
+    else
+      printf(*c == '"' || *c == '\\' ? "\\%c" : "%c", *c);
+  }
+  printf("\"");
+}
+
+static void json_real(const char *key, double value)
+{
+  if (isfinite(value))
+    printf(", \"%s\": %.17g", key, value);
+  else
+    printf(", \"%s\": null", key);
+}
+
+static void json_integer(const char *key, int64_t value)
+{
+  printf(", \"%s\": %" PRId64, key, value);
+}
+
+static void json_begin(const settings *s, const char *status, int code)
+{
+  printf("{");
+  json_text("command", command_name(s->command));
+  printf(", ");
+  json_text("status", status);
+  json_integer("exit", code);
+}
+
+static void json_end(void)
+{
+  printf("}\n");
+  fflush(stdout);
+}
+
+static void json_path(const settings *s, const bvl_run_outcome *o, int ranks, int code)
+{
+  json_begin(s, code == EXIT_DONE ? "ok" : "unconverged", code);
+  printf(", ");
+  json_text("output", s->output);
+  json_integer("n", o->n);
+  json_integer("p", o->p);
+  json_integer("nnz", o->nnz);
+  json_integer("lambdas", o->n_lambda);
+  json_integer("converged", o->n_converged);
+  json_integer("diverged", o->n_diverged);
+  json_integer("not_attempted", o->n_not_attempted);
+  json_integer("support", o->support);
+  json_real("worst_gap", o->worst_gap);
+  json_real("worst_kkt", o->worst_kkt);
+  json_real("lambda_max", o->lambda_max);
+  json_real("passes", o->passes);
+  json_integer("ranks", ranks);
+  printf(", \"grid\": \"%dx%d\"", o->grid_rows, o->grid_cols);
+  json_real("load_s", o->load_s);
+  json_real("solve_s", o->solve_s);
+  json_real("write_s", o->write_s);
+  json_integer("resumed_from", o->resumed_from);
+  json_integer("estimate_bytes", o->estimate_bytes);
+  json_integer("peak_bytes", o->peak_bytes);
+  json_integer("reductions", o->traffic.reductions);
+  json_integer("reduction_bytes", o->traffic.reduction_bytes);
+  json_integer("other_messages", o->traffic.others);
+  json_integer("other_bytes", o->traffic.other_bytes);
+  json_end();
+}
+
+/* ---- failures -------------------------------------------------------------------------------- */
+
+int report_failure(const settings *s, int rank, bvl_status status)
+{
+  int code = report_exit_code(status);
+  const char *why = bvl_last_error();
+  if (rank == 0) {
+    fprintf(stderr, "bevel %s: %s\n", command_name(s->command),
+            why[0] != '\0' ? why : bvl_status_text(status));
+    if (s->json) {
+      json_begin(s, bvl_status_text(status), code);
+      printf(", ");
+      json_text("message", why);
+      json_end();
+    }
+  }
+  if (status == BVL_ERR_MPI) MPI_Abort(MPI_COMM_WORLD, EXIT_INTERNAL);
+  return code;
+}
+
+int report_usage(const char *name, int rank, const char *error)
+{
+  if (rank == 0) fprintf(stderr, "%s: %s\n", name, error);
+  return EXIT_USAGE;
+}
+
+/* ---- last lines ------------------------------------------------------------------------------ */
+
+/* Every rank's times and traffic. Collective. */
+static void profile(MPI_Comm comm, progress *p, FILE *to, const bvl_run_outcome *o)
+{
+  enum { WIDTH = 8, MAX_RANKS_SHOWN = 4096 };
+  int rank, size;
+  MPI_Comm_rank(comm, &rank);
+  MPI_Comm_size(comm, &size);
+  double mine[WIDTH] = {o->load_s,
+                        o->solve_s,
+                        o->write_s,
+                        o->traffic.seconds,
+                        (double)o->traffic.reductions,
+                        (double)o->traffic.reduction_bytes,
+                        (double)o->traffic.others,
+                        (double)o->traffic.other_bytes};
+  if (rank == 0)
+    progress_say(p, to, "%6s %9s %9s %9s %9s %11s %14s %9s %14s", "rank", "load s", "solve s",
+                 "write s", "comm s", "reductions", "bytes", "others", "bytes");
+  for (int r = 0; r < size && r < MAX_RANKS_SHOWN; r++) {
+    double row[WIDTH];
+    memcpy(row, mine, sizeof row);
+    if (r > 0 && rank == r) MPI_Send(mine, WIDTH, MPI_DOUBLE, 0, 0, comm);
+    if (r > 0 && rank == 0) MPI_Recv(row, WIDTH, MPI_DOUBLE, r, 0, comm, MPI_STATUS_IGNORE);
+    if (rank == 0)
+      progress_say(p, to, "%6d %9.3f %9.3f %9.3f %9.3f %11.0f %14.0f %9.0f %14.0f", r, row[0],
+                   row[1], row[2], row[3], row[4], row[5], row[6], row[7]);
+  }
+}
+
+static void last_lines(const settings *s, progress *p, FILE *to, int ranks,
+                       const bvl_run_outcome *o, int as_asked)
+{
+  int64_t spent = o->n_lambda - o->n_converged - o->n_diverged - o->n_not_attempted;
+  char gap[48] = "";
+  if (!isnan(o->worst_gap)) snprintf(gap, sizeof gap, "largest gap %.1e, ", o->worst_gap);
+  if (o->n_converged == o->n_lambda)
+    progress_say(p, to, "bevel %s: all %" PRId64 " lambdas converged", p->command, o->n_lambda);
+  else
+    progress_say(p, to,
+                 "bevel %s: %" PRId64 " of %" PRId64 " lambdas converged; %" PRId64
+                 " spent the budget, %" PRId64 " diverged, %" PRId64 " not attempted%s",
+                 p->command, o->n_converged, o->n_lambda, spent, o->n_diverged, o->n_not_attempted,
+                 as_asked ? " (--no-polish: the surrogate's own answers)" : "");
+  progress_say(p, to, "bevel %s: %slargest KKT residual %.1e, support %" PRId64, p->command, gap,
+               o->worst_kkt, o->support);
+  progress_say(p, to,
+               "bevel %s: %.2f s (load %.2f, solve %.2f, write %.2f) on %d rank%s (%dx%d), %.1f "
+               "passes over X",
+               p->command, o->load_s + o->solve_s + o->write_s, o->load_s, o->solve_s, o->write_s,
+               ranks, ranks == 1 ? "" : "s", o->grid_rows, o->grid_cols, o->passes);
+  progress_say(p, to, "bevel %s: result in %s", p->command, s->output);
+}
+
+int report_path(const settings *s, MPI_Comm comm, progress *p, const bvl_run_outcome *outcome)
+{
+  int rank, size;
+  int as_asked = s->solver >= BVL_SOLVER_SGD && !s->run.path.polish;
+  int attempted = outcome->n_diverged == 0 && outcome->n_not_attempted == 0;
+  int done = outcome->n_converged == outcome->n_lambda || (as_asked && attempted);
+  int code = done ? EXIT_DONE : EXIT_UNCONVERGED;
+  FILE *to = s->quiet ? NULL : s->json ? stderr : stdout;
+  MPI_Comm_rank(comm, &rank);
+  MPI_Comm_size(comm, &size);
+  if (s->profile) profile(comm, p, s->json ? stderr : stdout, outcome);
+  if (rank == 0) last_lines(s, p, to, size, outcome, as_asked);
+  if (rank == 0 && s->json) json_path(s, outcome, size, code);
+  return code;
+}
+
+int report_file(const settings *s, int rank)
+{
+  if (rank != 0) return EXIT_DONE;
+  if (s->json) {
+    json_begin(s, "ok", EXIT_DONE);
+    printf(", ");
+    json_text("output", s->output);
+    json_end();
+  } else if (!s->quiet) {
+    printf("bevel %s: result in %s\n", command_name(s->command), s->output);
+    fflush(stdout);
+  }
+  return EXIT_DONE;
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What a run came to: last lines, the machine-readable line, the profile, exit codes. */
+#ifndef BEVEL_APPS_REPORT_H
+#define BEVEL_APPS_REPORT_H
+
+#include <mpi.h>
+
+#include "flags.h"
+#include "progress.h"
+
+enum {
+  EXIT_DONE = 0,
+  EXIT_INTERNAL = 1,
+  EXIT_USAGE = 2,
+  EXIT_INPUT = 3,
+  EXIT_UNCONVERGED = 4,
+  EXIT_RESOURCES = 5,
+  EXIT_RESUMABLE = 75
+};
+
+/** The exit code of a failure (an interruption not among them). */
+int report_exit_code(bvl_status status);
+
+/** Prints one line about a failure on rank 0 and returns its exit code; MPI_Abort on an MPI error.
+ * Collective in effect: every rank calls it with the same status. */
+int report_failure(const settings *s, int rank, bvl_status status);
+
+/** Prints a usage error the same way. */
+int report_usage(const char *name, int rank, const char *error);
+
+/** The last lines of path and fit. Collective over comm. Returns the exit code. */
+int report_path(const settings *s, MPI_Comm comm, progress *p, const bvl_run_outcome *outcome);
+
+/** The last line of predict and simulate. */
+int report_file(const settings *s, int rank);
+
+#endif

@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The flags of the program: exact names, near misses, ranges, run files and what wins over them. */
+#include "bvl_test.h"
+
+/* The program's own files are not in the library. */
+#include "../../apps/flag_table.c"
+#include "../../apps/flag_value.c"
+#include "../../apps/flags.c"
+
+static settings s;
+static char error[FLAGS_ERROR_BYTES];
+
+/* Words after the command, separated by blanks, with a run file's text. */
+static int parse_with(command which, const char *run_text, const char *line)
+{
+  static char copy[1024];
+  static char *words[64];
+  int n = 0;
+  snprintf(copy, sizeof copy, "%s", line);
+  for (char *word = strtok(copy, " "); word != NULL && n < 64; word = strtok(NULL, " "))
+    words[n++] = word;
+  settings_free(&s);
+  return flags_parse(which, n, words, run_text, &s, error);
+}
+
+static int parse(const char *line)
+{
+  return parse_with(COMMAND_PATH, NULL, line);
+}
+
+static void assert_refused(const char *line, const char *with)
+{
+  assert_int_equal(parse(line), -1);
+  if (strstr(error, with) == NULL) fail_msg("\"%s\" does not say \"%s\"", error, with);
+  assert_null(strchr(error, '\n'));
+}
+
+static void test_defaults(void **state)
+{
+  (void)state;
+  assert_int_equal(parse("data.h5 -o out.h5"), 0);
+  assert_string_equal(s.run.data, "data.h5");
+  assert_string_equal(s.run.output, "out.h5");
+  assert_string_equal(s.run.penalty, "lasso");
+  assert_null(s.run.family);
+  assert_int_equal(s.run.path.solver, BVL_SOLVER_AUTO);
+  assert_int_equal(s.run.path.n_lambda, 100);
+  assert_true(s.run.intercept && s.run.standardize && s.run.path.polish && s.run.collective_io);
+  assert_false(s.run.single);
+  assert_true(s.run.path.tol == 1e-8); /* one literal, one rounding */
+}
+
+static void test_values(void **state)
+{
+  (void)state;
+  assert_int_equal(parse("--tol=1e-6 data.h5 --nlambda 7 -oout.h5 --no-intercept --solver adam "
+                         "--batch 32 --schedule step --grid 2x3 --memory-limit 1.5G --precision "
+                         "single --io independent --penalty enet --alpha 0.25 --seed 9"),
+                   0);
+  assert_true(s.run.path.tol == 1e-6);
+  assert_int_equal(s.run.path.n_lambda, 7);
+  assert_string_equal(s.run.output, "out.h5");
+  assert_int_equal(s.run.intercept, 0);
+  assert_int_equal(s.run.path.solver, BVL_SOLVER_ADAM);
+  assert_int_equal(s.run.batch, 32);
+  assert_int_equal(s.run.path.schedule, 1);
+  assert_int_equal(s.run.grid_rows, 2);
+  assert_int_equal(s.run.grid_cols, 3);
+  assert_true(s.run.memory_limit == INT64_C(3) << 29); /* 1.5 GiB */
+  assert_int_equal(s.run.single, 1);
+  assert_int_equal(s.run.collective_io, 0);
+  assert_true(s.run.alpha == 0.25);
+  assert_true(s.run.path.seed == 9);
+}
+
+static void test_lambdas(void **state)
+{
+  (void)state;
+  assert_int_equal(parse("d -o o --lambda 0.5,0,1e-3"), 0);
+  assert_int_equal(s.run.path.n_lambda, 3);
+  assert_true(s.run.path.lambda[0] == 0.5 && s.run.path.lambda[1] == 0.0 &&
+              s.run.path.lambda[2] == 1e-3);
+  assert_refused("d -o o --lambda 0.5,,1", "--lambda 0.5,,1");
+  assert_refused("d -o o --lambda -1", "at least 0");
+  assert_refused("d -o o --lambda 1 --nlambda 5", "--nlambda");
+  assert_int_equal(parse_with(COMMAND_FIT, NULL, "d -o o --lambda 0.5"), 0);
+  assert_true(s.run.path.path_to == 0.5);
+  assert_int_equal(parse_with(COMMAND_FIT, NULL, "d -o o --lambda 0.5,0.4"), -1);
+  assert_int_equal(parse_with(COMMAND_FIT, NULL, "d -o o"), -1);
+}
+
+static void test_the_last_one_counts(void **state)
+{
+  (void)state;
+  assert_int_equal(parse("d -o o --intercept --no-intercept --tol 1e-3 --tol 1e-4"), 0);
+  assert_int_equal(s.run.intercept, 0);
+  assert_true(s.run.path.tol == 1e-4);
+}
+
+static void test_names_are_exact(void **state)
+{
+  (void)state;
+  assert_refused("d -o o --nlam 5", "unknown flag --nlam");
+  assert_refused("d -o o --lamda 1", "did you mean --lambda?");
+  assert_refused("d -o o --toll 1", "did you mean --tol?");
+  assert_refused("d -o o --Quiet", "did you mean --quiet?");
+  assert_refused("d -o o -q", "unknown flag -q");
+  assert_refused("d -o o --model m", "unknown flag --model"); /* another command's */
+  assert_refused("d -o o --nothinglikeit 1", "--nothinglikeit");
+  assert_null(strstr(error, "did you mean"));
+}
+
+static void test_later_versions(void **state)
+{
+  (void)state;
+  assert_refused("d -o o --gamma 3", "--gamma: not available yet");
+  assert_non_null(strstr(error, "--penalty"));
+  assert_refused("d -o o --penalty mcp", "lasso, enet, group-lasso");
+  assert_non_null(strstr(error, "not available yet"));
+  assert_refused("d -o o --family multinomial", "gaussian, binomial, poisson");
+  assert_refused("d -o o --solver varpro", "newton, cd, sgd");
+  command_refuse("cv", error);
+  assert_non_null(strstr(error, "cv: not available yet"));
+  assert_non_null(strstr(error, "predict"));
+  command_refuse("pth", error);
+  assert_non_null(strstr(error, "unknown command pth"));
+}
+
+static void test_impossible_values(void **state)
+{
+  (void)state;
+  assert_refused("d -o o --tol 0", "--tol 0: wanted a number in (0, 1)");
+  assert_refused("d -o o --tol nan", "--tol nan");
+  assert_refused("d -o o --tol 1e-8x", "--tol 1e-8x");
+  assert_refused("d -o o --nlambda 0", "--nlambda 0: wanted an integer of at least 1");
+  assert_refused("d -o o --nlambda 2.5", "--nlambda 2.5");
+  assert_refused("d -o o --nlambda 99999999999999999999", "--nlambda 9999");
+  assert_refused("d -o o --penalty enet --alpha 1.5", "(0, 1]");
+  assert_refused("d -o o --grid 2", "--grid 2: wanted RxC");
+  assert_refused("d -o o --grid 0x2", "--grid 0x2");
+  assert_refused("d -o o --memory-limit 4Q", "--memory-limit 4Q");
+  assert_refused("d -o o --memory-limit -1", "--memory-limit -1");
+  assert_refused("d -o o --seed -1", "--seed -1");
+  assert_refused("d -o o --tol", "the value is missing");
+  assert_refused("d -o o --quiet=1", "takes no value");
+}
+
+static void test_what_goes_together(void **state)
+{
+  (void)state;
+  assert_refused("-o o", "a file is missing");
+  assert_refused("d", "-o");
+  assert_refused("d e -o o", "one file is enough");
+  assert_refused("d -o d", "overwrite");
+  assert_refused("d -o o --resume", "--resume needs --checkpoint");
+  assert_refused("d -o o --checkpoint-every 5", "needs --checkpoint");
+  assert_refused("d -o o --alpha 0.5", "--alpha goes with --penalty enet");
+  assert_refused("d -o o --batch 5", "--batch goes with");
+  assert_refused("d -o o --solver lbfgs --epochs 5", "--epochs goes with");
+  assert_refused("d -o o --no-polish", "--no-polish goes with");
+  assert_int_equal(parse("d -o o --solver lbfgs --no-polish"), 0);
+  assert_int_equal(parse("-o o -- --d"), 0);
+  assert_string_equal(s.file, "--d");
+  assert_int_equal(parse_with(COMMAND_SIMULATE, NULL, "d --n 5"), -1);
+  assert_int_equal(parse_with(COMMAND_SIMULATE, NULL, "d --n 5 --p 3 --family poisson --snr 1"),
+                   -1);
+  assert_int_equal(parse_with(COMMAND_PREDICT, NULL, "d -o o"), -1);
+  assert_int_equal(parse_with(COMMAND_PREDICT, NULL, "d -o o --model m --at lambda.min"), -1);
+  assert_non_null(strstr(error, "not available yet"));
+}
+
+static void test_run_file(void **state)
+{
+  (void)state;
+  const char *text = "; a comment\n"
+                     "tol = 1e-5\n"
+                     "intercept = no\n"
+                     "output = from_file.h5\n"
+                     "[path]\n"
+                     "nlambda = 12\n"
+                     "[fit]\n"
+                     "lambda = 0.125\n";
+  assert_int_equal(parse_with(COMMAND_PATH, text, "d --run f.ini"), 0);
+  assert_true(s.run.path.tol == 1e-5);
+  assert_int_equal(s.run.intercept, 0);
+  assert_int_equal(s.run.path.n_lambda, 12);
+  assert_null(s.run.path.lambda);
+  assert_string_equal(s.run.output, "from_file.h5");
+  assert_int_equal(parse_with(COMMAND_PATH, text, "--tol 1e-3 d -o o --run f.ini --intercept"), 0);
+  assert_true(s.run.path.tol == 1e-3); /* the command line wins */
+  assert_int_equal(s.run.intercept, 1);
+  assert_string_equal(s.run.output, "o");
+  assert_int_equal(parse_with(COMMAND_FIT, text, "d --run f.ini"), 0);
+  assert_true(s.run.path.path_to == 0.125);
+}
+
+static void assert_file_refused(const char *text, const char *with)
+{
+  assert_int_equal(parse_with(COMMAND_PATH, text, "d -o o --run f.ini"), -1);
+  if (strstr(error, with) == NULL) fail_msg("\"%s\" does not say \"%s\"", error, with);
+}
+
+static void test_bad_run_file(void **state)
+{
+  (void)state;
+  assert_file_refused("tol = 1e-5\nlamda = 1\n", "f.ini: line 2: unknown flag --lamda");
+  assert_file_refused("\n\ntol = 2\n", "f.ini: line 3: --tol 2: wanted");
+  assert_file_refused("tol 1e-5 and more\n", "f.ini: line 1");
+  assert_file_refused("[nonsense]\ntol = 1e-5\n", "[nonsense] is no command");
+  assert_file_refused("run = other.ini\n", "f.ini: line 1");
+  assert_file_refused("gamma = 3\n", "not available yet");
+}
+
+/* inih would cut a longer line in two. */
+static void test_long_line_in_a_run_file(void **state)
+{
+  (void)state;
+  char text[2048] = "tol = 1e-5\nlambda = 0.5";
+  for (int k = 0; k < 150; k++) strcat(text, ",0.0078125");
+  assert_file_refused(text, "f.ini: line 2: longer than");
+}
+
+/* Every row of the table is printed in the manual of every command it belongs to. */
+static void test_manuals_are_whole(void **state)
+{
+  (void)state;
+  for (int m = 0; m < n_manuals; m++) {
+    char *text = NULL, needle[64];
+    size_t length = 0;
+    FILE *to = open_memstream(&text, &length);
+    assert_non_null(to);
+    flags_help(manuals[m].which, to);
+    fclose(to);
+    for (int k = 0; k < n_flags; k++) {
+      snprintf(needle, sizeof needle, "--%s", flag_table[k].name);
+      if (flag_table[k].commands & manuals[m].which) assert_non_null(strstr(text, needle));
+    }
+    free(text);
+  }
+}
+
+static int forget(void **state)
+{
+  (void)state;
+  settings_free(&s);
+  return 0;
+}
+
+int main(void)
+{
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_defaults),
+      cmocka_unit_test(test_values),
+      cmocka_unit_test(test_lambdas),
+      cmocka_unit_test(test_the_last_one_counts),
+      cmocka_unit_test(test_names_are_exact),
+      cmocka_unit_test(test_later_versions),
+      cmocka_unit_test(test_impossible_values),
+      cmocka_unit_test(test_what_goes_together),
+      cmocka_unit_test(test_run_file),
+      cmocka_unit_test(test_bad_run_file),
+      cmocka_unit_test(test_long_line_in_a_run_file),
+      cmocka_unit_test(test_manuals_are_whole),
+  };
+  return cmocka_run_group_tests(tests, NULL, forget);
+}
