@@ -1,0 +1,28 @@
+# Writes bevel.pc. A consumer of the static library links what it was built against, so these stand
+# in Libs there, and in Libs.private (pkg-config --static) beside a shared one.
+set(bevel_pc_cflags)
+foreach(directory IN LISTS MPI_C_INCLUDE_DIRS)
+  string(APPEND bevel_pc_cflags " -I${directory}")
+endforeach()
+list(JOIN MPI_C_LIBRARIES " " bevel_pc_mpi)
+
+set(requires ${ParallelHDF5_PC_MODULE} ${ScaLAPACK_PC_MODULE})
+set(libraries ${SerialBLAS_LIBRARIES})
+if(NOT ParallelHDF5_PC_MODULE)
+  list(PREPEND libraries ${HDF5_LIBRARIES})
+endif()
+if(NOT ScaLAPACK_PC_MODULE)
+  list(PREPEND libraries ${ScaLAPACK_LIBRARY})
+endif()
+list(JOIN requires " " requires)
+list(JOIN libraries " " libraries)
+
+get_target_property(kind libbevel TYPE)
+if(kind STREQUAL STATIC_LIBRARY)
+  set(bevel_pc_requires ${requires})
+  set(bevel_pc_libs "${libraries} -lm")
+else()
+  set(bevel_pc_requires_private ${requires})
+  set(bevel_pc_libs_private "${libraries} -lm")
+endif()
+configure_file(config/bevel.pc.in bevel.pc @ONLY)
