@@ -61,13 +61,13 @@ static bvl_status check_request(const bvl_source *source, const bvl_design_optio
   return options->input != NULL ? check_permutation(source->p, options->input) : BVL_OK;
 }
 
-/* A multiple of 8 rows, so that only the end of a slice leaves a vector half full. */
+/* A multiple of 4 rows, so that only the end of a slice leaves a vector half full. */
 static int64_t panel_rows(const bvl_design *X, int64_t panel_bytes)
 {
   if (panel_bytes == 0) return BVL_PANEL_ROWS;
   int64_t row_bytes = bvl_greater(X->columns.p_local, 1) * bvl_dtype_bytes(X->dtype);
-  int64_t rows = panel_bytes / row_bytes / 8 * 8;
-  return bvl_lesser(bvl_greater(rows, 8), BVL_PANEL_ROWS);
+  int64_t rows = panel_bytes / row_bytes / 4 * 4;
+  return bvl_lesser(bvl_greater(rows, 4), BVL_PANEL_ROWS);
 }
 
 static bvl_status cut_panels(bvl_design *X, int64_t panel_bytes)
