@@ -78,10 +78,11 @@ bvl_status bvl_active_newton_start(bvl_active_newton *s, const bvl_lasso *p, con
 {
   int64_t n = 0;
   int64_t n_refused = 0;
+  const int own = b == s->b; /* which reserve may move */
   bvl_status status = reserve(s, p->d);
   if (status != BVL_OK) return status;
   bvl_factor_clear(&s->factor);
-  if (b != s->b) memcpy(s->b, b, (size_t)p->d * sizeof *b);
+  if (!own) memcpy(s->b, b, (size_t)p->d * sizeof *b);
   for (int64_t k = 0; k < p->d; k++) {
     s->active[k] = 0;
     s->sign[k] = p->lw[k] > 0 ? (double)((s->b[k] > 0) - (s->b[k] < 0)) : 0;

@@ -17,7 +17,7 @@
 #include "base/rng.h"
 #include "solver/surrogate_solver.h"
 
-enum { DEFAULT_EPOCHS = 100, DEFAULT_STEPS = 2000, DEFAULT_MAX_ITER = 2000 };
+enum { DEFAULT_EPOCHS = 100, DEFAULT_STEPS = 4000, DEFAULT_MAX_ITER = 2000 };
 enum { LBFGS_ROUND = 25, ROUNDS = 10 };
 enum { MAX_HALVINGS = 12 };
 
