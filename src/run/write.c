@@ -207,7 +207,7 @@ static bvl_status write_numbers(bvl_job *job, const bvl_run_outcome *outcome)
       {"max_seconds", o->path.max_seconds},
       {"checkpoint_every", o->path.checkpoint_every_s},
       {"lambda_max", outcome->lambda_max},
-      {"null_deviance", bvl_problem_null_deviance_half(job->problem)},
+      {"half_null_deviance", bvl_problem_null_deviance_half(job->problem)},
       {"passes", outcome->passes},
   };
   const integer_attribute integer[] = {
