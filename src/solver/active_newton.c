@@ -258,10 +258,10 @@ static double residual_everywhere(bvl_active_newton *s, const bvl_lasso *p)
 }
 
 bvl_status bvl_active_newton_solve(bvl_active_newton *s, const bvl_lasso *p, double tol,
-                                   bvl_active_outcome *outcome)
+                                   int64_t max_steps, bvl_active_outcome *outcome)
 {
   bvl_status status = BVL_OK;
-  const int64_t budget = MAX_EVENTS_PER_UNKNOWN * (p->d + 10);
+  const int64_t budget = max_steps > 0 ? max_steps : MAX_EVENTS_PER_UNKNOWN * (p->d + 10);
   int stuck = 0;
   int refreshed = 0;
   *outcome = (bvl_active_outcome){.solved = 1};

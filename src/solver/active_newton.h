@@ -57,8 +57,9 @@ bvl_status bvl_active_newton_start(bvl_active_newton *s, const bvl_lasso *p, con
  * after a renumbering. */
 bvl_status bvl_active_newton_widen(bvl_active_newton *s, const bvl_lasso *p);
 
-/** Solves at p's weights from where s stands, to residual <= tol. */
+/** Solves at p's weights from where s stands, to residual <= tol, with at most max_steps linear
+ * solves (0 = as many as a path of this length can need). */
 bvl_status bvl_active_newton_solve(bvl_active_newton *s, const bvl_lasso *p, double tol,
-                                   bvl_active_outcome *outcome);
+                                   int64_t max_steps, bvl_active_outcome *outcome);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Batches of lambdas: solved from the Gram matrix, certified by one sweep. */
+/* Batches of lambdas: which columns they need, one sweep that certifies them, which are accepted.
+ */
 #include "solver/gram_path.h"
 
 #include <math.h>
@@ -7,43 +8,31 @@
 #include <string.h>
 
 #include "base/checked.h"
-#include "solver/active_newton.h"
+#include "solver/batch_model.h"
 
-enum { MAX_BATCH = 8, MIN_NEW = 64, ANSWER_EXTRA = 2 };
+enum { MAX_BATCH = 8, MIN_NEW = 64 };
 
 /* How far beyond its predicted correlation a column may move, in units of the lambdas' distance: 1
  * with no slope is the strong rule. Misses cost another sweep, excess costs Gram columns. */
 static const double MARGIN_STRONG = 1, MARGIN_MIN = 0.05, MARGIN_SHRINK = 0.8, MARGIN_GROW = 1.6;
 
 struct bvl_gram_path {
-  bvl_problem *problem; /* borrowed */
-  bvl_working_set *set; /* borrowed */
-  int64_t generation;   /* of the set when `newton` was last in step with it */
-  int64_t free_d;       /* leading unknowns without penalty */
-  double *null_b;       /* free_d: the null fit, which unknowns are measured from; owned */
-  double *null_r;       /* n_split: its residual, owned */
-  /* rank 0 */
-  bvl_active_newton newton;
-  double *c;     /* d: X'r_null / n, owned */
-  double *lw;    /* d, owned */
-  double *ridge; /* d, owned */
-  int64_t c_d;   /* unknowns c is right for */
-  int64_t capacity;
-  /* a batch, owned */
-  double *answer; /* MAX_BATCH x (d + extra): coefficients, steps, solved */
+  bvl_problem *problem;   /* borrowed */
+  bvl_working_set *set;   /* borrowed */
+  bvl_batch_model *model; /* owned */
+  double *answer;         /* batch x (d + extra), owned */
   int64_t answer_capacity;
-  double *beta;          /* p_local x MAX_BATCH */
-  double *v;             /* p_local x MAX_BATCH */
-  double *eta;           /* n_split x MAX_BATCH */
-  unsigned char *wanted; /* this rank's blocks */
-  double *slope;         /* p_local: dv/dlambda over the last two finished lambdas */
+  double *beta;          /* p_local x MAX_BATCH, owned */
+  double *v;             /* p_local x MAX_BATCH, owned */
+  double *eta;           /* n_split x MAX_BATCH, owned */
+  double *slope;         /* p_local: dv/dlambda over the last two finished lambdas, owned */
   double margin;         /* see MARGIN_STRONG; adapts */
+  unsigned char *wanted; /* this rank's blocks, owned */
 };
 
 int bvl_gram_path_fits(const bvl_problem *problem)
 {
-  return problem->loss->quadratic && problem->penalty.type->convex &&
-         !problem->penalty.type->grouped;
+  return problem->penalty.type->convex && !problem->penalty.type->grouped;
 }
 
 void bvl_gram_path_destroy(bvl_gram_path **path)
@@ -51,35 +40,14 @@ void bvl_gram_path_destroy(bvl_gram_path **path)
   bvl_gram_path *s = *path;
   *path = NULL;
   if (s == NULL) return;
-  bvl_active_newton_free(&s->newton);
-  free(s->null_b);
-  free(s->null_r);
-  free(s->c);
-  free(s->lw);
-  free(s->ridge);
+  bvl_batch_model_destroy(&s->model);
   free(s->answer);
   free(s->beta);
   free(s->v);
   free(s->eta);
-  free(s->wanted);
   free(s->slope);
+  free(s->wanted);
   free(s);
-}
-
-/* Unknowns are measured from the null fit: c then carries no mean of y, and loses no digits to it.
- */
-static bvl_status measure_from_null(bvl_gram_path *s)
-{
-  bvl_status status = BVL_OK;
-  bvl_problem *problem = s->problem;
-  const int64_t split0 = problem->X->rows.split0;
-  BVL_TRY(bvl_working_set_load(s->set, &problem->null_point));
-  memcpy(s->null_b, s->set->b, (size_t)s->free_d * sizeof *s->null_b);
-  bvl_working_set_eta(s->set, s->set->b, s->eta);
-  bvl_loss_eval(problem->loss, bvl_problem_n_split(problem), problem->y + split0,
-                problem->w + split0, s->eta, s->null_r, NULL);
-cleanup:
-  return status;
 }
 
 bvl_status bvl_gram_path_create(bvl_problem *problem, bvl_working_set *set, bvl_gram_path **out)
@@ -87,23 +55,18 @@ bvl_status bvl_gram_path_create(bvl_problem *problem, bvl_working_set *set, bvl_
   bvl_status status = BVL_OK;
   const bvl_comm *all = &problem->grid->all;
   const int64_t p_local = problem->X->columns.p_local;
-  const int64_t n_split = bvl_problem_n_split(problem);
   bvl_gram_path *s = NULL;
   *out = NULL;
   BVL_TRY(bvl_agree(all, BVL_ALLOC(&s, 1)));
   s->problem = problem;
   s->set = set;
-  s->generation = -1;
-  s->free_d = set->d; /* a new set holds the free unknowns alone */
-  BVL_TRY(bvl_agree(all, BVL_ALLOC(&s->null_b, s->free_d)));
-  BVL_TRY(bvl_agree(all, BVL_ALLOC(&s->null_r, n_split)));
+  s->margin = MARGIN_STRONG;
   BVL_TRY(bvl_agree(all, BVL_ALLOC(&s->beta, p_local * MAX_BATCH)));
   BVL_TRY(bvl_agree(all, BVL_ALLOC(&s->v, p_local * MAX_BATCH)));
-  BVL_TRY(bvl_agree(all, BVL_ALLOC(&s->eta, n_split * MAX_BATCH)));
-  BVL_TRY(bvl_agree(all, BVL_ALLOC(&s->wanted, problem->blocks.n)));
+  BVL_TRY(bvl_agree(all, BVL_ALLOC(&s->eta, bvl_problem_n_split(problem) * MAX_BATCH)));
   BVL_TRY(bvl_agree(all, BVL_ALLOC(&s->slope, p_local)));
-  s->margin = MARGIN_STRONG;
-  BVL_TRY(measure_from_null(s));
+  BVL_TRY(bvl_agree(all, BVL_ALLOC(&s->wanted, problem->blocks.n)));
+  BVL_TRY(bvl_batch_model_create(problem, set, &s->model));
   *out = s;
   s = NULL;
 cleanup:
@@ -174,72 +137,8 @@ static bvl_status choose_batch(const bvl_gram_path *s, int64_t n, const double *
   return status;
 }
 
-/* ---- the batch on rank 0 --------------------------------------------------------------------- */
-
-/* c, and room for the weights, after W changed. */
-static bvl_status refresh_gradient(bvl_gram_path *s)
-{
-  bvl_status status = BVL_OK;
-  const bvl_comm *all = &s->problem->grid->all;
-  const int64_t d = s->set->d;
-  int64_t capacity[3] = {s->capacity, s->capacity, s->capacity};
-  if (s->c_d == d && s->generation == s->set->generation) return BVL_OK;
-  BVL_TRY(bvl_agree(all, BVL_GROW(&s->c, &capacity[0], d)));
-  BVL_TRY(bvl_agree(all, BVL_GROW(&s->lw, &capacity[1], d)));
-  BVL_TRY(bvl_agree(all, BVL_GROW(&s->ridge, &capacity[2], d)));
-  s->capacity = capacity[0];
-  bvl_working_set_correlate(s->set, s->null_r, s->c);
-  BVL_TRY(bvl_sum_to(all, 0, s->c, d));
-  for (int64_t k = 0; k < d; k++) s->c[k] /= (double)s->problem->n;
-  s->c_d = d;
-cleanup:
-  return status;
-}
-
-static void set_weights(bvl_gram_path *s, double lambda)
-{
-  const bvl_working_set *set = s->set;
-  const bvl_penalty *pen = &s->problem->penalty;
-  for (int64_t g = 0; g < set->n_blocks; g++) {
-    const double lw = set->weight[g] > 0 ? lambda * set->weight[g] : 0;
-    const int64_t k = set->begin[g]; /* blocks are single columns here */
-    s->lw[k] = lw > 0 ? bvl_penalty_threshold(pen, lw) : 0;
-    s->ridge[k] = lw > 0 ? pen->type->bend(pen, lw, 1) : 0;
-  }
-}
-
-/* Rank 0: every lambda of the batch, each from the one before. answer q = [b, steps, solved]. */
-static bvl_status solve_batch(bvl_gram_path *s, int64_t batch, const double *lambdas, double tol,
-                              double top)
-{
-  bvl_status status = BVL_OK;
-  bvl_working_set *set = s->set;
-  const int64_t stride = set->d + ANSWER_EXTRA;
-  const bvl_lasso lasso = {
-      .d = set->d, .G = set->G, .ld = set->ld, .c = s->c, .lw = s->lw, .ridge = s->ridge};
-  for (int64_t k = 0; k < s->free_d; k++) set->b[k] -= s->null_b[k];
-  for (int64_t q = 0; q < batch; q++) {
-    bvl_active_outcome outcome;
-    set_weights(s, lambdas[q]);
-    /* the factor holds the ridge too: with one it is another matrix at every lambda */
-    const int ridged = s->problem->penalty.type->bend(&s->problem->penalty, 1, 1) > 0;
-    if (q == 0 && s->generation != set->generation)
-      BVL_TRY(bvl_active_newton_start(&s->newton, &lasso, set->b));
-    else if (ridged)
-      BVL_TRY(bvl_active_newton_start(&s->newton, &lasso, s->newton.b));
-    else if (q == 0)
-      BVL_TRY(bvl_active_newton_widen(&s->newton, &lasso));
-    const double unit = lambdas[q] > 0 ? lambdas[q] : top;
-    BVL_TRY(bvl_active_newton_solve(&s->newton, &lasso, tol * unit, &outcome));
-    double *answer = s->answer + q * stride;
-    memcpy(answer, s->newton.b, (size_t)set->d * sizeof *answer);
-    for (int64_t k = 0; k < s->free_d; k++) answer[k] += s->null_b[k];
-    answer[set->d] = (double)(outcome.steps + outcome.drops);
-    answer[set->d + 1] = outcome.solved;
-  }
-cleanup:
-  return status;
-}
+/* ---- accepting --------------------------------------------------------------------------------
+ */
 
 /* Coefficients and predictors of the batch on every rank. */
 static void spread(bvl_gram_path *s, int64_t batch, double *intercept)
@@ -248,7 +147,7 @@ static void spread(bvl_gram_path *s, int64_t batch, double *intercept)
   const int64_t p_local = s->problem->X->columns.p_local;
   const int64_t n_split = bvl_problem_n_split(s->problem);
   for (int64_t q = 0; q < batch; q++) {
-    const double *b = s->answer + q * (set->d + ANSWER_EXTRA);
+    const double *b = s->answer + q * (set->d + BVL_ANSWER_EXTRA);
     bvl_point point = {.beta = s->beta + q * p_local};
     bvl_working_set_eta(set, b, s->eta + q * n_split);
     memcpy(set->b, b, (size_t)set->d * sizeof *b);
@@ -256,9 +155,6 @@ static void spread(bvl_gram_path *s, int64_t batch, double *intercept)
     intercept[q] = point.intercept;
   }
 }
-
-/* ---- accepting --------------------------------------------------------------------------------
- */
 
 /* First lambda of the batch that some column outside W violates (batch when none does); marks the
  * violators of that lambda and of those after it. */
@@ -297,7 +193,7 @@ static bvl_status finish(bvl_gram_path *s, int64_t q, double lambda, double inte
                          bvl_solve_control *control)
 {
   const int64_t p_local = s->problem->X->columns.p_local;
-  const double *answer = s->answer + q * (s->set->d + ANSWER_EXTRA);
+  const double *answer = s->answer + q * (s->set->d + BVL_ANSWER_EXTRA);
   state->lambda = lambda;
   state->point.intercept = intercept;
   const double way = state->lambda_previous - lambda;
@@ -331,14 +227,10 @@ static bvl_status one_batch(bvl_gram_path *s, int64_t n, const double *lambdas,
   mark_candidates(s, state, batch, lambdas);
   BVL_TRY(bvl_working_set_add(set, s->wanted));
   BVL_TRY(bvl_working_set_load(set, &state->point));
-  BVL_TRY(bvl_working_set_gram(set, NULL));
-  BVL_TRY(refresh_gradient(s));
-  const int64_t length = batch * (set->d + ANSWER_EXTRA);
-  BVL_TRY(bvl_agree(all, BVL_GROW(&s->answer, &s->answer_capacity, length)));
-  if (all->rank == 0) status = solve_batch(s, batch, lambdas, 1e-2 * tol, s->problem->lambda_max);
-  s->generation = set->generation;
-  BVL_TRY(bvl_agree(all, status));
-  BVL_TRY(bvl_bcast(all, 0, s->answer, length));
+  BVL_TRY(bvl_agree(
+      all, BVL_GROW(&s->answer, &s->answer_capacity, batch * (set->d + BVL_ANSWER_EXTRA))));
+  BVL_TRY(bvl_batch_model_solve(s->model, batch, lambdas, 1e-2 * tol, control->options->max_iter,
+                                s->answer));
   spread(s, batch, intercept);
   BVL_TRY(
       bvl_certify_many(s->problem, batch, lambdas, intercept, s->beta, s->eta, s->v, certificate));

@@ -246,7 +246,8 @@ static bvl_status solve_on_set(newton *s, bvl_solve_state *state, bvl_solve_cont
     if (residual <= tol || stalls > MAX_STALLS) break;
     const double model_tol = s->problem->loss->quadratic ? 0.1 * tol
                                                          : fmax(1e-3 * residual, 0.1 * tol);
-    BVL_TRY(bvl_working_set_gram(s->set, s->problem->loss->quadratic ? NULL : s->h));
+    if (!s->problem->loss->quadratic) bvl_working_set_weigh(s->set, s->h);
+    BVL_TRY(bvl_working_set_gram(s->set));
     BVL_TRY(solve_model(s, &in, model_tol));
     state->iterations += bvl_greater(1, (int64_t)in.answer[s->set->d]);
     BVL_TRY(line_search(s, &in, &moved));

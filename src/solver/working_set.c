@@ -51,6 +51,7 @@ bvl_status bvl_working_set_create(bvl_problem *problem, bvl_working_set **out)
   BVL_TRY(bvl_agree(all, reserve_blocks(set, 1, 1)));
   BVL_TRY(bvl_agree(all, BVL_ALLOC(&set->member, problem->blocks.n)));
   BVL_TRY(bvl_agree(all, BVL_ALLOC(&wanted, problem->blocks.n)));
+  BVL_TRY(bvl_agree(all, BVL_ALLOC(&set->h, bvl_problem_n_split(problem))));
   BVL_TRY(bvl_agree(all, bvl_active_create(problem->X, &set->columns)));
   if (problem->intercept) append_block(set, 1, 0);
   set->d = problem->intercept;
@@ -76,6 +77,7 @@ void bvl_working_set_destroy(bvl_working_set **set)
   free(s->b);
   free(s->member);
   free(s->G);
+  free(s->h);
   free(s);
 }
 
@@ -238,17 +240,25 @@ static void fill_gram(bvl_working_set *set, int64_t first, const double *packed)
   }
 }
 
-bvl_status bvl_working_set_gram(bvl_working_set *set, const double *h)
+void bvl_working_set_weigh(bvl_working_set *set, const double *h)
+{
+  memcpy(set->h, h, (size_t)set->columns->n_split * sizeof *h);
+  set->weighed = 1;
+  set->weighing++;
+  set->gram_d = 0;
+}
+
+bvl_status bvl_working_set_gram(bvl_working_set *set)
 {
   bvl_status status = BVL_OK;
   const bvl_comm *all = &set->problem->grid->all;
   const int64_t shift = set->problem->intercept;
   const int64_t n_cols = set->columns->n_cols;
-  const int64_t kept = h == NULL ? set->gram_d : 0;
+  const int64_t kept = set->gram_d;
   const int64_t first = bvl_greater(kept - shift, 0);
   double *packed = NULL;
   if (kept == set->d) return BVL_OK;
-  const double *weight = h != NULL ? h : set->problem->w + set->problem->X->rows.split0;
+  const double *weight = set->weighed ? set->h : set->problem->w + set->problem->X->rows.split0;
   const int64_t length = (n_cols - first) * n_cols + 1 + n_cols;
   BVL_TRY(bvl_agree(all, reserve_gram(set, kept)));
   BVL_TRY(bvl_agree(all, BVL_ALLOC(&packed, length)));
@@ -256,7 +266,7 @@ bvl_status bvl_working_set_gram(bvl_working_set *set, const double *h)
   if (shift) bvl_working_set_correlate(set, weight, packed + (n_cols - first) * n_cols);
   BVL_TRY(bvl_sum_to(all, 0, packed, length));
   if (is_root(set)) fill_gram(set, first, packed);
-  set->gram_d = h == NULL ? set->d : 0;
+  set->gram_d = set->d;
 cleanup:
   free(packed);
   return status;

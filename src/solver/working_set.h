@@ -23,7 +23,10 @@ typedef struct bvl_working_set {
   double *G;             /* rank 0: Gram / n, d x d, leading dimension ld; owned */
   int64_t ld;
   int64_t generation; /* how often unknowns were renumbered (prune) */
-  int64_t gram_d;     /* unknowns whose Gram (for the problem's own weights) G holds */
+  int64_t gram_d;     /* unknowns whose Gram G holds */
+  double *h;          /* n_split: the Gram's weights, owned */
+  int weighed;        /* is h in use (or the problem's own weights)? */
+  int64_t weighing;   /* how often h was changed */
 } bvl_working_set;
 
 /** A set with the intercept and the unpenalised columns. Collective. */
@@ -50,10 +53,13 @@ void bvl_working_set_eta(const bvl_working_set *set, const double *b, double *et
 /** out[0..d) = [sum r, columns'r] over this rank's rows: the caller reduces. Not collective. */
 void bvl_working_set_correlate(const bvl_working_set *set, const double *r, double *out);
 
-/** Brings G on rank 0 up to date: for h NULL the problem's own weights, computing only what is new
- * since the last such call; otherwise everything anew with weights h (n_split). Collective; one
- * reduction to rank 0 of new x all columns. */
-bvl_status bvl_working_set_gram(bvl_working_set *set, const double *h);
+/** From now on the Gram is with weights h (n_split, copied) instead of the problem's own; what
+ * there is of it is forgotten. Not collective. */
+void bvl_working_set_weigh(bvl_working_set *set, const double *h);
+
+/** Brings G on rank 0 up to date, computing only what is new since the last call (everything after
+ * bvl_working_set_weigh). Collective; one reduction to rank 0 of new x all columns. */
+bvl_status bvl_working_set_gram(bvl_working_set *set);
 
 /** Counts idle lambdas and, when the set has grown to over twice its support, drops the blocks that
  * have been zero for several. Decided on rank 0. Collective: one broadcast. */

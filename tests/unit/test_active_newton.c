@@ -97,7 +97,7 @@ static void test_path_is_stationary(void **state)
       set_weights(s, lambda, lw, ridge);
       if (step == 0 || s->alpha < 1)
         assert_int_equal(bvl_active_newton_start(&newton, &p, step == 0 ? zero : newton.b), BVL_OK);
-      assert_int_equal(bvl_active_newton_solve(&newton, &p, 1e-13, &outcome), BVL_OK);
+      assert_int_equal(bvl_active_newton_solve(&newton, &p, 1e-13, 0, &outcome), BVL_OK);
       const double worst = violation(s, lw, ridge, newton.b);
       if (!(worst <= TOLERANCE) || !outcome.solved)
         print_message("setting %zu lambda %g: violation %g, residual %g, solved %d, m %d\n", k,
@@ -125,10 +125,10 @@ static void test_cold_start_agrees(void **state)
   for (int step = 0; step < 20; step++) {
     set_weights(s, 0.8 * pow(0.8, step), lw, ridge);
     if (step == 0) assert_int_equal(bvl_active_newton_start(&warm, &p, zero), BVL_OK);
-    assert_int_equal(bvl_active_newton_solve(&warm, &p, 1e-13, &outcome), BVL_OK);
+    assert_int_equal(bvl_active_newton_solve(&warm, &p, 1e-13, 0, &outcome), BVL_OK);
   }
   assert_int_equal(bvl_active_newton_start(&cold, &p, zero), BVL_OK);
-  assert_int_equal(bvl_active_newton_solve(&cold, &p, 1e-13, &outcome), BVL_OK);
+  assert_int_equal(bvl_active_newton_solve(&cold, &p, 1e-13, 0, &outcome), BVL_OK);
   for (int64_t k = 0; k < s->d; k++) ASSERT_NEAR(warm.b[k], cold.b[k], 1e-10);
   bvl_active_newton_free(&warm);
   bvl_active_newton_free(&cold);

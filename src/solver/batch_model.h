@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Solves a few lambdas on the working set, scalar convex penalties.
+ *
+ * Quadratic loss: everything follows from the Gram matrix and one gradient, so rank 0 solves the
+ * whole batch alone. Other losses: proximal Newton with a Gram matrix at weights that are kept
+ * while they still serve - a stale Hessian is a fine model when the gradient is exact - so that a
+ * step costs a gradient and triangular solves; the Gram is made anew when convergence slows. Per
+ * batch: one broadcast (quadratic); per step of other losses: a reduction of d + 1, two broadcasts,
+ * rarely a Gram. */
+#ifndef BVL_SOLVER_BATCH_MODEL_H
+#define BVL_SOLVER_BATCH_MODEL_H
+
+#include "solver/working_set.h"
+
+typedef struct bvl_batch_model bvl_batch_model; /* opaque */
+
+enum { BVL_ANSWER_EXTRA = 2 }; /* behind an answer's d coefficients: steps, solved */
+
+/** @param set  a new working set (only free unknowns); borrowed. Collective. */
+bvl_status bvl_batch_model_create(bvl_problem *problem, bvl_working_set *set,
+                                  bvl_batch_model **out);
+void bvl_batch_model_destroy(bvl_batch_model **model);
+
+/** Solves lambdas[0..batch) from set->b, each from the one before, to a residual of tol * lambda,
+ * each in at most max_iter steps (0 = a default). answer (batch x (d + extra), the same on every
+ * rank) <- coefficients, steps, solved (0 or 1). set->b is left undefined. Collective. */
+bvl_status bvl_batch_model_solve(bvl_batch_model *model, int64_t batch, const double *lambdas,
+                                 double tol, int64_t max_iter, double *answer);
+
+#endif
