@@ -100,6 +100,14 @@ cleanup:
   return status;
 }
 
+/* Columns to reserve at once: growing copies everything there is, while pages that are reserved but
+ * never written cost nothing. As many as a path can make active, within what X itself takes here. */
+static int64_t first_capacity(const bvl_design *X, int64_t ld)
+{
+  const int64_t bytes = bvl_greater(bvl_design_bytes(X), (int64_t)1 << 26);
+  return bvl_lesser(bvl_lesser(X->columns.p, X->rows.n), bytes / (ld * (int64_t)sizeof(double)));
+}
+
 static bvl_status make_room(bvl_active *A, int64_t n_new)
 {
   bvl_status status = BVL_OK;
@@ -107,6 +115,7 @@ static bvl_status make_room(bvl_active *A, int64_t n_new)
   int64_t ld = bvl_greater(A->n_split, 1);
   int64_t capacity = A->capacity;
   if (needed <= A->capacity) return BVL_OK;
+  if (A->capacity == 0) needed = bvl_greater(needed, first_capacity(A->X, ld));
   BVL_TRY(BVL_GROW(&A->position, &capacity, needed));
   int64_t old_values = A->capacity * ld;
   BVL_TRY(BVL_GROW(&A->values, &old_values, capacity * ld));
@@ -178,13 +187,19 @@ void bvl_active_keep(bvl_active *A, const unsigned char *keep)
 }
 
 /* Rows go in blocks whose part of eta or r stays in the cache. */
-void bvl_active_forward(const bvl_active *A, const double *b, double *eta)
+void bvl_active_forward_many(const bvl_active *A, int64_t k, const double *b, int64_t ld_b,
+                             double *eta, int64_t ld_eta)
 {
   bvl_kern_dense forward = bvl_kernels_get()->dense_forward[BVL_F64];
   if (A->n_cols == 0) return; /* values may be NULL */
   for (int64_t i = 0; i < A->n_split; i += PRODUCT_ROWS)
-    forward(A->values + i, A->n_split, bvl_lesser(A->n_split - i, PRODUCT_ROWS), A->n_cols, NULL, 1,
-            b, A->n_cols, eta + i, A->n_split, 0, NULL);
+    forward(A->values + i, A->n_split, bvl_lesser(A->n_split - i, PRODUCT_ROWS), A->n_cols, NULL, k,
+            b, ld_b, eta + i, ld_eta, 0, NULL);
+}
+
+void bvl_active_forward(const bvl_active *A, const double *b, double *eta)
+{
+  bvl_active_forward_many(A, 1, b, A->n_cols, eta, A->n_split);
 }
 
 void bvl_active_adjoint(const bvl_active *A, const double *r, double *v)

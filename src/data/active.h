@@ -32,6 +32,10 @@ void bvl_active_keep(bvl_active *A, const unsigned char *keep);
 /** eta[0..n_split) += sum_k values_k b_k. Not collective; b replicated (n_cols). */
 void bvl_active_forward(const bvl_active *A, const double *b, double *eta);
 
+/** The same for k vectors with leading dimensions ld_b and ld_eta, reading the values once. */
+void bvl_active_forward_many(const bvl_active *A, int64_t k, const double *b, int64_t ld_b,
+                             double *eta, int64_t ld_eta);
+
 /** v[0..n_cols) = values' r, this rank's rows only: the caller sums over bvl_grid.all. */
 void bvl_active_adjoint(const bvl_active *A, const double *r, double *v);
 

@@ -65,7 +65,7 @@ static bvl_status measure_from_null(bvl_batch_model *m)
   const int64_t split0 = problem->X->rows.split0;
   BVL_TRY(bvl_working_set_load(m->set, &problem->null_point));
   memcpy(m->null_b, m->set->b, (size_t)m->free_d * sizeof *m->null_b);
-  bvl_working_set_eta(m->set, m->set->b, m->eta);
+  bvl_working_set_eta(m->set, 1, m->set->b, m->set->d, m->eta);
   bvl_loss_eval(problem->loss, bvl_problem_n_split(problem), problem->y + split0,
                 problem->w + split0, m->eta, m->r, NULL);
 cleanup:
@@ -224,7 +224,7 @@ static bvl_status evaluate(bvl_batch_model *m)
   bvl_problem *problem = m->problem;
   const int64_t split0 = problem->X->rows.split0;
   const int64_t d = m->set->d;
-  bvl_working_set_eta(m->set, m->set->b, m->eta);
+  bvl_working_set_eta(m->set, 1, m->set->b, m->set->d, m->eta);
   m->packed[d] = bvl_loss_eval(problem->loss, bvl_problem_n_split(problem), problem->y + split0,
                                problem->w + split0, m->eta, m->r, m->h);
   bvl_working_set_correlate(m->set, m->r, m->packed);

@@ -145,11 +145,10 @@ static void spread(bvl_gram_path *s, int64_t batch, double *intercept)
 {
   bvl_working_set *set = s->set;
   const int64_t p_local = s->problem->X->columns.p_local;
-  const int64_t n_split = bvl_problem_n_split(s->problem);
+  bvl_working_set_eta(set, batch, s->answer, set->d + BVL_ANSWER_EXTRA, s->eta);
   for (int64_t q = 0; q < batch; q++) {
     const double *b = s->answer + q * (set->d + BVL_ANSWER_EXTRA);
     bvl_point point = {.beta = s->beta + q * p_local};
-    bvl_working_set_eta(set, b, s->eta + q * n_split);
     memcpy(set->b, b, (size_t)set->d * sizeof *b);
     bvl_working_set_store(set, &point);
     intercept[q] = point.intercept;

@@ -141,7 +141,7 @@ static bvl_status evaluate(newton *s, inner *in, bvl_solve_control *control)
   bvl_problem *problem = s->problem;
   const int64_t split0 = problem->X->rows.split0;
   const int64_t d = s->set->d;
-  bvl_working_set_eta(s->set, s->set->b, s->eta);
+  bvl_working_set_eta(s->set, 1, s->set->b, s->set->d, s->eta);
   in->gradient[d] = bvl_loss_eval(problem->loss, bvl_problem_n_split(problem), problem->y + split0,
                                   problem->w + split0, s->eta, s->r,
                                   problem->loss->quadratic ? NULL : s->h);
@@ -204,7 +204,7 @@ static bvl_status line_search(newton *s, inner *in, int *moved)
   for (int halving = 0; halving < MAX_HALVINGS; halving++, t /= 2) {
     for (int64_t k = 0; k < set->d; k++)
       in->trial[k] = t == 1 ? in->answer[k] : set->b[k] + t * (in->answer[k] - set->b[k]);
-    bvl_working_set_eta(set, in->trial, s->eta);
+    bvl_working_set_eta(set, 1, in->trial, set->d, s->eta);
     double objective = bvl_loss_eval(problem->loss, bvl_problem_n_split(problem),
                                      problem->y + split0, problem->w + split0, s->eta, NULL, NULL);
     objective /= (double)problem->n;
@@ -264,7 +264,7 @@ cleanup:
 static bvl_status certify(newton *s, bvl_solve_state *state)
 {
   bvl_working_set_store(s->set, &state->point);
-  bvl_working_set_eta(s->set, s->set->b, s->eta);
+  bvl_working_set_eta(s->set, 1, s->set->b, s->set->d, s->eta);
   bvl_status status = bvl_certify(s->problem, state->lambda, &state->point, s->eta, state->v,
                                   &state->certificate);
   state->v_valid = status == BVL_OK;

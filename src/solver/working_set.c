@@ -186,13 +186,17 @@ void bvl_working_set_store(const bvl_working_set *set, bvl_point *point)
   point->intercept = shift ? set->b[0] : 0;
 }
 
-void bvl_working_set_eta(const bvl_working_set *set, const double *b, double *eta)
+void bvl_working_set_eta(const bvl_working_set *set, int64_t k, const double *b, int64_t ld_b,
+                         double *eta)
 {
   const bvl_problem *problem = set->problem;
-  const double base = problem->intercept ? b[0] : 0;
-  for (int64_t i = 0; i < set->columns->n_split; i++)
-    eta[i] = base + (problem->offset != NULL ? problem->offset[problem->X->rows.split0 + i] : 0);
-  bvl_active_forward(set->columns, b + problem->intercept, eta);
+  const int64_t n = set->columns->n_split;
+  const double *offset = problem->offset != NULL ? problem->offset + problem->X->rows.split0 : NULL;
+  for (int64_t q = 0; q < k; q++) {
+    const double base = problem->intercept ? b[q * ld_b] : 0;
+    for (int64_t i = 0; i < n; i++) eta[q * n + i] = base + (offset != NULL ? offset[i] : 0);
+  }
+  bvl_active_forward_many(set->columns, k, b + problem->intercept, ld_b, eta, n);
 }
 
 void bvl_working_set_correlate(const bvl_working_set *set, const double *r, double *out)

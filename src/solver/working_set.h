@@ -47,8 +47,10 @@ bvl_status bvl_working_set_add(bvl_working_set *set, const unsigned char *wanted
 bvl_status bvl_working_set_load(bvl_working_set *set, const bvl_point *point);
 void bvl_working_set_store(const bvl_working_set *set, bvl_point *point);
 
-/** eta (n_split) = offset + intercept + columns b, from scratch. Not collective. */
-void bvl_working_set_eta(const bvl_working_set *set, const double *b, double *eta);
+/** eta (n_split x k) = offset + intercept + columns b, from scratch, for k vectors b ld_b apart.
+ * Not collective. */
+void bvl_working_set_eta(const bvl_working_set *set, int64_t k, const double *b, int64_t ld_b,
+                         double *eta);
 
 /** out[0..d) = [sum r, columns'r] over this rank's rows: the caller reduces. Not collective. */
 void bvl_working_set_correlate(const bvl_working_set *set, const double *r, double *out);
