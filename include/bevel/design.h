@@ -18,8 +18,8 @@ typedef struct bvl_design bvl_design;
 typedef struct bvl_design_options {
   int64_t n_slices;     /**< minibatches an epoch, 1..n; 1 (default 0 -> 1) for full-batch work */
   int64_t panel_bytes;  /**< dense: target size of a row panel, 0 = a default that suits sweeps;
-                           stochastic solvers ask for a third of a core's L2 so that forward and
-                           backward of a panel share one pass over memory while the next one comes */
+                           stochastic solvers ask for two thirds of a core's L2 so that forward and
+                           backward of a panel share one pass over memory */
   int row_access;       /**< sparse: also keep CSR, for minibatch steps */
   int store_float32;    /**< round dense values to float32 on reading */
   int64_t buffer_bytes; /**< staging buffer for reading, 0 = 8 MiB */

@@ -101,7 +101,8 @@ cleanup:
 }
 
 /* Columns to reserve at once: growing copies everything there is, while pages that are reserved but
- * never written cost nothing. As many as a path can make active, within what X itself takes here. */
+ * never written cost nothing. As many as a path can make active, within what X itself takes here.
+ */
 static int64_t first_capacity(const bvl_design *X, int64_t ld)
 {
   const int64_t bytes = bvl_greater(bvl_design_bytes(X), (int64_t)1 << 26);

@@ -16,8 +16,9 @@
 #include "kernels/kernels.h"
 
 /* Columns a dense product finishes before it starts on the next: over short panels their part of
- * the column vectors stays in the cache, and each piece of a panel is still one long read. */
-enum { CHUNK_COLUMNS = 4096 };
+ * the column vectors stays in the second-level cache, and each piece of a panel is one long read.
+ */
+enum { CHUNK_COLUMNS = 65536 };
 
 int bvl_product_by_rows(const bvl_design *X, int64_t row0, int64_t row1)
 {
@@ -59,26 +60,6 @@ int64_t bvl_product_rows_end(const bvl_design *X, int64_t row)
 {
   if (X->format != BVL_DENSE) return bvl_lesser(row + BVL_PANEL_ROWS, X->rows.n_local);
   return X->panel_begin[find_panel(X, row) + 1];
-}
-
-void bvl_product_run(bvl_design *X, bvl_direction direction, int64_t row0, int64_t row1,
-                     int64_t first, int64_t n_cols, const double *in, double *out)
-{
-  multiply_panel(X, direction, find_panel(X, row0), row0, row1, first, n_cols, NULL, 1,
-                 in + (direction == BVL_FORWARD ? first : 0), X->columns.p_local,
-                 out + (direction == BVL_FORWARD ? 0 : first), X->columns.p_local);
-}
-
-void bvl_product_prefetch(const bvl_design *X, int64_t row, int64_t first, int64_t n_cols)
-{
-  enum { LINE = 64, SECOND_LEVEL = 2 };
-  const int64_t panel = find_panel(X, row);
-  const int64_t begin = X->panel_begin[panel];
-  const int64_t ld = X->panel_begin[panel + 1] - begin;
-  const int64_t bytes = bvl_dtype_bytes(X->dtype);
-  const char *from = (const char *)X->values + (begin * X->columns.p_local + first * ld) * bytes;
-  for (int64_t at = 0; at < n_cols * ld * bytes; at += LINE)
-    __builtin_prefetch(from + at, 0, SECOND_LEVEL);
 }
 
 static void multiply_dense(bvl_design *X, bvl_direction direction, int64_t row0, int64_t row1,

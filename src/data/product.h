@@ -15,14 +15,6 @@ void bvl_product_raw(bvl_design *X, bvl_direction direction, int64_t row0, int64
                      int64_t n_cols, const int64_t *cols, int64_t k, const double *in,
                      int64_t ld_in, double *out, int64_t ld_out);
 
-/** The same for rows of one dense panel and the run of columns first .. first + n_cols - 1; vectors
- * over rows start at row0, `in` and `out` have one right-hand side. */
-void bvl_product_run(bvl_design *X, bvl_direction direction, int64_t row0, int64_t row1,
-                     int64_t first, int64_t n_cols, const double *in, double *out);
-
-/** Asks the cache for a run of columns of the dense panel that holds `row`. */
-void bvl_product_prefetch(const bvl_design *X, int64_t row, int64_t first, int64_t n_cols);
-
 /** One past the rows that are best done together with `row`: its panel, or BVL_PANEL_ROWS. */
 int64_t bvl_product_rows_end(const bvl_design *X, int64_t row);
 

@@ -19,20 +19,7 @@ typedef struct step {
   void *context;
 } step;
 
-/* X'r of rows that are in the cache, a few columns at a time, each followed by the same columns of
- * the panel at row1: memory and arithmetic then work at once. */
-static void adjoint_ahead(bvl_design *X, step *s, int64_t row0, int64_t row1, const double *r)
-{
-  enum { AHEAD = 64 }; /* columns: a few kilobytes, what the memory system can have in flight */
-  for (int64_t c = 0; c < s->n_cols; c += AHEAD) {
-    const int64_t count = bvl_lesser(s->n_cols - c, AHEAD);
-    bvl_product_prefetch(X, row1, c, count);
-    bvl_product_run(X, BVL_ADJOINT, row0, row1, c, count, r, s->raw);
-  }
-}
-
-/* Rows row0 .. row1 - 1 of the slice that ends at `end`. */
-static void do_rows(bvl_design *X, step *s, int64_t row0, int64_t row1, int64_t end, double *eta)
+static void do_rows(bvl_design *X, step *s, int64_t row0, int64_t row1, double *eta)
 {
   int64_t p_local = X->columns.p_local;
   int64_t m = row1 - row0;
@@ -40,10 +27,7 @@ static void do_rows(bvl_design *X, step *s, int64_t row0, int64_t row1, int64_t 
   bvl_product_raw(X, BVL_FORWARD, row0, row1, s->n_cols, s->cols, 1, s->scaled, p_local, eta, m);
   s->residual(s->context, row0, m, eta, eta);
   const int64_t from_memory = X->bytes_touched; /* what follows finds the rows in the cache */
-  if (X->format == BVL_DENSE && s->cols == NULL && row1 < end)
-    adjoint_ahead(X, s, row0, row1, eta);
-  else
-    bvl_product_raw(X, BVL_ADJOINT, row0, row1, s->n_cols, s->cols, 1, eta, m, s->raw, p_local);
+  bvl_product_raw(X, BVL_ADJOINT, row0, row1, s->n_cols, s->cols, 1, eta, m, s->raw, p_local);
   X->bytes_touched = from_memory;
   for (int64_t i = 0; i < m; i++) s->r_sum += eta[i];
 }
@@ -66,7 +50,7 @@ bvl_status bvl_design_slice_step(bvl_design *X, int64_t slice, int64_t n_cols, c
   bvl_product_clear(whole ? p_local : n_cols, whole ? NULL : cols, s.raw);
   for (int64_t from = row0; from < row1;) {
     int64_t to = bvl_lesser(bvl_product_rows_end(X, from), row1);
-    do_rows(X, &s, from, to, row1, eta);
+    do_rows(X, &s, from, to, eta);
     from = to;
   }
   bvl_product_unscale(X, n_cols, cols, s.raw, s.r_sum, V);

@@ -165,7 +165,7 @@ static bvl_status create_design(bvl_problem *problem, const bvl_source *source,
                                      data->group_weights, data->penalty_factor, &blocks, &input)));
   bvl_design_options options = {
       .n_slices = bvl_greater(data->n_slices, 1),
-      .panel_bytes = data->stochastic ? 640 << 10 : 0,
+      .panel_bytes = data->stochastic ? 1300 << 10 : 0,
       .row_access = data->stochastic,
       .store_float32 = data->store_float32,
       .n_blocks = grouped ? blocks.n : 0,

@@ -95,10 +95,14 @@ static void keep_failure(bvl_surrogate_objective *self, bvl_status status)
   if (self->failure == BVL_OK) self->failure = status;
 }
 
-/* The column list for products: NULL while every column is in use. */
+/* The column list for products: NULL while it would save nothing. In a dense panel of a few rows a
+ * column is less than a cache line: until few are left, all of them stream faster than a choice
+ * (screened ones have coefficient 0, and their gradients are dropped by reduce_columns). */
 static const int64_t *columns_in_use(const bvl_surrogate_objective *self)
 {
-  return self->n_cols < self->problem->X->columns.p_local ? self->cols : NULL;
+  const bvl_design *X = self->problem->X;
+  const int64_t few = X->format == BVL_DENSE ? X->columns.p_local / 4 : X->columns.p_local - 1;
+  return self->n_cols <= few ? self->cols : NULL;
 }
 
 /* Pc = 1: forward, residual and adjoint in one pass over the rows. */
