@@ -134,6 +134,20 @@ static void note_hand_over(bvl_path *path, int64_t k)
   point->surrogate_support = (int64_t)path->state.certificate.support;
 }
 
+/* Seconds of the stop in work; lambdas solved together share theirs evenly. */
+static double take_seconds(bvl_path *path, double now)
+{
+  const double seconds = now - path->stop_begin_s + path->stop_seconds;
+  if (path->control.together > 0) {
+    path->sharing = path->control.together;
+    path->share_s = seconds / (double)path->sharing;
+    path->control.together = 0;
+  }
+  if (path->sharing == 0) return seconds;
+  path->sharing--;
+  return path->share_s;
+}
+
 /* The stop in work has its answer in state: records it and makes state ready for the next. */
 static bvl_status finished(void *context)
 {
@@ -142,7 +156,8 @@ static bvl_status finished(void *context)
   bvl_status status = BVL_OK;
   const int64_t k = path->stop_point[path->next_stop];
   const double now = MPI_Wtime();
-  if (k >= 0) BVL_TRY(bvl_path_record(path, k, now - path->stop_begin_s + path->stop_seconds));
+  const double seconds = take_seconds(path, now);
+  if (k >= 0) BVL_TRY(bvl_path_record(path, k, seconds));
   path->next_stop++;
   path->control.progress.k = path->next_stop;
   bvl_solve_report(path->problem, &path->control, "finished", state);

@@ -28,6 +28,8 @@ struct bvl_path {
   bvl_solve_control control;
   double stop_begin_s; /* MPI_Wtime() when the stop in work began */
   double stop_seconds; /* spent on it before this run, or before the last checkpoint */
+  double share_s;      /* what each of the next `sharing` lambdas took */
+  int64_t sharing;
   bvl_status (*save)(void *context);
   void *save_context;
 };

@@ -234,10 +234,10 @@ static bvl_status one_batch(bvl_gram_path *s, int64_t n, const double *lambdas,
   BVL_TRY(
       bvl_certify_many(s->problem, batch, lambdas, intercept, s->beta, s->eta, s->v, certificate));
   BVL_TRY(find_violations(s, batch, lambdas, &first));
-  while (*done < first && certified(&certificate[*done], tol)) {
-    const int64_t q = (*done)++;
+  while (*done < first && certified(&certificate[*done], tol)) (*done)++;
+  control->together = *done;
+  for (int64_t q = 0; q < *done; q++)
     BVL_TRY(finish(s, q, lambdas[q], intercept[q], &certificate[q], state, control));
-  }
   *general = *done < first; /* not certified, and no column outside W is to blame */
   s->margin = first == batch ? fmax(MARGIN_MIN, MARGIN_SHRINK * s->margin)
                              : fmin(MARGIN_STRONG, MARGIN_GROW * s->margin);
