@@ -28,6 +28,8 @@ struct bvl_gram_path {
   double *slope;         /* p_local: dv/dlambda over the last two finished lambdas, owned */
   double margin;         /* see MARGIN_STRONG; adapts */
   unsigned char *wanted; /* this rank's blocks, owned */
+  int64_t longest;       /* batch now allowed, <= MAX_BATCH */
+  int was_due;           /* was a checkpoint due before the last batch too? */
 };
 
 int bvl_gram_path_fits(const bvl_problem *problem)
@@ -61,6 +63,7 @@ bvl_status bvl_gram_path_create(bvl_problem *problem, bvl_working_set *set, bvl_
   s->problem = problem;
   s->set = set;
   s->margin = MARGIN_STRONG;
+  s->longest = MAX_BATCH;
   BVL_TRY(bvl_agree(all, BVL_ALLOC(&s->beta, p_local * MAX_BATCH)));
   BVL_TRY(bvl_agree(all, BVL_ALLOC(&s->v, p_local * MAX_BATCH)));
   BVL_TRY(bvl_agree(all, BVL_ALLOC(&s->eta, bvl_problem_n_split(problem) * MAX_BATCH)));
@@ -124,7 +127,7 @@ static bvl_status choose_batch(const bvl_gram_path *s, int64_t n, const double *
                                const bvl_solve_state *state, int64_t *batch)
 {
   int64_t counts[MAX_BATCH];
-  const int64_t longest = bvl_lesser(n, MAX_BATCH);
+  const int64_t longest = bvl_lesser(n, s->longest);
   bvl_status status = count_candidates(s, longest, lambdas, state, counts);
   const int64_t room = bvl_greater(MIN_NEW, (int64_t)state->certificate.support / 2);
   int64_t total = 0;
@@ -248,6 +251,15 @@ cleanup:
   return status;
 }
 
+/* Checkpoints are taken between batches: when one is due each time, batches outlast the interval,
+ * and a killed run would lose more than it. */
+static void heed_interval(bvl_gram_path *s, int due)
+{
+  if (due && s->was_due) s->longest = bvl_greater(1, s->longest / 2);
+  if (!due) s->longest = bvl_lesser(MAX_BATCH, s->longest + 1);
+  s->was_due = due;
+}
+
 bvl_status bvl_gram_path_run(bvl_gram_path *s, int64_t n, const double *lambdas,
                              bvl_solve_state *state, bvl_solve_control *control, int64_t *n_done)
 {
@@ -260,6 +272,7 @@ bvl_status bvl_gram_path_run(bvl_gram_path *s, int64_t n, const double *lambdas,
     BVL_TRY(bvl_solve_poll(s->problem, control, &wants));
     BVL_TRY(bvl_solve_heed(control, wants));
     if (wants & BVL_WANT_TIME_UP) break;
+    heed_interval(s, (wants & BVL_WANT_CHECKPOINT) != 0);
     BVL_TRY(one_batch(s, n - *n_done, lambdas + *n_done, state, control, &done, &general));
     *n_done += done;
   }
