@@ -34,7 +34,8 @@ with h5py.File(sys.argv[1], "r") as out, h5py.File(sys.argv[2], "r") as whole:
     assert done >= 0, "started afresh"
     share = float(out.attrs["passes"]) / float(whole.attrs["passes"])
     print(f"resumed with {done} of {len(out['lambda'])} lambdas; {share:.2f} of the passes remained")
-    # the standardization and lambda_max are found again (3 passes); nothing else is done twice
+    # the standardization and lambda_max are found again (3 passes); what was finished is spared, and
+    # counts at least half an even share, since the first lambdas are the cheap ones
     assert share <= 1 - (done - 1) / len(out["lambda"]) * 0.5 + 3 / float(whole.attrs["passes"]), share
 PY
 }

@@ -17,7 +17,7 @@ with h5py.File(sys.argv[1], "r") as a, h5py.File(sys.argv[2], "r") as b:
     assert 0.04 < share < 0.06, share  # 180,000 draws of 0.05: standard deviation 0.0005
 PY
   for ranks in 1 2 3 7; do
-    bevel $ranks path "$work/data.h5" -o "$work/$ranks.h5" --lambda-min-ratio 0.05 --nlambda 30 --quiet
+    bevel $ranks path "$work/data.h5" -o "$work/$ranks.h5" --lambda-min-ratio 0.05 --quiet
     check "$work/$ranks.h5" "$work/data.h5"
     all_zero "$work/$ranks.h5"
     [ $ranks -eq 1 ] || compare "$work/$ranks.h5" "$work/1.h5"
