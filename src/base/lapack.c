@@ -10,12 +10,11 @@ void dpotrf_(const char *uplo, const int *n, double *a, const int *lda, int *inf
 void dpotrs_(const char *uplo, const int *n, const int *nrhs, const double *a, const int *lda,
              double *b, const int *ldb, int *info, size_t uplo_len);
 
-int bvl_cholesky_solve(int64_t m, double *A, int64_t ld, double *b)
+int bvl_cholesky(int64_t m, double *A, int64_t ld)
 {
   int m_int = 0;
   int ld_int = 0;
   int info = 0;
-  const int one = 1;
   if (m == 0) return 0;
   if (bvl_to_int(m, &m_int) != BVL_OK || bvl_to_int(ld, &ld_int) != BVL_OK) return -1;
   /* a pivot that is rounding noise next to its column's own size is a singular matrix, whatever the
@@ -28,6 +27,16 @@ int bvl_cholesky_solve(int64_t m, double *A, int64_t ld, double *b)
   if (info != 0) return info;
   for (int64_t k = 0; k < m; k++)
     if (!(A[k + k * ld] * A[k + k * ld] > floor_ratio * smallest)) return (int)k + 1;
+  return 0;
+}
+
+int bvl_cholesky_solve(int64_t m, double *A, int64_t ld, double *b)
+{
+  const int one = 1;
+  int info = bvl_cholesky(m, A, ld);
+  if (info != 0 || m == 0) return info;
+  const int m_int = (int)m; /* checked by the factorisation */
+  const int ld_int = (int)ld;
   dpotrs_("L", &m_int, &one, A, &ld_int, b, &m_int, &info, 1);
   for (int64_t k = 0; k < m; k++)
     if (!isfinite(b[k])) return (int)k + 1;

@@ -187,6 +187,11 @@ void bvl_active_keep(bvl_active *A, const unsigned char *keep)
   A->n_cols = kept;
 }
 
+void bvl_active_column(const bvl_active *A, int64_t k, double *out)
+{
+  if (A->n_split > 0) memcpy(out, A->values + k * A->n_split, (size_t)A->n_split * sizeof *out);
+}
+
 /* Rows go in blocks whose part of eta or r stays in the cache. */
 void bvl_active_forward_many(const bvl_active *A, int64_t k, const double *b, int64_t ld_b,
                              double *eta, int64_t ld_eta)

@@ -39,6 +39,9 @@ void bvl_active_forward_many(const bvl_active *A, int64_t k, const double *b, in
 /** v[0..n_cols) = values' r, this rank's rows only: the caller sums over bvl_grid.all. */
 void bvl_active_adjoint(const bvl_active *A, const double *r, double *v);
 
+/** out (n_split) <- column k of the set, standardised. Not collective. */
+void bvl_active_column(const bvl_active *A, int64_t k, double *out);
+
 /** G[k, l] = sum_i h_i values_ik values_il for k in [first, n_cols), l in [0, n_cols), this rank's
  * rows only (the caller sums): column-major, G[(k - first) + l * (n_cols - first)]. h (n_split,
  * none negative) NULL = ones. Blocked over rows, dgemm/dsyrk inside. */

@@ -9,6 +9,7 @@
 
 #include "base/checked.h"
 #include "solver/batch_model.h"
+#include "solver/group_model.h"
 
 enum { MAX_BATCH = 8, MIN_NEW = 64 };
 
@@ -17,10 +18,11 @@ enum { MAX_BATCH = 8, MIN_NEW = 64 };
 static const double MARGIN_STRONG = 1, MARGIN_MIN = 0.05, MARGIN_SHRINK = 0.8, MARGIN_GROW = 1.6;
 
 struct bvl_gram_path {
-  bvl_problem *problem;   /* borrowed */
-  bvl_working_set *set;   /* borrowed */
-  bvl_batch_model *model; /* owned */
-  double *answer;         /* batch x (d + extra), owned */
+  bvl_problem *problem;    /* borrowed */
+  bvl_working_set *set;    /* borrowed */
+  bvl_batch_model *model;  /* scalar penalties, owned; else NULL */
+  bvl_group_model *groups; /* group penalties, owned; else NULL */
+  double *answer;          /* batch x (d + extra), owned */
   int64_t answer_capacity;
   double *beta;          /* p_local x MAX_BATCH, owned */
   double *v;             /* p_local x MAX_BATCH, owned */
@@ -34,7 +36,8 @@ struct bvl_gram_path {
 
 int bvl_gram_path_fits(const bvl_problem *problem)
 {
-  return problem->penalty.type->convex && !problem->penalty.type->grouped;
+  if (problem->penalty.type->grouped) return bvl_group_model_fits(problem);
+  return problem->penalty.type->convex;
 }
 
 void bvl_gram_path_destroy(bvl_gram_path **path)
@@ -43,6 +46,7 @@ void bvl_gram_path_destroy(bvl_gram_path **path)
   *path = NULL;
   if (s == NULL) return;
   bvl_batch_model_destroy(&s->model);
+  bvl_group_model_destroy(&s->groups);
   free(s->answer);
   free(s->beta);
   free(s->v);
@@ -69,7 +73,10 @@ bvl_status bvl_gram_path_create(bvl_problem *problem, bvl_working_set *set, bvl_
   BVL_TRY(bvl_agree(all, BVL_ALLOC(&s->eta, bvl_problem_n_split(problem) * MAX_BATCH)));
   BVL_TRY(bvl_agree(all, BVL_ALLOC(&s->slope, p_local)));
   BVL_TRY(bvl_agree(all, BVL_ALLOC(&s->wanted, problem->blocks.n)));
-  BVL_TRY(bvl_batch_model_create(problem, set, &s->model));
+  if (problem->penalty.type->grouped)
+    BVL_TRY(bvl_group_model_create(problem, set, &s->groups));
+  else
+    BVL_TRY(bvl_batch_model_create(problem, set, &s->model));
   *out = s;
   s = NULL;
 cleanup:
@@ -79,22 +86,25 @@ cleanup:
 
 /* ---- how many lambdas, and which columns ---------------------------------------------------- */
 
-/* Is column k (of block g) predicted to come within the margin of its threshold at lambda? Between
- * breakpoints v is linear in lambda: the last two solutions tell where it goes. */
+/* Is block g predicted to come within the margin of its threshold at lambda? Between breakpoints v
+ * is linear in lambda: the last two solutions tell where it goes. */
 static int is_candidate(const bvl_gram_path *s, const bvl_solve_state *state, int64_t g,
                         double lambda)
 {
   const bvl_blocks *blocks = &s->problem->blocks;
-  const int64_t k = blocks->begin[g];
   const double way = state->lambda_previous - lambda;
-  const double v = state->v[k] - way * s->slope[k];
   const double level = fmax(lambda - s->margin * way, 0);
-  return state->point.beta[k] != 0 ||
-         fabs(v) >= bvl_penalty_threshold(&s->problem->penalty, level * blocks->weight[g]);
+  double *v = s->problem->block_work;
+  for (int64_t k = blocks->begin[g]; k < blocks->begin[g + 1]; k++) {
+    if (state->point.beta[k] != 0) return 1;
+    v[k - blocks->begin[g]] = state->v[k] - way * s->slope[k];
+  }
+  return bvl_block_norm(bvl_block_len(blocks, g), v) >=
+         bvl_penalty_threshold(&s->problem->penalty, level * blocks->weight[g]);
 }
 
-/* counts[q] = blocks outside W that are candidates at lambdas[q] but not at lambdas[q - 1]; summed
- * over the ranks. */
+/* counts[q] = columns of blocks outside W that are candidates at lambdas[q] but not at lambdas[q -
+ * 1]; summed over the ranks. */
 static bvl_status count_candidates(const bvl_gram_path *s, int64_t n, const double *lambdas,
                                    const bvl_solve_state *state, int64_t *counts)
 {
@@ -105,7 +115,7 @@ static bvl_status count_candidates(const bvl_gram_path *s, int64_t n, const doub
     if (blocks->weight[g] == INFINITY || s->set->member[g]) continue;
     int64_t q = 0;
     while (q < n && !is_candidate(s, state, g, lambdas[q])) q++;
-    if (q < n) counts[q]++;
+    if (q < n) counts[q] += bvl_block_len(blocks, g);
   }
   return bvl_sum_i64(&problem->grid->all, counts, n);
 }
@@ -170,7 +180,8 @@ static bvl_status find_violations(bvl_gram_path *s, int64_t batch, const double 
   for (int64_t g = 0; g < blocks->n; g++) {
     if (blocks->weight[g] == INFINITY || s->set->member[g]) continue;
     for (int64_t q = 0; q < batch; q++) {
-      const double norm = fabs(s->v[q * p_local + blocks->begin[g]]);
+      const double norm = bvl_block_norm(bvl_block_len(blocks, g),
+                                         s->v + q * p_local + blocks->begin[g]);
       if (norm <= bvl_penalty_threshold(&s->problem->penalty, lambdas[q] * blocks->weight[g]))
         continue;
       s->wanted[g] = 1;
@@ -210,6 +221,15 @@ static bvl_status finish(bvl_gram_path *s, int64_t q, double lambda, double inte
   return control->finished(control->context);
 }
 
+/* The inner tolerance leaves the certificate room: a scalar model ends at rounding anyway. */
+static bvl_status solve(bvl_gram_path *s, int64_t batch, const double *lambdas, double tol,
+                        int64_t max_iter)
+{
+  if (s->groups != NULL)
+    return bvl_group_model_solve(s->groups, batch, lambdas, 0.5 * tol, max_iter, s->answer);
+  return bvl_batch_model_solve(s->model, batch, lambdas, 1e-2 * tol, max_iter, s->answer);
+}
+
 /* Widens, solves and certifies up to n lambdas; *done of them are finished. *general = 1 when the
  * first one is beyond this engine (dependent columns it cannot order, rounding). */
 static bvl_status one_batch(bvl_gram_path *s, int64_t n, const double *lambdas,
@@ -231,8 +251,7 @@ static bvl_status one_batch(bvl_gram_path *s, int64_t n, const double *lambdas,
   BVL_TRY(bvl_working_set_load(set, &state->point));
   BVL_TRY(bvl_agree(
       all, BVL_GROW(&s->answer, &s->answer_capacity, batch * (set->d + BVL_ANSWER_EXTRA))));
-  BVL_TRY(bvl_batch_model_solve(s->model, batch, lambdas, 1e-2 * tol, control->options->max_iter,
-                                s->answer));
+  BVL_TRY(solve(s, batch, lambdas, tol, control->options->max_iter));
   spread(s, batch, intercept);
   BVL_TRY(
       bvl_certify_many(s->problem, batch, lambdas, intercept, s->beta, s->eta, s->v, certificate));
@@ -241,6 +260,7 @@ static bvl_status one_batch(bvl_gram_path *s, int64_t n, const double *lambdas,
   control->together = *done;
   for (int64_t q = 0; q < *done; q++)
     BVL_TRY(finish(s, q, lambdas[q], intercept[q], &certificate[q], state, control));
+  if (s->groups != NULL) bvl_group_model_keep(s->groups, *done);
   *general = *done < first; /* not certified, and no column outside W is to blame */
   s->margin = first == batch ? fmax(MARGIN_MIN, MARGIN_SHRINK * s->margin)
                              : fmin(MARGIN_STRONG, MARGIN_GROW * s->margin);
@@ -275,6 +295,7 @@ bvl_status bvl_gram_path_run(bvl_gram_path *s, int64_t n, const double *lambdas,
     heed_interval(s, (wants & BVL_WANT_CHECKPOINT) != 0);
     BVL_TRY(one_batch(s, n - *n_done, lambdas + *n_done, state, control, &done, &general));
     *n_done += done;
+    if (general && s->groups != NULL) bvl_group_model_forget(s->groups);
   }
 cleanup:
   return status;

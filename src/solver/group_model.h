@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Solves a few lambdas on the working set, convex group penalties, any loss: bvl_group_newton's
+ * method with the columns of the set dealt whole to the ranks (bvl_dealt). All vectors over rows
+ * are replicated.
+ *
+ * Each lambda starts from the quadratic extrapolation of the last three, which leaves Newton two or
+ * three digits of work at a stale matrix; the matrix is made anew when a step gains too little.
+ * A step costs one pass over the set's active columns, a reduction of n + m to rank 0 and a
+ * broadcast of n + m, m active groups; a refresh a reduction of n^2 / 2 and one of n m. */
+#ifndef BVL_SOLVER_GROUP_MODEL_H
+#define BVL_SOLVER_GROUP_MODEL_H
+
+#include "solver/batch_model.h"
+
+typedef struct bvl_group_model bvl_group_model; /* opaque */
+
+/** Convex group penalty, and rows few enough for an n x n factor. Not collective. */
+int bvl_group_model_fits(const bvl_problem *problem);
+
+/** @param set  borrowed. Collective. */
+bvl_status bvl_group_model_create(bvl_problem *problem, bvl_working_set *set,
+                                  bvl_group_model **out);
+void bvl_group_model_destroy(bvl_group_model **model);
+
+/** As bvl_batch_model_solve; lambdas descend and are positive. Collective. */
+bvl_status bvl_group_model_solve(bvl_group_model *model, int64_t batch, const double *lambdas,
+                                 double tol, int64_t max_iter, double *answer);
+
+/** Of the last batch only the first `accepted` lambdas stand: the next batch starts from there; or,
+ * after bvl_group_model_forget, from set->b. Not collective. */
+void bvl_group_model_keep(bvl_group_model *model, int64_t accepted);
+void bvl_group_model_forget(bvl_group_model *model);
+
+#endif
