@@ -261,7 +261,9 @@ static bvl_status one_batch(bvl_gram_path *s, int64_t n, const double *lambdas,
   for (int64_t q = 0; q < *done; q++)
     BVL_TRY(finish(s, q, lambdas[q], intercept[q], &certificate[q], state, control));
   if (s->groups != NULL) bvl_group_model_keep(s->groups, *done);
-  *general = *done < first; /* not certified, and no column outside W is to blame */
+  const int unsolved = *done < first; /* and no column outside W is to blame */
+  *general = unsolved && batch == 1;
+  if (unsolved) s->longest = bvl_greater(1, batch / 2);
   s->margin = first == batch ? fmax(MARGIN_MIN, MARGIN_SHRINK * s->margin)
                              : fmin(MARGIN_STRONG, MARGIN_GROW * s->margin);
   if (first < batch) BVL_TRY(bvl_working_set_add(set, s->wanted));

@@ -3,10 +3,10 @@
  * method with the columns of the set dealt whole to the ranks (bvl_dealt). All vectors over rows
  * are replicated.
  *
- * Each lambda starts from the quadratic extrapolation of the last three, which leaves Newton two or
- * three digits of work at a stale matrix; the matrix is made anew when a step gains too little.
- * A step costs one pass over the set's active columns, a reduction of n + m to rank 0 and a
- * broadcast of n + m, m active groups; a refresh a reduction of n^2 / 2 and one of n m. */
+ * The lambdas of a batch start from the quadratic extrapolation of the last three and step
+ * together, at one matrix, which is made anew when a step gains too little: one pass over the
+ * active columns serves them all. A step of k lambdas costs a reduction of k (n + m) to rank 0 and
+ * a broadcast of k (n + m), m active groups; a new matrix a reduction of n^2 / 2 and one of n m. */
 #ifndef BVL_SOLVER_GROUP_MODEL_H
 #define BVL_SOLVER_GROUP_MODEL_H
 

@@ -65,7 +65,7 @@ cleanup:
   return status;
 }
 
-bvl_status bvl_group_newton_factor(bvl_group_newton *s, const double *h, int *ok)
+int bvl_group_newton_factor(bvl_group_newton *s, const double *h)
 {
   const int64_t n = s->n;
   double largest = 0;
@@ -78,8 +78,7 @@ bvl_status bvl_group_newton_factor(bvl_group_newton *s, const double *h, int *ok
   }
   s->m = 0;
   s->m_known = 0;
-  *ok = largest > 0 && bvl_cholesky(n, s->S, n) == 0;
-  return BVL_OK;
+  return largest > 0 && bvl_cholesky(n, s->S, n) == 0;
 }
 
 bvl_status bvl_group_newton_append(bvl_group_newton *s, int64_t k, double *Z)
@@ -102,19 +101,19 @@ bvl_status bvl_group_newton_append(bvl_group_newton *s, int64_t k, double *Z)
 }
 
 /* x >= 0 as a lasso: |x| at a weight W >> and W added to the gradient at 0, so that the penalty and
- * the shift cancel for x > 0 and add for x < 0. */
-static bvl_status solve_nonnegative(bvl_group_newton *s, const unsigned char *bounded, double tol,
-                                    double *x)
+ * the shift cancel for x > 0 and add for x < 0. c (m) is used up. */
+static bvl_status solve_nonnegative(bvl_group_newton *s, double *c, const unsigned char *bounded,
+                                    double tol, double *x)
 {
   bvl_active_outcome outcome;
   double W = 0;
-  for (int64_t k = 0; k < s->m; k++) W = fmax(W, fabs(s->c[k]));
+  for (int64_t k = 0; k < s->m; k++) W = fmax(W, fabs(c[k]));
   W = 2 * W + 1e-300;
   for (int64_t k = 0; k < s->m; k++) {
     s->lw[k] = bounded[k] ? W : 0;
-    if (bounded[k]) s->c[k] += W;
+    if (bounded[k]) c[k] += W;
   }
-  const bvl_lasso p = {.d = s->m, .G = s->K, .ld = s->ld, .c = s->c, .lw = s->lw};
+  const bvl_lasso p = {.d = s->m, .G = s->K, .ld = s->ld, .c = c, .lw = s->lw};
   bvl_status status = s->m_known == 0 ? bvl_active_newton_start(&s->newton, &p, x)
                                       : bvl_active_newton_widen(&s->newton, &p);
   s->m_known = s->m;
@@ -124,29 +123,61 @@ static bvl_status solve_nonnegative(bvl_group_newton *s, const unsigned char *bo
   return status;
 }
 
-bvl_status bvl_group_newton_step(bvl_group_newton *s, const double *excess,
-                                 const unsigned char *bounded, double tol, double *x, double *F1)
+/* x <- the new points, dx <- their change; F1 is L^-1 D F1 already. */
+static bvl_status solve_groups(bvl_group_newton *s, int64_t k, const double *excess,
+                               const unsigned char *bounded, const double *tol, const double *F1,
+                               double *x, double *dx)
 {
   bvl_status status = BVL_OK;
   const int n = (int)s->n;
   const int m = (int)s->m;
+  const int lanes = (int)k;
+  double *c = NULL;
+  BVL_TRY(BVL_ALLOC(&c, s->m * k));
+  memcpy(c, excess, (size_t)(s->m * k) * sizeof *c);
+  cblas_dgemm(CblasColMajor, CblasTrans, CblasNoTrans, m, lanes, n, 1 / (double)n, s->V, n, F1, n,
+              1, c, m);
+  cblas_dgemm(CblasColMajor, CblasNoTrans, CblasNoTrans, m, lanes, m, 1, s->K, (int)s->ld, x, m, 1,
+              c, m);
+  for (int64_t l = 0; l < s->m * k; l++) dx[l] = -x[l];
+  for (int64_t a = 0; a < k; a++)
+    BVL_TRY(solve_nonnegative(s, c + a * s->m, bounded, tol[a], x + a * s->m));
+  for (int64_t l = 0; l < s->m * k; l++) dx[l] += x[l];
+cleanup:
+  free(c);
+  return status;
+}
+
+static void solve_triangular(const bvl_group_newton *s, CBLAS_TRANSPOSE transpose, int64_t k,
+                             double *F)
+{
+  const int n = (int)s->n;
+  if (k == 1)
+    cblas_dtrsv(CblasColMajor, CblasLower, transpose, CblasNonUnit, n, s->S, n, F, 1);
+  else
+    cblas_dtrsm(CblasColMajor, CblasLeft, CblasLower, transpose, CblasNonUnit, n, (int)k, 1, s->S,
+                n, F, n);
+}
+
+bvl_status bvl_group_newton_step(bvl_group_newton *s, int64_t k, const double *excess,
+                                 const unsigned char *bounded, const double *tol, double *x,
+                                 double *F1)
+{
+  bvl_status status = BVL_OK;
+  const int n = (int)s->n;
   double *dx = NULL;
-  BVL_TRY(BVL_ALLOC(&dx, s->m));
-  for (int64_t i = 0; i < s->n; i++) F1[i] *= s->D[i];
-  cblas_dtrsv(CblasColMajor, CblasLower, CblasNoTrans, CblasNonUnit, n, s->S, n, F1, 1);
-  if (m > 0) {
-    memcpy(s->c, excess, (size_t)m * sizeof *excess);
-    cblas_dgemv(CblasColMajor, CblasTrans, n, m, 1 / (double)n, s->V, n, F1, 1, 1, s->c, 1);
-    cblas_dgemv(CblasColMajor, CblasNoTrans, m, m, 1, s->K, (int)s->ld, x, 1, 1, s->c, 1);
-    for (int64_t k = 0; k < s->m; k++) dx[k] = -x[k];
-    BVL_TRY(solve_nonnegative(s, bounded, tol, x));
-    for (int64_t k = 0; k < s->m; k++) dx[k] += x[k];
-    cblas_dgemv(CblasColMajor, CblasNoTrans, n, m, 1, s->V, n, dx, 1, -1, F1, 1);
-  } else {
-    for (int64_t i = 0; i < s->n; i++) F1[i] = -F1[i];
-  }
-  cblas_dtrsv(CblasColMajor, CblasLower, CblasTrans, CblasNonUnit, n, s->S, n, F1, 1);
-  for (int64_t i = 0; i < s->n; i++) F1[i] /= s->D[i];
+  BVL_TRY(BVL_ALLOC(&dx, s->m * k));
+  for (int64_t a = 0; a < k; a++)
+    for (int64_t i = 0; i < s->n; i++) F1[i + a * s->n] *= s->D[i];
+  solve_triangular(s, CblasNoTrans, k, F1);
+  if (s->m > 0) BVL_TRY(solve_groups(s, k, excess, bounded, tol, F1, x, dx));
+  for (int64_t l = 0; l < s->n * k; l++) F1[l] = -F1[l];
+  if (s->m > 0)
+    cblas_dgemm(CblasColMajor, CblasNoTrans, CblasNoTrans, n, (int)k, (int)s->m, 1, s->V, n, dx,
+                (int)s->m, 1, F1, n);
+  solve_triangular(s, CblasTrans, k, F1);
+  for (int64_t a = 0; a < k; a++)
+    for (int64_t i = 0; i < s->n; i++) F1[i + a * s->n] /= s->D[i];
 cleanup:
   free(dx);
   return status;

@@ -18,7 +18,9 @@
  *
  * however many columns the active groups have. L, V and K may be stale: the residuals are exact, so
  * a stale matrix costs steps, not accuracy. Columns may join V and K between refreshes.
- * Cost: refresh n^3 / 3 + n^2 m, joining n^2 a column, step 2 n^2 + 4 n m, m columns of V. */
+ * Several lambdas step together on one matrix, so that L and V are read once for all of them.
+ * Cost: refresh n^3 / 3 + n^2 m, joining n^2 a column, step 2 n^2 + 4 n m a point, m columns of V.
+ */
 #ifndef BVL_SOLVER_GROUP_NEWTON_H
 #define BVL_SOLVER_GROUP_NEWTON_H
 
@@ -44,16 +46,17 @@ bvl_status bvl_group_newton_open(bvl_group_newton *s, int64_t n);
 void bvl_group_newton_free(bvl_group_newton *s);
 
 /** Factors S = I + sqrt(h) B sqrt(h), B (n x n, lower triangle) given in s->S, and forgets V.
- * *ok = 0 when rounding leaves S indefinite. h[i] = 0 is allowed. */
-bvl_status bvl_group_newton_factor(bvl_group_newton *s, const double *h, int *ok);
+ * h[i] = 0 is allowed. @return 0 when rounding leaves S indefinite, else 1. */
+int bvl_group_newton_factor(bvl_group_newton *s, const double *h);
 
 /** Appends k columns Z (n x k, overwritten). @return BVL_ERR_NOMEM. */
 bvl_status bvl_group_newton_append(bvl_group_newton *s, int64_t k, double *Z);
 
-/** One step. excess (m): ||v|| - lambda omega, for a free column its own v. bounded (m): 1 for
- * groups, 0 for free columns. x (m): in the point, out the new one. F1 (n) in, deta out.
- * @return BVL_ERR_NOMEM. */
-bvl_status bvl_group_newton_step(bvl_group_newton *s, const double *excess,
-                                 const unsigned char *bounded, double tol, double *x, double *F1);
+/** One step at k points at once. F1 (n x k) in, deta out. excess, x (m x k): ||v|| - lambda omega
+ * (of a free column its own v); x in the points, out the new ones. bounded (m): 1 for groups, 0 for
+ * free columns. tol (k): of the quadratic's gradient. @return BVL_ERR_NOMEM. */
+bvl_status bvl_group_newton_step(bvl_group_newton *s, int64_t k, const double *excess,
+                                 const unsigned char *bounded, const double *tol, double *x,
+                                 double *F1);
 
 #endif
