@@ -9,6 +9,7 @@
 
 #include "loss/loss.h"
 #include "penalty/penalty.h"
+#include "run/recipe.h"
 
 /* ---- the table ------------------------------------------------------------------------------ */
 
@@ -17,6 +18,7 @@ enum { SOLVE = COMMANDS_SOLVE, SAYS = COMMANDS_SOLVE | COMMAND_PREDICT | COMMAND
 #define AT(member) offsetof(settings, member)
 #define FAMILIES "@families" /* filled in from the tables of loss/ and penalty/ */
 #define PENALTIES "@penalties"
+#define RECIPES "@recipes" /* of run/recipe.c */
 #define POSITIVE DBL_MIN, DBL_MAX, "a number above 0"
 #define COUNT 1, 0x1p62, "an integer of at least 1"
 #define ANY 0, 0, NULL
@@ -91,6 +93,8 @@ const flag flag_table[] = {
      "link (default), response or class"},
     {"at", KIND_REAL, COMMAND_PREDICT, AT(at), 0, DBL_MAX, "a lambda of at least 0", "L",
      "one lambda, interpolated between its neighbours; default: all"},
+    {"recipe", KIND_WORD, COMMAND_SIMULATE, AT(simulate.recipe), 0, 0, RECIPES, "NAME",
+     "a problem of the benchmark by name; the flags below win over it"},
     {"n", KIND_INTEGER, COMMAND_SIMULATE, AT(simulate.n), COUNT, "N", "rows"},
     {"p", KIND_INTEGER, COMMAND_SIMULATE, AT(simulate.p), COUNT, "P", "columns"},
     {"group-size", KIND_INTEGER, COMMAND_SIMULATE, AT(simulate.group_size), COUNT, "G",
@@ -124,9 +128,9 @@ _Static_assert(sizeof flag_table / sizeof flag_table[0] <= FLAGS_MAX,
                "settings.given is too short");
 
 /* Announced, refused by name until they exist. */
-static const char *const later_flags[] = {
-    "gamma",    "q",    "depth", "k1",    "k2",    "tl1-a", "log-eps", "param", "starts",
-    "admm-rho", "init", "lower", "upper", "dfmax", "gram",  "missing", "folds", "recipe"};
+static const char *const later_flags[] = {"gamma",   "q",     "depth",  "k1",       "k2",   "tl1-a",
+                                          "log-eps", "param", "starts", "admm-rho", "init", "lower",
+                                          "upper",   "dfmax", "gram",   "missing",  "folds"};
 static const char *const later_words[] = {"multinomial",  "sparse-group-lasso",
                                           "lq",           "group-lq",
                                           "lpq",          "mcp",
@@ -152,7 +156,7 @@ static int is_in(const char *word, const char *const *list, size_t n)
 /* ---- commands ------------------------------------------------------------------------------- */
 
 const manual manuals[] = {
-    {COMMAND_SIMULATE, "simulate", "OUT.h5 --n N --p P",
+    {COMMAND_SIMULATE, "simulate", "OUT.h5 --recipe NAME | --n N --p P",
      "Writes a data file with known coefficients."},
     {COMMAND_PATH, "path", "DATA.h5 -o OUT.h5", "Fits a whole regularization path, certified."},
     {COMMAND_FIT, "fit", "DATA.h5 -o OUT.h5 --lambda L",
@@ -262,6 +266,9 @@ const char *flag_words(const flag *f, char *out, size_t size)
   else if (strcmp(f->allowed, PENALTIES) == 0)
     for (const bvl_penalty_type *const *t = bvl_penalty_all(); *t != NULL; t++)
       line_append(out, size, out[0] != '\0' ? "|" : "", (*t)->name);
+  else if (strcmp(f->allowed, RECIPES) == 0)
+    for (const bvl_recipe *r = bvl_recipe_all() + 1; r->about != NULL; r++)
+      line_append(out, size, out[0] != '\0' ? "|" : "", r->name);
   else
     line_append(out, size, f->allowed, "");
   return out;

@@ -236,8 +236,10 @@ static int check(settings *s, char error[FLAGS_ERROR_BYTES])
     return refuse(error, "--model RESULT.h5 is missing");
   if (s->command == COMMAND_SIMULATE) {
     s->simulate.output = s->output;
-    if (!given(s, "n") || !given(s, "p")) return refuse(error, "--n N and --p P are needed");
-    if (given(s, "snr") && strcmp(s->simulate.family, "gaussian") != 0)
+    if (s->simulate.recipe != NULL) return 0; /* what goes with it, the recipe knows */
+    if (!given(s, "n") || !given(s, "p"))
+      return refuse(error, "--n N and --p P are needed, or --recipe NAME");
+    if (given(s, "snr") && given(s, "family") && strcmp(s->simulate.family, "gaussian") != 0)
       return refuse(error, "--snr goes with --family gaussian");
   }
   return 0;

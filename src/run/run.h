@@ -65,17 +65,19 @@ bvl_status bvl_run_predict(MPI_Comm comm, const char *data, const bvl_data_names
                            const char *model, const char *output, const char *type, double at,
                            int collective_io);
 
-/** bevel simulate. */
+/** bevel simulate. bvl_simulate_options_init asks for nothing: what is not asked for is the
+ * recipe's (run/recipe.h), without a recipe 10 active columns, rho 0, snr 3, dense, gaussian. */
 typedef struct bvl_simulate_options {
   const char *output;
-  int64_t n, p;
-  int64_t group_size; /* 1 = no groups */
-  int64_t active;     /* active groups (or columns) */
-  double rho;         /* AR(1) correlation between neighbouring columns */
-  double snr;
-  double density; /* 1 = dense; below: csr, entries N(0,1) at that density */
-  const char *family;
-  uint64_t seed;
+  const char *recipe; /* NULL = none: n and p are needed */
+  int64_t n, p;       /* 0 = the recipe's */
+  int64_t group_size; /* 1 = no groups; 0 = the recipe's */
+  int64_t active;     /* active groups (or columns); -1 = the recipe's */
+  double rho;         /* AR(1) correlation between neighbouring columns; NaN = the recipe's */
+  double snr;         /* NaN = the recipe's */
+  double density; /* 1 = dense; below: csr, entries N(0,1) at that density; NaN = the recipe's */
+  const char *family; /* NULL = the recipe's */
+  uint64_t seed;      /* 1 */
 } bvl_simulate_options;
 void bvl_simulate_options_init(bvl_simulate_options *options);
 bvl_status bvl_run_simulate(MPI_Comm comm, const bvl_simulate_options *options);

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Simulated data: every number is a function of (seed, row, column), and the noise is scaled by the
- * population variance of X beta, so that the file is the same at every rank count. Written in
- * strips; a sparse X is held as this rank's rows of CSR.
- *
- * Dense:  x_i0 = z_i0,  x_ij = rho x_i,j-1 + sqrt(1 - rho^2) z_ij: unit variance, correlation
- *         rho^|j-k|.      Sparse: independent N(0, 1) at a share `density` of the places. */
+/* Simulated data: every number is a function of (seed, row, column). What is not (the spread of a
+ * words predictor, the median of a split response) is computed on rank 0 in the order of the rows;
+ * so the file is the same at every rank count. Written in strips; a sparse X is held as this rank's
+ * rows of CSR. The designs: run/simulate_rows.c; the recipes: run/recipe.c. */
 #include "run/run.h"
 
 #include <inttypes.h>
@@ -15,99 +13,126 @@
 
 #include "base/checked.h"
 #include "base/rng.h"
-#include "loss/loss.h"
+#include "run/recipe.h"
+#include "run/simulate_rows.h"
 
 enum { STRIP_BYTES = 8 << 20 };
 
 void bvl_simulate_options_init(bvl_simulate_options *options)
 {
   memset(options, 0, sizeof *options);
-  options->group_size = 1;
-  options->active = 10;
-  options->snr = 3.0;
-  options->density = 1.0;
-  options->family = "gaussian";
+  options->active = -1;
+  options->rho = options->snr = options->density = NAN;
   options->seed = 1;
 }
 
 typedef struct simulation {
-  const bvl_simulate_options *options;
+  bvl_recipe plan;
+  uint64_t seed;
   bvl_comm comm;
   bvl_data_writer *writer;
   int64_t row0; /* this rank's rows: row0 .. row0 + n_rows - 1 */
   int64_t n_rows;
   double *beta;    /* p, owned, replicated */
-  double noise_sd; /* gaussian */
-  double *y;       /* n_rows, owned */
-  /* sparse X of this rank's rows, owned */
-  int64_t *indptr; /* n_rows + 1 */
-  int64_t *indices;
-  double *values;
-  int64_t index_room, value_room;
+  double noise_sd; /* gaussian, and before a split at the median */
+  double *y;       /* n_rows, owned: X beta until the responses are drawn */
+  bvl_sim_csr csr; /* sparse X of this rank's rows */
 } simulation;
-
-static bvl_status check_options(const bvl_simulate_options *o)
-{
-  int64_t n_groups = o->group_size > 0 ? (o->p + o->group_size - 1) / o->group_size : 0;
-  if (o->n < 1 || o->p < 1 || o->group_size < 1)
-    return bvl_fail(BVL_ERR_USAGE,
-                    "n %" PRId64 ", p %" PRId64 ", group size %" PRId64 ": each must be at least 1",
-                    o->n, o->p, o->group_size);
-  if (o->active < 0 || o->active > n_groups)
-    return bvl_fail(BVL_ERR_USAGE, "active %" PRId64 ": there are %" PRId64 " %s", o->active,
-                    n_groups, o->group_size > 1 ? "groups" : "columns");
-  if (!(fabs(o->rho) < 1.0) || !(o->snr > 0.0) || !(o->density > 0.0 && o->density <= 1.0))
-    return bvl_fail(BVL_ERR_USAGE,
-                    "rho %g, snr %g, density %g: wanted |rho| < 1, snr > 0, "
-                    "0 < density <= 1",
-                    o->rho, o->snr, o->density);
-  if (o->density < 1.0 && o->rho != 0.0)
-    return bvl_fail(BVL_ERR_USAGE, "rho %g with density %g: sparse columns are independent", o->rho,
-                    o->density);
-  if (bvl_loss_find(o->family) == NULL)
-    return bvl_fail(BVL_ERR_USAGE, "family %.31s: not available", o->family);
-  return BVL_OK;
-}
 
 /* ---- coefficients --------------------------------------------------------------------------- */
 
-static double draw_coefficient(const bvl_simulate_options *o, int64_t column)
+static double draw_coefficient(const simulation *sim, int64_t column)
 {
   uint64_t c = (uint64_t)column;
-  if (o->group_size > 1) return bvl_rng_normal(o->seed, BVL_STREAM_SIM_BETA, c, 0);
-  double size = 0.5 + bvl_rng_uniform(o->seed, BVL_STREAM_SIM_BETA, c, 0);
-  return bvl_rng_uniform(o->seed, BVL_STREAM_SIM_BETA, c, 1) < 0.5 ? -size : size;
+  if (sim->plan.group_size > 1 || sim->plan.active == BVL_SIM_TENTH)
+    return bvl_rng_normal(sim->seed, BVL_STREAM_SIM_BETA, c, 0);
+  double size = 0.5 + bvl_rng_uniform(sim->seed, BVL_STREAM_SIM_BETA, c, 0);
+  return bvl_rng_uniform(sim->seed, BVL_STREAM_SIM_BETA, c, 1) < 0.5 ? -size : size;
 }
+
+/* Active groups stand evenly over the columns; among words over the common ones, since most others
+ * are in no row. */
+static int64_t active_group(const simulation *sim, int64_t n_common, int64_t a)
+{
+  const bvl_recipe *plan = &sim->plan;
+  int64_t n_groups = (plan->p + plan->group_size - 1) / plan->group_size;
+  if (plan->design != BVL_SIM_WORDS) return bvl_cut(n_groups, plan->active, a);
+  return bvl_cut(bvl_greater(n_common / plan->group_size, plan->active), 2 * plan->active,
+                 2 * a + 1);
+}
+
+static void draw_beta(simulation *sim)
+{
+  const bvl_recipe *plan = &sim->plan;
+  int64_t n_common = plan->design == BVL_SIM_WORDS ? bvl_sim_common_words(plan) : 0;
+  for (int64_t j = 0; plan->active == BVL_SIM_TENTH && j < plan->p; j++)
+    if (bvl_rng_uniform(sim->seed, BVL_STREAM_SIM_BETA, (uint64_t)j, 1) < 0.1)
+      sim->beta[j] = draw_coefficient(sim, j);
+  for (int64_t a = 0; a < plan->active; a++) {
+    int64_t first = active_group(sim, n_common, a) * plan->group_size;
+    int64_t end = bvl_lesser(first + plan->group_size, plan->p);
+    for (int64_t j = first; j < end; j++) sim->beta[j] = draw_coefficient(sim, j);
+  }
+}
+
+/* ---- scale ---------------------------------------------------------------------------------- */
 
 /* Var(x'beta) from Cov(x_j, x_k) = rho^|j-k| (density I when sparse), in O(p):
  * sum_j beta_j (beta_j + 2 c_j) with c_j = sum_{k<j} rho^(j-k) beta_k = rho (c_{j-1} + beta_{j-1}).
  */
-static double signal_variance(const bvl_simulate_options *o, const double *beta)
+static double signal_variance(const bvl_recipe *plan, const double *beta)
 {
   double variance = 0.0, behind = 0.0;
-  for (int64_t j = 0; j < o->p; j++) {
+  for (int64_t j = 0; j < plan->p; j++) {
     variance += beta[j] * (beta[j] + 2.0 * behind);
-    behind = o->rho * (behind + beta[j]);
+    behind = plan->rho * (behind + beta[j]);
   }
-  return o->density * variance;
+  return plan->density * variance;
 }
 
-/* Active groups stand evenly over the columns. Binomial and Poisson predictors are scaled to a
- * standard deviation that leaves both classes uncertain and rates moderate. */
-static void draw_beta(simulation *sim)
+/* All y in the order of the rows on rank 0 (*all NULL elsewhere). Collective. */
+static bvl_status gather_y(const simulation *sim, double **all)
 {
-  const bvl_simulate_options *o = sim->options;
-  int64_t n_groups = (o->p + o->group_size - 1) / o->group_size;
-  for (int64_t a = 0; a < o->active; a++) {
-    int64_t group = bvl_cut(n_groups, o->active, a);
-    int64_t end = bvl_lesser((group + 1) * o->group_size, o->p);
-    for (int64_t j = group * o->group_size; j < end; j++) sim->beta[j] = draw_coefficient(o, j);
-  }
-  double variance = signal_variance(o, sim->beta);
-  sim->noise_sd = variance > 0.0 ? sqrt(variance / o->snr) : 1.0;
-  if (strcmp(o->family, "gaussian") == 0 || !(variance > 0.0)) return;
-  double factor = (strcmp(o->family, "binomial") == 0 ? 2.0 : 0.7) / sqrt(variance);
-  for (int64_t j = 0; j < o->p; j++) sim->beta[j] *= factor;
+  const bvl_comm *comm = &sim->comm;
+  int64_t *counts = NULL;
+  bvl_status status = BVL_ALLOC(&counts, comm->size);
+  if (status == BVL_OK && comm->rank == 0) status = BVL_ALLOC(all, sim->plan.n);
+  BVL_TRY(bvl_agree(comm, status));
+  for (int r = 0; r < comm->size; r++)
+    counts[r] = bvl_cut(sim->plan.n, comm->size, r + 1) - bvl_cut(sim->plan.n, comm->size, r);
+  BVL_TRY(bvl_gather_to(comm, 0, sim->y, counts, *all));
+cleanup:
+  free(counts);
+  return status;
+}
+
+/* Variance of y over the rows: what words leave of Var(x'beta) has no formula. Collective. */
+static bvl_status measure_variance(const simulation *sim, double *variance)
+{
+  double *y = NULL, mean = 0.0, squares = 0.0;
+  int64_t n = sim->plan.n;
+  bvl_status status = BVL_OK;
+  BVL_TRY(gather_y(sim, &y));
+  for (int64_t i = 0; y != NULL && i < n; i++) mean += y[i] / (double)n;
+  for (int64_t i = 0; y != NULL && i < n; i++) squares += (y[i] - mean) * (y[i] - mean);
+  *variance = squares / (double)n;
+  BVL_TRY(bvl_bcast(&sim->comm, 0, variance, 1));
+cleanup:
+  free(y);
+  return status;
+}
+
+/* Noise for the signal's variance. Binomial and Poisson predictors are scaled instead, to a
+ * standard deviation that leaves both classes uncertain and rates moderate. */
+static void set_scale(simulation *sim, double variance)
+{
+  const bvl_recipe *plan = &sim->plan;
+  sim->noise_sd = variance > 0.0 ? sqrt(variance / plan->snr) : 1.0;
+  if (plan->response != BVL_SIM_FAMILY || strcmp(plan->family, "gaussian") == 0) return;
+  if (!(variance > 0.0)) return;
+  double factor = (strcmp(plan->family, "binomial") == 0 ? 2.0 : 0.7) / sqrt(variance);
+  for (int64_t j = 0; j < plan->p; j++) sim->beta[j] *= factor;
+  for (int64_t i = 0; i < sim->n_rows; i++) sim->y[i] *= factor;
 }
 
 /* ---- responses ------------------------------------------------------------------------------ */
@@ -124,45 +149,84 @@ static double draw_poisson(double rate, double u)
   return k;
 }
 
+static double add_noise(const simulation *sim, int64_t row, double eta)
+{
+  return eta + sim->noise_sd * bvl_rng_normal(sim->seed, BVL_STREAM_SIM_NOISE, (uint64_t)row, 0);
+}
+
 static double draw_response(const simulation *sim, int64_t row, double eta)
 {
-  const bvl_simulate_options *o = sim->options;
-  uint64_t i = (uint64_t)row;
-  if (strcmp(o->family, "gaussian") == 0)
-    return eta + sim->noise_sd * bvl_rng_normal(o->seed, BVL_STREAM_SIM_NOISE, i, 0);
-  double u = bvl_rng_uniform(o->seed, BVL_STREAM_SIM_NOISE, i, 0);
-  if (strcmp(o->family, "binomial") == 0) return u < 1.0 / (1.0 + exp(-eta)) ? 1.0 : 0.0;
+  const bvl_recipe *plan = &sim->plan;
+  if (plan->response == BVL_SIM_MEDIAN || strcmp(plan->family, "gaussian") == 0)
+    return add_noise(sim, row, eta);
+  double u = bvl_rng_uniform(sim->seed, BVL_STREAM_SIM_NOISE, (uint64_t)row, 0);
+  if (strcmp(plan->family, "binomial") == 0) return u < 1.0 / (1.0 + exp(-eta)) ? 1.0 : 0.0;
   return draw_poisson(exp(eta), u);
+}
+
+static int compare_values(const void *a, const void *b)
+{
+  const double x = *(const double *)a, y = *(const double *)b;
+  return (x > y) - (x < y);
+}
+
+/* y <- whether it is above its median over all rows. Collective. */
+static bvl_status split_at_median(simulation *sim)
+{
+  int64_t n = sim->plan.n;
+  double *all = NULL, median = 0.0;
+  bvl_status status = BVL_OK;
+  BVL_TRY(gather_y(sim, &all));
+  if (all != NULL) {
+    qsort(all, (size_t)n, sizeof *all, compare_values);
+    median = 0.5 * (all[(n - 1) / 2] + all[n / 2]);
+  }
+  BVL_TRY(bvl_bcast(&sim->comm, 0, &median, 1));
+  for (int64_t i = 0; i < sim->n_rows; i++) sim->y[i] = sim->y[i] > median ? 1.0 : 0.0;
+cleanup:
+  free(all);
+  return status;
+}
+
+/* From X beta to the responses. Collective. */
+static bvl_status respond(simulation *sim)
+{
+  double variance = 0.0;
+  bvl_status status = BVL_OK;
+  if (sim->plan.design == BVL_SIM_WORDS) {
+    BVL_TRY(measure_variance(sim, &variance));
+    set_scale(sim, variance);
+  }
+  for (int64_t i = 0; i < sim->n_rows; i++)
+    sim->y[i] = draw_response(sim, sim->row0 + i, sim->y[i]);
+  if (sim->plan.response == BVL_SIM_MEDIAN) status = split_at_median(sim);
+cleanup:
+  return status;
 }
 
 /* ---- the matrix ----------------------------------------------------------------------------- */
 
-static double draw_dense_row(const simulation *sim, int64_t row, double *x)
+static double dense_predictor(const simulation *sim, const double *x)
 {
-  const bvl_simulate_options *o = sim->options;
-  double fresh = sqrt(1.0 - o->rho * o->rho), eta = 0.0;
-  for (int64_t j = 0; j < o->p; j++) {
-    double z = bvl_rng_normal(o->seed, BVL_STREAM_SIM_X, (uint64_t)row, (uint64_t)j);
-    x[j] = j == 0 ? z : o->rho * x[j - 1] + fresh * z;
-    eta += x[j] * sim->beta[j];
-  }
+  double eta = 0.0;
+  for (int64_t j = 0; j < sim->plan.p; j++) eta += x[j] * sim->beta[j];
   return eta;
 }
 
 static bvl_status write_dense(simulation *sim)
 {
-  const bvl_simulate_options *o = sim->options;
-  int64_t strip = bvl_greater(1, STRIP_BYTES / (8 * o->p));
-  int64_t longest = (o->n + sim->comm.size - 1) / sim->comm.size;
+  int64_t p = sim->plan.p, strip = bvl_greater(1, STRIP_BYTES / (8 * p));
+  int64_t longest = (sim->plan.n + sim->comm.size - 1) / sim->comm.size;
   double *rows = NULL;
-  bvl_status status = BVL_ALLOC(&rows, strip * o->p);
+  bvl_status status = BVL_ALLOC(&rows, strip * p);
   BVL_TRY(bvl_agree(&sim->comm, status));
   for (int64_t done = 0; done < longest; done += strip) { /* every rank writes equally often */
     int64_t count = bvl_greater(0, bvl_lesser(strip, sim->n_rows - done));
     int64_t first = sim->row0 + bvl_lesser(done, sim->n_rows);
-    for (int64_t i = 0; i < count; i++)
-      sim->y[done + i] = draw_response(sim, first + i,
-                                       draw_dense_row(sim, first + i, rows + i * o->p));
+    for (int64_t i = 0; i < count; i++) {
+      bvl_sim_dense_row(&sim->plan, sim->seed, first + i, rows + i * p);
+      sim->y[done + i] = dense_predictor(sim, rows + i * p);
+    }
     BVL_TRY(bvl_data_put_dense(sim->writer, first, count, rows));
   }
 cleanup:
@@ -170,57 +234,23 @@ cleanup:
   return status;
 }
 
-/* Skips from entry to entry with geometric gaps instead of tossing a coin at every place. */
-static bvl_status draw_sparse_row(simulation *sim, int64_t i, double *eta)
-{
-  const bvl_simulate_options *o = sim->options;
-  const uint64_t row = (uint64_t)(sim->row0 + i);
-  const double log_miss = log1p(-o->density);
-  int64_t used = sim->indptr[i], column = -1;
-  *eta = 0.0;
-  for (uint64_t k = 0;; k++) {
-    double u = bvl_rng_uniform(o->seed, BVL_STREAM_SIM_PATTERN, row, k);
-    double gap = floor(log1p(-u) / log_miss);
-    if (gap >= (double)(o->p - 1 - column)) break;
-    column += 1 + (int64_t)gap;
-    bvl_status status = BVL_GROW(&sim->indices, &sim->index_room, used + 1);
-    if (status == BVL_OK) status = BVL_GROW(&sim->values, &sim->value_room, used + 1);
-    if (status != BVL_OK) return status;
-    sim->indices[used] = column;
-    sim->values[used] = bvl_rng_normal(o->seed, BVL_STREAM_SIM_X, row, (uint64_t)column);
-    *eta += sim->values[used] * sim->beta[column];
-    used++;
-  }
-  sim->indptr[i + 1] = used;
-  return BVL_OK;
-}
-
-static bvl_status draw_sparse(simulation *sim)
-{
-  double expected = (double)sim->n_rows * (double)sim->options->p * sim->options->density;
-  bvl_status status = BVL_ALLOC(&sim->indptr, sim->n_rows + 1);
-  if (status == BVL_OK) status = BVL_GROW(&sim->indices, &sim->index_room, (int64_t)expected + 1);
-  if (status == BVL_OK) status = BVL_GROW(&sim->values, &sim->value_room, (int64_t)expected + 1);
-  for (int64_t i = 0; status == BVL_OK && i < sim->n_rows; i++) {
-    double eta;
-    status = draw_sparse_row(sim, i, &eta);
-    sim->y[i] = draw_response(sim, sim->row0 + i, eta);
-  }
-  return status;
-}
-
 static bvl_status write_sparse(simulation *sim)
 {
-  bvl_status status = bvl_agree(&sim->comm, draw_sparse(sim));
+  bvl_sim_csr *x = &sim->csr;
+  bvl_status status = bvl_sim_sparse_rows(&sim->plan, sim->seed, sim->row0, sim->n_rows, x);
+  status = bvl_agree(&sim->comm, status);
   if (status != BVL_OK) return status;
-  return bvl_data_put_csr(sim->writer, sim->n_rows, sim->indptr, sim->indices, sim->values);
+  for (int64_t i = 0; i < sim->n_rows; i++)
+    for (int64_t e = x->indptr[i]; e < x->indptr[i + 1]; e++)
+      sim->y[i] += x->values[e] * sim->beta[x->indices[e]];
+  return bvl_data_put_csr(sim->writer, sim->n_rows, x->indptr, x->indices, x->values);
 }
 
 /* ---- the rest of the file ------------------------------------------------------------------- */
 
 static bvl_status write_vectors(simulation *sim)
 {
-  const bvl_simulate_options *o = sim->options;
+  const bvl_recipe *o = &sim->plan;
   int64_t on_root = sim->comm.rank == 0 ? o->p : 0, *groups = NULL;
   bvl_status status = BVL_OK;
   BVL_TRY(bvl_data_put_f64(sim->writer, "/y", o->n, sim->row0, sim->n_rows, sim->y));
@@ -235,16 +265,31 @@ cleanup:
   return status;
 }
 
+static void append_real(char *text, size_t size, const char *name, double value)
+{
+  size_t used = strlen(text);
+  if (!isnan(value)) snprintf(text + used, size - used, " %s=%g", name, value);
+}
+
+/* What was drawn, without what its recipe does not have. */
+static void describe(const simulation *sim, char *text, size_t size)
+{
+  const bvl_recipe *o = &sim->plan;
+  snprintf(text, size, "%s%s%sn=%" PRId64 " p=%" PRId64 " seed=%" PRIu64 " group-size=%" PRId64,
+           o->name != NULL ? "recipe=" : "", o->name != NULL ? o->name : "",
+           o->name != NULL ? " " : "", o->n, o->p, sim->seed, o->group_size);
+  append_real(text, size, "active", o->active == BVL_SIM_TENTH ? NAN : (double)o->active);
+  append_real(text, size, "rho", o->rho);
+  append_real(text, size, "snr", o->snr);
+  append_real(text, size, "density", o->density);
+}
+
 static bvl_status write_attributes(simulation *sim)
 {
-  const bvl_simulate_options *o = sim->options;
-  char text[192];
+  char text[256];
   bvl_status status = BVL_OK;
-  snprintf(text, sizeof text,
-           "n=%" PRId64 " p=%" PRId64 " group-size=%" PRId64 " active=%" PRId64
-           " rho=%g snr=%g density=%g seed=%" PRIu64,
-           o->n, o->p, o->group_size, o->active, o->rho, o->snr, o->density, o->seed);
-  BVL_TRY(bvl_data_attr_text(sim->writer, "family", o->family));
+  describe(sim, text, sizeof text);
+  BVL_TRY(bvl_data_attr_text(sim->writer, "family", sim->plan.family));
   BVL_TRY(bvl_data_attr_text(sim->writer, "simulate", text));
   BVL_TRY(bvl_data_attr_text(sim->writer, "version", bvl_version()));
 cleanup:
@@ -254,26 +299,27 @@ cleanup:
 bvl_status bvl_run_simulate(MPI_Comm comm, const bvl_simulate_options *options)
 {
   bvl_traffic traffic = {0};
-  simulation sim = {.options = options};
+  simulation sim = {.seed = options->seed};
   bvl_status status = BVL_OK;
-  BVL_TRY(check_options(options));
+  BVL_TRY(bvl_recipe_plan(options, &sim.plan));
   BVL_TRY(bvl_comm_dup(comm, &traffic, &sim.comm));
-  sim.row0 = bvl_cut(options->n, sim.comm.size, sim.comm.rank);
-  sim.n_rows = bvl_cut(options->n, sim.comm.size, sim.comm.rank + 1) - sim.row0;
-  status = BVL_ALLOC(&sim.beta, options->p);
+  sim.row0 = bvl_cut(sim.plan.n, sim.comm.size, sim.comm.rank);
+  sim.n_rows = bvl_cut(sim.plan.n, sim.comm.size, sim.comm.rank + 1) - sim.row0;
+  status = BVL_ALLOC(&sim.beta, sim.plan.p);
   if (status == BVL_OK) status = BVL_ALLOC(&sim.y, sim.n_rows);
   BVL_TRY(bvl_agree(&sim.comm, status));
   draw_beta(&sim);
-  BVL_TRY(bvl_data_create(&sim.comm, options->output, options->n, options->p, &sim.writer));
-  BVL_TRY(options->density < 1.0 ? write_sparse(&sim) : write_dense(&sim));
+  if (sim.plan.design == BVL_SIM_FILTER) set_scale(&sim, signal_variance(&sim.plan, sim.beta));
+  if (sim.plan.response == BVL_SIM_FAINT) sim.noise_sd = 0.01;
+  BVL_TRY(bvl_data_create(&sim.comm, options->output, sim.plan.n, sim.plan.p, &sim.writer));
+  BVL_TRY(bvl_sim_is_sparse(&sim.plan) ? write_sparse(&sim) : write_dense(&sim));
+  BVL_TRY(respond(&sim));
   BVL_TRY(write_vectors(&sim));
   BVL_TRY(write_attributes(&sim));
   BVL_TRY(bvl_data_finish(&sim.writer, 1));
 cleanup:
   if (sim.writer != NULL) bvl_data_finish(&sim.writer, 0);
-  free(sim.values);
-  free(sim.indices);
-  free(sim.indptr);
+  bvl_sim_csr_free(&sim.csr);
   free(sim.y);
   free(sim.beta);
   bvl_comm_free(&sim.comm);

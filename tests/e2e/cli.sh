@@ -49,6 +49,7 @@ expect 2 "--lambda" fit data.h5 -o out.h5
 expect 2 "--model" predict data.h5 -o out.h5
 expect 2 "--run nothing.ini" path data.h5 -o out.h5 --run nothing.ini
 expect 2 "active 11: there are 10 columns" simulate data.h5 --n 10 --p 10 --active 11
+expect 2 "--recipe nothing: wanted one of lasso, wide, group, logistic" simulate data.h5 --recipe nothing
 
 # files
 expect 3 "nothing.h5" path nothing.h5 -o out.h5
