@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Peers in processes of their own: started, asked for one tolerance at a time, killed at the limit; and
+the climb to a measured gap."""
+import os
+import select
+import shutil
+import subprocess
+import sys
+import time
+
+import numpy as np
+import scipy.sparse
+
+from gap import relative_gaps
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+THREADS = 2
+# the tolerance a user gets, and what the climb multiplies it by
+DEFAULTS = {"adelie": 1e-7, "adelie-gram": 1e-7, "celer": 1e-6, "skglm": 1e-4, "sklearn": 1e-4, "glmnet": 1e-7}
+STEP, TIGHTEST = 0.1, 1e-17
+NAMES = {"adelie-gram": "adelie (Gram)", "sklearn": "scikit-learn"}
+
+
+class Late(Exception):
+    """The limit of a run has passed."""
+
+
+class Broken(Exception):
+    """The peer could not be run; why."""
+
+
+class Peer:
+    def __init__(self, name, problem, lambdas, folder):
+        self.name, self.problem, self.out = name, problem, os.path.join(folder, f"{problem.name}-{name}")
+        self.n_lambdas = len(lambdas)
+        lambda_file = self.out + ".lambda.f64"
+        np.asarray(lambdas).tofile(lambda_file)
+        meta = problem.meta
+        if name == "glmnet":
+            command = ["Rscript", os.path.join(HERE, "glmnet.R"), problem.folder, lambda_file, str(problem.n),
+                       str(problem.p), str(int(meta["sparse"])), str(meta.get("nnz", 0)), problem.family]
+        else:
+            command = [sys.executable, os.path.join(HERE, "worker.py"), name, problem.folder, lambda_file,
+                       str(problem.group_size)]
+        threads = {key: str(THREADS) for key in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")}
+        self.log = open(self.out + ".log", "wb")
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log,
+                                        env=dict(os.environ, **threads))
+        self.answer(600)
+
+    def answer(self, seconds):
+        """The next line, without its end."""
+        line, end = b"", time.monotonic() + seconds
+        while not line.endswith(b"\n"):
+            if not select.select([self.process.stdout], [], [], max(0.0, end - time.monotonic()))[0]:
+                raise Late()
+            byte = os.read(self.process.stdout.fileno(), 1)
+            if byte == b"":
+                self.log.flush()
+                with open(self.out + ".log", errors="replace") as f:
+                    lines = [text.strip() for text in f if text.strip()]
+                raise Broken(lines[-1] if lines else "ended without a word")
+            line += byte
+        return line.decode().strip()
+
+    def solve(self, tol, limit):
+        """Seconds, and coefficients p x L (csc)."""
+        out = self.out + ".npz" if self.name != "glmnet" else self.out
+        self.process.stdin.write(f"{tol!r} {out}\n".encode())
+        self.process.stdin.flush()
+        seconds = float(self.answer(limit))
+        if self.name != "glmnet":
+            return seconds, scipy.sparse.load_npz(out)
+        parts = [np.fromfile(out + end, dtype) for end, dtype in ((".x", "f8"), (".i", "i4"), (".p", "i4"))]
+        coef = scipy.sparse.csc_matrix(tuple(parts), shape=(self.problem.p, len(parts[2]) - 1))
+        if coef.shape[1] < self.n_lambdas:
+            raise Broken(f"stopped after {coef.shape[1]} lambdas at tolerance {tol:g}")
+        return seconds, coef
+
+    def close(self):
+        self.process.kill()
+        self.process.wait()
+        self.log.close()
+
+
+def available(name):
+    """None, or why the peer cannot be run."""
+    if name == "glmnet":
+        if shutil.which("Rscript") is None:
+            return "no R here (Debian: r-cran-glmnet)"
+        done = subprocess.run(["Rscript", "-e", "library(glmnet)"], capture_output=True)
+        return None if done.returncode == 0 else "R has no glmnet (Debian: r-cran-glmnet)"
+    module = name.split("-")[0]
+    done = subprocess.run([sys.executable, "-c", f"import {module}"], capture_output=True, text=True)
+    return None if done.returncode == 0 else done.stderr.strip().splitlines()[-1]
+
+
+def _measure(problem, coef, lambdas):
+    gaps = relative_gaps(problem.X(), problem.y, coef.toarray(), lambdas, problem.family, problem.group_size)
+    return float(np.max(gaps))
+
+
+def _again(peer, tol, seconds, limit, total_s, most):
+    """The best of up to `most` runs, while they are short."""
+    times = [seconds]
+    while len(times) < most and sum(times) < total_s:
+        times.append(peer.solve(tol, limit)[0])
+    return min(times)
+
+
+def climb(name, problem, lambdas, folder, limit, say, repeats):
+    """Runs a peer at its default tolerance and at tighter ones, a factor of ten apart, until the measured
+    gap is at most the row's target at every lambda. Returns what is to be said of it."""
+    target, tol, runs = problem.row["target"], DEFAULTS[name], []
+    found = dict(id=name, peer=NAMES.get(name, name), runs=runs, default=None, reached=None, why=None)
+    peer = None
+    try:
+        peer = Peer(name, problem, lambdas, folder)
+        while tol > TIGHTEST:
+            seconds, coef = peer.solve(tol, limit)
+            run = dict(tol=tol, seconds=seconds, gap=_measure(problem, coef, lambdas))
+            runs.append(run)
+            if len(runs) == 1 or run["gap"] <= target:
+                run["seconds"] = _again(peer, tol, seconds, limit, 5.0, repeats)
+            say(f"{found['peer']}: tol {tol:.0e}: {run['seconds']:.3f} s, gap {run['gap']:.1e}")
+            if run["gap"] <= target:
+                found["reached"] = run
+                break
+            if len(runs) > 5 and run["gap"] >= 0.9 * runs[-4]["gap"]:
+                found["why"] = f"gap stays at {run['gap']:.1e}"
+                break
+            tol *= STEP
+    except Late:
+        found["why"] = f"more than {limit:.0f} s at tolerance {tol:.0e}"
+    except Broken as error:
+        found["why"] = str(error)
+    finally:
+        if peer is not None:
+            peer.close()
+    found["default"] = runs[0] if runs else None
+    if found["reached"] is None and found["why"] is None:
+        found["why"] = f"gap {runs[-1]['gap']:.1e} at tolerance {runs[-1]['tol']:.0e}"
+    if found["why"]:
+        say(f"{found['peer']}: gap {target:.0e} not reached: {found['why']}")
+    return found
