@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Peers in processes of their own: started, asked for one tolerance at a time, killed at the limit; and
 the climb to a measured gap."""
+import math
 import os
 import select
 import shutil
@@ -15,9 +16,9 @@ from gap import relative_gaps
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 THREADS = 2
-# the tolerance a user gets, and what the climb multiplies it by
+# the tolerance a user gets, where the climb begins
 DEFAULTS = {"adelie": 1e-7, "adelie-gram": 1e-7, "celer": 1e-6, "skglm": 1e-4, "sklearn": 1e-4, "glmnet": 1e-7}
-STEP, TIGHTEST = 0.1, 1e-17
+TIGHTEST = 1e-17
 NAMES = {"adelie-gram": "adelie (Gram)", "sklearn": "scikit-learn"}
 
 
@@ -108,9 +109,16 @@ def _again(peer, tol, seconds, limit, total_s, most):
     return min(times)
 
 
+def _tighter(tol, gap, target):
+    """The next tolerance: by ten, or by as many tens as the gap lacks. Gaps fall with the tolerance at most
+    in proportion, so this passes over none that would have done."""
+    lacking = math.log10(gap / target) if math.isfinite(gap) else 1.0
+    return tol * 0.1 ** max(1, math.floor(lacking))
+
+
 def climb(name, problem, lambdas, folder, limit, say, repeats):
-    """Runs a peer at its default tolerance and at tighter ones, a factor of ten apart, until the measured
-    gap is at most the row's target at every lambda. Returns what is to be said of it."""
+    """Runs a peer at its default tolerance and at tighter powers of ten, until the measured gap is at most
+    the row's target at every lambda. Returns what is to be said of it."""
     target, tol, runs = problem.row["target"], DEFAULTS[name], []
     found = dict(id=name, peer=NAMES.get(name, name), runs=runs, default=None, reached=None, why=None)
     peer = None
@@ -126,10 +134,10 @@ def climb(name, problem, lambdas, folder, limit, say, repeats):
             if run["gap"] <= target:
                 found["reached"] = run
                 break
-            if len(runs) > 5 and run["gap"] >= 0.9 * runs[-4]["gap"]:
+            if len(runs) > 3 and run["gap"] >= 0.9 * runs[-4]["gap"]:
                 found["why"] = f"gap stays at {run['gap']:.1e}"
                 break
-            tol *= STEP
+            tol = _tighter(tol, run["gap"], target)
     except Late:
         found["why"] = f"more than {limit:.0f} s at tolerance {tol:.0e}"
     except Broken as error:

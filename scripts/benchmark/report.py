@@ -103,8 +103,35 @@ def markdown(rows, extra):
     return "\n".join(lines) + "\n"
 
 
+def _panel(axis, found):
+    ours = found["ours"]["seconds"]
+    names = ["bevel"] + [peer["peer"] for peer in found["peers"]]
+    axis.axvline(ours, color="#c03a2b", lw=0.8, alpha=0.6)
+    axis.plot(ours, 0, "o", color="#c03a2b", ms=7)
+    for k, peer in enumerate(found["peers"], 1):
+        default, reached = peer["default"], peer["reached"]
+        if default and reached:
+            axis.plot([default["seconds"], reached["seconds"]], [k, k], color="#7f8c8d", lw=1)
+        if reached:
+            axis.plot(reached["seconds"], k, "o", color="#34495e", ms=6)
+            axis.annotate(f"{reached['seconds'] / ours:.1f}×", (reached["seconds"], k), xytext=(6, 0),
+                          textcoords="offset points", va="center", fontsize=7)
+        if default and default is not reached:
+            axis.plot(default["seconds"], k, "o", mfc="white", mec="#34495e", ms=5)
+        if not reached:
+            end = default["seconds"] if default else ours
+            axis.annotate("not reached" if default else "not run", (end, k), xytext=(6, 0),
+                          textcoords="offset points", va="center", fontsize=7, color="#7f8c8d")
+    axis.set_yticks(range(len(names)), names, fontsize=8)
+    axis.set_ylim(len(names) - 0.5, -0.5)
+    axis.set_xscale("log")
+    axis.margins(x=0.2)
+    axis.tick_params(axis="x", labelsize=8)
+    axis.set_title(f"{found['title']}\nbevel gap {found['ours']['gap']:.0e}, peers ≤ {found['target']:.0e}", fontsize=8)
+
+
 def picture(rows, path):
-    """Seconds of everybody, a panel a problem; hollow: at the default tolerance, whatever its gap."""
+    """Seconds of everybody, a panel a problem."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -113,25 +140,15 @@ def picture(rows, path):
     ordered = [rows[name] for name in ROWS if name in rows]
     n_columns = min(3, len(ordered))
     n_rows = -(-len(ordered) // n_columns)
-    figure, axes = plt.subplots(n_rows, n_columns, figsize=(4.6 * n_columns, 2.3 * n_rows), squeeze=False)
+    figure, axes = plt.subplots(n_rows, n_columns, figsize=(4.6 * n_columns, 2.2 * n_rows + 0.3), squeeze=False)
     for axis, found in zip(axes.flat, ordered):
-        names = ["bevel"] + [peer["peer"] for peer in found["peers"]]
-        axis.barh(0, found["ours"]["seconds"], color="#c03a2b")
-        for k, peer in enumerate(found["peers"], 1):
-            if peer["reached"]:
-                axis.barh(k, peer["reached"]["seconds"], color="#7f8c8d")
-            if peer["default"]:
-                axis.plot(peer["default"]["seconds"], k, "o", mfc="white", mec="black", ms=5)
-        axis.set_yticks(range(len(names)), names, fontsize=8)
-        axis.invert_yaxis()
-        axis.set_xscale("log")
-        axis.tick_params(axis="x", labelsize=8)
-        axis.set_title(f"{found['title']}\nbevel gap {found['ours']['gap']:.0e}, peers ≤ {found['target']:.0e}", fontsize=8)
+        _panel(axis, found)
     for axis in list(axes.flat)[len(ordered):]:
         axis.axis("off")
-    figure.supxlabel("seconds (bar: to the gap in the title; circle: default tolerance, larger gap)", fontsize=9)
+    figure.supxlabel("seconds, 2 ranks or threads (filled: to the gap in the title, with the time over bevel's; "
+                     "hollow: at the default tolerance, a larger gap)", fontsize=8)
     figure.tight_layout()
-    figure.savefig(path, dpi=130)
+    figure.savefig(path, dpi=110)
     plt.close(figure)
 
 
