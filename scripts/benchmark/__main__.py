@@ -37,6 +37,7 @@ import report  # noqa: E402
 
 HERE = ours.HERE
 OUT = os.path.join(ours.ROOT, "build", "bench")
+RUNS = os.path.join(OUT, "runs")  # results of bevel and of the peers, and what they said
 
 
 def say(text):
@@ -70,7 +71,7 @@ def describe_versions():
 
 
 def run_ours(problem, bandwidth, repeats):
-    out = os.path.join(OUT, f"{problem.name}.h5")
+    out = os.path.join(RUNS, f"{problem.name}.h5")
     one = ours.solve(problem, 1, out, repeats)
     two = ours.solve(problem, 2, out, repeats)
     two.update(ours.read(problem, out))
@@ -97,7 +98,7 @@ def run_row(name, wanted, missing, settings, about):
             found.append(dict(id=peer, peer=peers.NAMES.get(peer, peer), runs=[], default=None, reached=None,
                               why=missing[peer]))
             continue
-        found.append(peers.climb(peer, problem, lambdas, OUT, settings.limit, say, settings.repeats))
+        found.append(peers.climb(peer, problem, lambdas, RUNS, settings.limit, say, settings.repeats))
     tiny = f" (tiny: {problem.n}×{problem.p})" if settings.quick and "quick" in row else ""
     return dict(name=name, title=row["title"] + tiny, n=problem.n, p=problem.p, family=problem.family, x_bytes=problem.x_bytes,
                 target=row["target"], floor=row.get("floor"), against=list(row.get("against", ())),
@@ -149,18 +150,18 @@ def read_kept(path):
 
 def main(argv):
     settings = read_arguments(argv)
-    os.makedirs(OUT, exist_ok=True)
+    os.makedirs(RUNS, exist_ok=True)
     rows, extra, missing, about = {}, [], {}, None
     print(describe_machine(), flush=True)
     for name in settings.rows:
         if name in machine_rows.ROWS:
-            for line in machine_rows.ROWS[name](OUT, settings.quick):
+            for line in machine_rows.ROWS[name](RUNS, settings.quick):
                 extra.append(line)
                 say(f"{line[0]}, {line[1]} rank(s): {line[2]} ({line[3]}) {line[4]}")
             continue
         if about is None:
             missing = find_missing(settings.peers)
-            speed = ours.read_bandwidth(2, 8e7 if settings.quick else 1.6e9, OUT)
+            speed = ours.read_bandwidth(2, 8e7 if settings.quick else 1.6e9, RUNS)
             about = dict(machine=f"{describe_machine()}, 2 processes read {speed:.1f} GB/s", bandwidth=speed,
                          versions=describe_versions(), date=time.strftime("%Y-%m-%d", time.gmtime()))
             say(about["machine"])

@@ -109,45 +109,67 @@ def _again(peer, tol, seconds, limit, total_s, most):
     return min(times)
 
 
-def _tighter(tol, gap, target):
-    """The next tolerance: by ten, or by as many tens as the gap lacks. Gaps fall with the tolerance at most
-    in proportion, so this passes over none that would have done."""
-    lacking = math.log10(gap / target) if math.isfinite(gap) else 1.0
-    return tol * 0.1 ** max(1, math.floor(lacking))
+def _decades(gap, target):
+    """How many tens to tighten by: one, or as many as the gap lacks, since gaps mostly fall with the tolerance
+    at most in proportion."""
+    return max(1, math.floor(math.log10(gap / target))) if math.isfinite(gap) else 1
+
+
+class Climb:
+    """One peer on one problem, from its default tolerance down powers of ten until the measured gap is at most
+    the row's target at every lambda; then back up what was jumped over, while that does too."""
+
+    def __init__(self, peer, lambdas, limit, say, repeats):
+        self.peer, self.lambdas, self.limit, self.say, self.repeats = peer, lambdas, limit, say, repeats
+        self.runs, self.tol = [], DEFAULTS[peer.name]
+
+    def run(self):
+        problem = self.peer.problem
+        seconds, coef = self.peer.solve(self.tol, self.limit)
+        gap = _measure(problem, coef, self.lambdas)
+        if not self.runs or gap <= problem.row["target"]:
+            seconds = _again(self.peer, self.tol, seconds, self.limit, 5.0, self.repeats)
+        found = dict(tol=self.tol, seconds=seconds, gap=gap)
+        self.runs.append(found)
+        self.say(f"{NAMES.get(self.peer.name, self.peer.name)}: tol {self.tol:.0e}: {seconds:.3f} s, gap {gap:.1e}")
+        return found
+
+    def go(self, found):
+        """Fills in found's default, and reached or why."""
+        target, jumped = self.peer.problem.row["target"], 1
+        found["default"] = last = self.run()
+        while last["gap"] > target:
+            if len(self.runs) > 4 and last["gap"] >= 0.9 * self.runs[-4]["gap"] or self.tol < TIGHTEST:
+                found["why"] = f"gap stays at {last['gap']:.1e} at tolerance {self.tol:.0e}"
+                return
+            jumped = _decades(last["gap"], target)
+            self.tol *= 0.1**jumped
+            last = self.run()
+        found["reached"] = last
+        for _ in range(jumped - 1):
+            self.tol *= 10.0
+            last = self.run()
+            if last["gap"] > target:
+                return
+            found["reached"] = last
 
 
 def climb(name, problem, lambdas, folder, limit, say, repeats):
-    """Runs a peer at its default tolerance and at tighter powers of ten, until the measured gap is at most
-    the row's target at every lambda. Returns what is to be said of it."""
-    target, tol, runs = problem.row["target"], DEFAULTS[name], []
-    found = dict(id=name, peer=NAMES.get(name, name), runs=runs, default=None, reached=None, why=None)
-    peer = None
+    """What is to be said of a peer: its runs, the default one, the one that reached the row's gap, or why none."""
+    found = dict(id=name, peer=NAMES.get(name, name), runs=[], default=None, reached=None, why=None)
+    peer = ascent = None
     try:
         peer = Peer(name, problem, lambdas, folder)
-        while tol > TIGHTEST:
-            seconds, coef = peer.solve(tol, limit)
-            run = dict(tol=tol, seconds=seconds, gap=_measure(problem, coef, lambdas))
-            runs.append(run)
-            if len(runs) == 1 or run["gap"] <= target:
-                run["seconds"] = _again(peer, tol, seconds, limit, 5.0, repeats)
-            say(f"{found['peer']}: tol {tol:.0e}: {run['seconds']:.3f} s, gap {run['gap']:.1e}")
-            if run["gap"] <= target:
-                found["reached"] = run
-                break
-            if len(runs) > 3 and run["gap"] >= 0.9 * runs[-4]["gap"]:
-                found["why"] = f"gap stays at {run['gap']:.1e}"
-                break
-            tol = _tighter(tol, run["gap"], target)
+        ascent = Climb(peer, lambdas, limit, say, repeats)
+        found["runs"] = ascent.runs
+        ascent.go(found)
     except Late:
-        found["why"] = f"more than {limit:.0f} s at tolerance {tol:.0e}"
+        found["why"] = f"more than {limit:.0f} s at tolerance {ascent.tol:.0e}" if ascent else "did not start"
     except Broken as error:
         found["why"] = str(error)
     finally:
         if peer is not None:
             peer.close()
-    found["default"] = runs[0] if runs else None
-    if found["reached"] is None and found["why"] is None:
-        found["why"] = f"gap {runs[-1]['gap']:.1e} at tolerance {runs[-1]['tol']:.0e}"
-    if found["why"]:
-        say(f"{found['peer']}: gap {target:.0e} not reached: {found['why']}")
+    if found["reached"] is None:
+        say(f"{found['peer']}: gap {problem.row['target']:.0e} not reached: {found['why']}")
     return found
