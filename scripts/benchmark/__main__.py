@@ -151,12 +151,12 @@ def read_kept(path):
 def main(argv):
     settings = read_arguments(argv)
     os.makedirs(RUNS, exist_ok=True)
-    rows, extra, missing, about = {}, [], {}, None
+    rows, missing, about = {}, {}, None
     print(describe_machine(), flush=True)
     for name in settings.rows:
         if name in machine_rows.ROWS:
             for line in machine_rows.ROWS[name](RUNS, settings.quick):
-                extra.append(line)
+                rows.setdefault("machine", []).append(line)
                 say(f"{line[0]}, {line[1]} rank(s): {line[2]} ({line[3]}) {line[4]}")
             continue
         if about is None:
@@ -166,13 +166,13 @@ def main(argv):
                          versions=describe_versions(), date=time.strftime("%Y-%m-%d", time.gmtime()))
             say(about["machine"])
         rows[name] = run_row(name, settings.peers, missing, settings, about)
-        report.write(OUT, rows, extra)
-    report.write(OUT, rows, extra)
-    print("\n" + report.markdown(rows, extra))
+        report.write(OUT, rows)
+    report.write(OUT, rows)
+    print("\n" + report.markdown(rows))
     print(f"bench: {os.path.relpath(OUT, os.getcwd())}/results.md, .json, .png")
     if settings.keep:
         kept = read_kept(os.path.join(HERE, "results.json"))
-        report.write(HERE, {**kept, **rows}, extra)
+        report.write(HERE, {**kept, **rows})
         print("bench: kept beside the script")
     return 0
 

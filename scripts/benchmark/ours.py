@@ -51,14 +51,20 @@ def _best_pair(base, whole, ranks, repeats):
     return shortest, best
 
 
-def _model(row, problem):
+def _numbers(said):
+    """The numbers of a --json line: no names of files, which are this machine's."""
+    line = json.loads(said.strip().splitlines()[-1])
+    return {key: value for key, value in line.items() if isinstance(value, (int, float))}
+
+
+def _model(problem):
     words = ["--family", problem.family, "--no-standardize", "--no-intercept"]
     return words + (["--penalty", "group-lasso"] if problem.group_size > 1 else [])
 
 
 def solve(problem, ranks, out, repeats):
     """Seconds of the whole process less those of the same with one lambda (reads, finds lambda_max)."""
-    row, model = problem.row, _model(problem.row, problem)
+    row, model = problem.row, _model(problem)
     quiet = ["--quiet", "--json"]
     base = ["path", problem.data, "-o", out + ".base.h5", *model, "--nlambda", 1, *quiet]
     if "fit" in row:
@@ -69,7 +75,7 @@ def solve(problem, ranks, out, repeats):
     base_s, (whole_s, profile, said) = _best_pair(base, whole, ranks, repeats)
     os.remove(out + ".base.h5")
     return dict(ranks=ranks, seconds=max(whole_s - base_s, 1e-9), whole_s=whole_s, base_s=base_s,
-                own=json.loads(said.strip().splitlines()[-1]), profile=profile.strip().splitlines())
+                own=_numbers(said), profile=profile.strip().splitlines())
 
 
 def read(problem, out):

@@ -87,8 +87,8 @@ def _details(found):
     return lines
 
 
-def markdown(rows, extra):
-    """rows: findings by name; extra: lines of the rows about the machine."""
+def markdown(rows):
+    """rows: findings by name, and under "machine" the lines of the rows about it."""
     ordered = [rows[name] for name in ROWS if name in rows]
     lines = ["# bevel against its peers", "",
              "Made by `scripts/bench`. bevel: the whole process under `mpirun -n 2` less the same command with "
@@ -104,9 +104,9 @@ def markdown(rows, extra):
         lines += _summary(ordered)
     for found in ordered:
         lines += _details(found)
-    if extra:
+    if rows.get("machine"):
         lines += ["", "| what | ranks | measured | reference | |", "|---|---|---|---|---|"]
-        lines += [f"| {' | '.join(map(str, r))} |" for r in extra]
+        lines += [f"| {' | '.join(map(str, r))} |" for r in rows["machine"]]
     return "\n".join(lines) + "\n"
 
 
@@ -159,11 +159,11 @@ def picture(rows, path):
     plt.close(figure)
 
 
-def write(folder, rows, extra):
+def write(folder, rows):
     with open(os.path.join(folder, "results.json"), "w") as f:
         json.dump(rows, f, indent=1)
         f.write("\n")
     with open(os.path.join(folder, "results.md"), "w") as f:
-        f.write(markdown(rows, extra))
-    if rows:
+        f.write(markdown(rows))
+    if any(name in rows for name in ROWS):
         picture(rows, os.path.join(folder, "results.png"))
