@@ -55,13 +55,10 @@ cleanup:
 }
 
 typedef struct sums {
-  double loss;     /* sum w loss */
-  double r;        /* sum r: the intercept's gradient */
-  double r_y;      /* sum r (y - o) */
-  double r_theta;  /* sum r^2 / w */
-  double penalty;  /* lambda Pen(beta) */
-  double support;  /* nonzero coefficients */
-  double free_gap; /* what inexact unpenalised columns cost the dual bound */
+  bvl_data_sums data; /* over rows */
+  double penalty;     /* lambda Pen(beta) */
+  double support;     /* nonzero coefficients */
+  double free_gap;    /* what inexact unpenalised columns cost the dual bound */
 } sums;
 
 typedef struct extremes {
@@ -99,7 +96,7 @@ static void scan_blocks(const bvl_problem *problem, double lambda, const double 
   }
 }
 
-static void scan_rows(const bvl_problem *problem, const double *r, sums *sum)
+static void scan_rows(const bvl_problem *problem, const double *r, bvl_data_sums *sum)
 {
   const int64_t split0 = problem->X->rows.split0;
   for (int64_t i = 0; i < bvl_problem_n_split(problem); i++) {
@@ -111,27 +108,36 @@ static void scan_rows(const bvl_problem *problem, const double *r, sums *sum)
   }
 }
 
-/* sum of the dual's data term and Omega at s theta over this rank's rows and columns. */
-static void scan_dual(const bvl_problem *problem, double lambda, double s, const double *r,
-                      const double *v, double *out)
+/* The dual's data term at s theta: over this rank's rows, or from sums over all rows where rank 0
+ * speaks for them. */
+static double data_dual(const bvl_problem *problem, double s, const double *r,
+                        const bvl_data_sums *data)
+{
+  const int64_t split0 = problem->X->rows.split0;
+  if (r == NULL)
+    return problem->grid->all.rank == 0 ? s * data->r_y - s * s / 2 * data->r_theta : 0;
+  return bvl_loss_dual(problem->loss, bvl_problem_n_split(problem), problem->y + split0,
+                       problem->w + split0,
+                       problem->offset != NULL ? problem->offset + split0 : NULL, r, s);
+}
+
+/* Omega at s theta over this rank's columns. */
+static double omega(const bvl_problem *problem, double lambda, double s, const double *v)
 {
   const bvl_blocks *blocks = &problem->blocks;
   const bvl_penalty *pen = &problem->penalty;
-  const int64_t split0 = problem->X->rows.split0;
-  out[0] = bvl_loss_dual(problem->loss, bvl_problem_n_split(problem), problem->y + split0,
-                         problem->w + split0,
-                         problem->offset != NULL ? problem->offset + split0 : NULL, r, s);
-  out[1] = 0;
+  double sum = 0;
   for (int64_t g = 0; problem->grid->i == 0 && g < blocks->n; g++)
     if (blocks->weight[g] > 0 && blocks->weight[g] < INFINITY)
-      out[1] += pen->type->dual_loss(
+      sum += pen->type->dual_loss(
           pen, lambda * blocks->weight[g],
           s * bvl_block_norm(bvl_block_len(blocks, g), v + blocks->begin[g]));
+  return sum;
 }
 
 /* The multiple of theta to use: the largest feasible one, or for a quadratic loss the best feasible
  * one (the dual is a parabola in s). */
-static double dual_scaling(const bvl_problem *problem, const sums *sum, double feasible)
+static double dual_scaling(const bvl_problem *problem, const bvl_data_sums *sum, double feasible)
 {
   if (!problem->loss->quadratic) return fmin(1, feasible);
   if (problem->penalty.type->dual_loss(&problem->penalty, 1, 2) > 0) return 1; /* elastic net */
@@ -151,11 +157,12 @@ static void conclude(const bvl_problem *problem, double lambda, double intercept
 {
   const double n = (double)problem->n;
   const double unit = problem->null_half > 0 ? problem->null_half : 1;
-  const double free_r = problem->intercept ? fabs(sum->r) / n : 0;
+  const double free_r = problem->intercept ? fabs(sum->data.r) / n : 0;
   /* rounding leaves sum r != 0: the bound stays true over |b0| <= 10 (|b0| + 1) */
-  const double slack = fabs(s) * (sum->free_gap + free_r * 10 * (fabs(intercept) + 1));
+  const double slack = fabs(s) * (sum->free_gap + free_r * 10 * (fabs(intercept) + 1)) +
+                       sum->data.rounding / n;
   const int convex = problem->penalty.type->convex;
-  *out = (bvl_certificate){.loss = sum->loss / n, .support = sum->support, .scale = s};
+  *out = (bvl_certificate){.loss = sum->data.loss / n, .support = sum->support, .scale = s};
   out->objective = out->loss + sum->penalty;
   out->kkt = fmax(extreme->kkt, free_r) / relative_to(problem, lambda);
   out->dual = convex ? dual[0] / n - dual[1] - slack : -INFINITY;
@@ -166,40 +173,33 @@ static void conclude(const bvl_problem *problem, double lambda, double intercept
 
 enum { N_SUMS = sizeof(sums) / sizeof(double), N_EXTREMES = sizeof(extremes) / sizeof(double) };
 
-bvl_status bvl_certify_many(bvl_problem *problem, int64_t k, const double *lambda,
-                            const double *intercept, const double *beta, const double *eta,
-                            double *v, bvl_certificate *out)
+/* Certificates of k points from their v and this rank's part of the sums over rows (sum->data, the
+ * rest zero). r is n_split x k, or NULL where rank 0 has the whole sums. */
+static bvl_status judge(bvl_problem *problem, int64_t k, const double *lambda,
+                        const double *intercept, const double *beta, const double *r,
+                        const double *v, sums *sum, bvl_certificate *out)
 {
   bvl_status status = BVL_OK;
   const bvl_comm *all = &problem->grid->all;
-  const int64_t split0 = problem->X->rows.split0;
   const int64_t n_split = bvl_problem_n_split(problem);
   const int64_t p_local = problem->X->columns.p_local;
-  double *r = NULL;
-  sums *sum = NULL;
   extremes *extreme = NULL;
   double *scale = NULL;
   double *dual = NULL;
-  BVL_TRY(bvl_agree(all, BVL_ALLOC(&r, k * n_split)));
-  BVL_TRY(bvl_agree(all, BVL_ALLOC(&sum, k)));
   BVL_TRY(bvl_agree(all, BVL_ALLOC(&extreme, k)));
   BVL_TRY(bvl_agree(all, BVL_ALLOC(&scale, k)));
   BVL_TRY(bvl_agree(all, BVL_ALLOC(&dual, 2 * k)));
-  for (int64_t q = 0; q < k; q++)
-    sum[q].loss = bvl_loss_eval(problem->loss, n_split, problem->y + split0, problem->w + split0,
-                                eta + q * n_split, r + q * n_split, NULL);
-  BVL_TRY(correlate(problem, k, r, v));
   for (int64_t q = 0; q < k; q++) {
     extreme[q].shrink = -INFINITY;
-    scan_rows(problem, r + q * n_split, &sum[q]);
     scan_blocks(problem, lambda[q], beta + q * p_local, v + q * p_local, &sum[q], &extreme[q]);
   }
   BVL_TRY(bvl_sum(all, (double *)sum, k * N_SUMS));
   BVL_TRY(bvl_max(all, (double *)extreme, k * N_EXTREMES));
   for (int64_t q = 0; q < k; q++) {
-    scale[q] = dual_scaling(problem, &sum[q], -extreme[q].shrink);
-    if (problem->penalty.type->convex)
-      scan_dual(problem, lambda[q], scale[q], r + q * n_split, v + q * p_local, dual + 2 * q);
+    scale[q] = dual_scaling(problem, &sum[q].data, -extreme[q].shrink);
+    if (!problem->penalty.type->convex) continue;
+    dual[2 * q] = data_dual(problem, scale[q], r != NULL ? r + q * n_split : NULL, &sum[q].data);
+    dual[2 * q + 1] = omega(problem, lambda[q], scale[q], v + q * p_local);
   }
   if (problem->penalty.type->convex) BVL_TRY(bvl_sum(all, dual, 2 * k));
   for (int64_t q = 0; q < k; q++)
@@ -211,8 +211,46 @@ cleanup:
   free(dual);
   free(scale);
   free(extreme);
+  return status;
+}
+
+bvl_status bvl_certify_many(bvl_problem *problem, int64_t k, const double *lambda,
+                            const double *intercept, const double *beta, const double *eta,
+                            double *v, bvl_certificate *out)
+{
+  bvl_status status = BVL_OK;
+  const bvl_comm *all = &problem->grid->all;
+  const int64_t split0 = problem->X->rows.split0;
+  const int64_t n_split = bvl_problem_n_split(problem);
+  double *r = NULL;
+  sums *sum = NULL;
+  BVL_TRY(bvl_agree(all, BVL_ALLOC(&r, k * n_split)));
+  BVL_TRY(bvl_agree(all, BVL_ALLOC(&sum, k)));
+  for (int64_t q = 0; q < k; q++) {
+    sum[q].data.loss = bvl_loss_eval(problem->loss, n_split, problem->y + split0,
+                                     problem->w + split0, eta + q * n_split, r + q * n_split, NULL);
+    scan_rows(problem, r + q * n_split, &sum[q].data);
+  }
+  BVL_TRY(correlate(problem, k, r, v));
+  BVL_TRY(judge(problem, k, lambda, intercept, beta, r, v, sum, out));
+cleanup:
   free(sum);
   free(r);
+  return status;
+}
+
+bvl_status bvl_certify_sums(bvl_problem *problem, int64_t k, const double *lambda,
+                            const double *intercept, const double *beta, const double *v,
+                            const bvl_data_sums *data, bvl_certificate *out)
+{
+  bvl_status status = BVL_OK;
+  const bvl_comm *all = &problem->grid->all;
+  sums *sum = NULL;
+  BVL_TRY(bvl_agree(all, BVL_ALLOC(&sum, k)));
+  for (int64_t q = 0; q < k && all->rank == 0; q++) sum[q].data = data[q];
+  BVL_TRY(judge(problem, k, lambda, intercept, beta, NULL, v, sum, out));
+cleanup:
+  free(sum);
   return status;
 }
 

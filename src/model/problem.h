@@ -75,6 +75,23 @@ bvl_status bvl_certify_many(bvl_problem *problem, int64_t k, const double *lambd
                             const double *intercept, const double *beta, const double *eta,
                             double *v, bvl_certificate *out);
 
+/** Sums over all rows at a point of a quadratic loss, with theta = r / w and o the offset. */
+typedef struct bvl_data_sums {
+  double loss;     /* sum w loss */
+  double r;        /* sum r: the intercept's gradient */
+  double r_y;      /* sum r (y - o) */
+  double r_theta;  /* sum r^2 / w */
+  double rounding; /* what errors in these and in v may cost the gap; weakens the dual bound */
+} bvl_data_sums;   /* doubles only: it is reduced as one array */
+
+/** As bvl_certify_many for a quadratic loss, from sufficient statistics in place of rows: v
+ * (p_local x k) is given and so are the sums, on rank 0 (NULL elsewhere). Of r_y the part that lies
+ * in the span of the free block may be left out. Collective: three small reductions, a broadcast.
+ */
+bvl_status bvl_certify_sums(bvl_problem *problem, int64_t k, const double *lambda,
+                            const double *intercept, const double *beta, const double *v,
+                            const bvl_data_sums *data, bvl_certificate *out);
+
 /** lambda_max from the null fit, exact: the smallest double for which beta = 0 passes
  * bvl_penalty_threshold on every block. v (p_local) gets x~'r0 / n. Collective; one sweep. */
 bvl_status bvl_problem_lambda_max(bvl_problem *problem, double *lambda_max, double *v);

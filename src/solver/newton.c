@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "base/checked.h"
+#include "solver/covariance_path.h"
 #include "solver/gram_path.h"
 #include "solver/quadratic.h"
 #include "solver/solver.h"
@@ -30,14 +31,16 @@ enum {
 static const double WIDEST = 0.8;
 
 typedef struct newton {
-  bvl_problem *problem;  /* borrowed */
-  int second_order;      /* 0: coordinate descent inside */
-  bvl_working_set *set;  /* owned; NULL until the first lambda */
-  double *eta;           /* n_split, owned */
-  double *r;             /* n_split, owned */
-  double *h;             /* n_split, owned */
-  unsigned char *wanted; /* this rank's blocks, owned */
-  bvl_gram_path *gram;   /* owned; NULL where it does not fit */
+  bvl_problem *problem;            /* borrowed */
+  int second_order;                /* 0: coordinate descent inside */
+  bvl_working_set *set;            /* owned; NULL until the first lambda */
+  double *eta;                     /* n_split, owned */
+  double *r;                       /* n_split, owned */
+  double *h;                       /* n_split, owned */
+  unsigned char *wanted;           /* this rank's blocks, owned */
+  bvl_gram_path *gram;             /* owned; NULL where it does not fit */
+  bvl_covariance_path *covariance; /* owned; NULL where it does not pay */
+  int refused;                     /* the covariance gave up once */
 } newton;
 
 static void newton_destroy(void **solver)
@@ -45,6 +48,7 @@ static void newton_destroy(void **solver)
   newton *s = *solver;
   *solver = NULL;
   if (s == NULL) return;
+  bvl_covariance_path_destroy(&s->covariance);
   bvl_gram_path_destroy(&s->gram);
   bvl_working_set_destroy(&s->set);
   free(s->eta);
@@ -379,6 +383,23 @@ cleanup:
   return status;
 }
 
+/* Runs of lambdas on the second moments of all columns. *handled = 0 when the next lambda is beyond
+ * them: then the working set takes over for good. */
+static bvl_status run_covariance(newton *s, int64_t n, const double *lambdas,
+                                 bvl_solve_state *state, bvl_solve_control *control, int *handled)
+{
+  int64_t n_done = 0;
+  int general = 0;
+  bvl_status status = bvl_covariance_path_run(s->covariance, n, lambdas, state, control, &n_done,
+                                              &general);
+  if (status == BVL_OK && general) {
+    bvl_covariance_path_destroy(&s->covariance);
+    s->refused = 1;
+  }
+  *handled = !general || n_done > 0;
+  return status;
+}
+
 /* Runs of lambdas: by the Gram engine where it fits, one by one elsewhere and where it gives up. */
 static bvl_status newton_solve_run(void *solver, int64_t n, const double *lambdas,
                                    bvl_solve_state *state, bvl_solve_control *control)
@@ -387,6 +408,13 @@ static bvl_status newton_solve_run(void *solver, int64_t n, const double *lambda
   bvl_status status = BVL_OK;
   int64_t n_done = 0;
   state->lambda = lambdas[0];
+  if (s->covariance == NULL && !s->refused && bvl_covariance_path_pays(s->problem, n))
+    BVL_TRY(bvl_covariance_path_create(s->problem, &s->covariance));
+  if (s->covariance != NULL) {
+    int handled = 0;
+    BVL_TRY(run_covariance(s, n, lambdas, state, control, &handled));
+    if (handled) goto cleanup;
+  }
   if (s->gram != NULL) {
     BVL_TRY(freshen(s, state));
     BVL_TRY(bvl_gram_path_run(s->gram, n, lambdas, state, control, &n_done));
