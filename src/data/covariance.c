@@ -11,19 +11,23 @@
 #include <cblas.h>
 
 #include "base/checked.h"
+#include "data/row_products.h"
 
 enum { CHUNK_ROWS = BVL_PANEL_ROWS };
 
 struct bvl_covariance {
   bvl_design *X;   /* borrowed */
+  const double *w; /* n_split, borrowed */
+  const double *u; /* n_split, borrowed */
   int intercept;   /* leading columns of ones, 0 or 1 */
   int64_t d;       /* intercept + p + 1 */
   int64_t n_steps; /* chunks of the grid row's longest split */
-  double *M;       /* d x d, upper triangle until finish, owned */
+  double *M;       /* d x d, owned; until finish its upper triangle, lower when by entries */
   double *Z;       /* CHUNK_ROWS x d, owned */
   double *root;    /* CHUNK_ROWS: square roots of the chunk's weights, owned */
   double *send;    /* chunks for the ranks of the grid row, p_local columns each, owned */
   int64_t *counts; /* 2 x ranks of the grid row, owned: doubles sent to each, got from each */
+  bvl_row_products *entries; /* owned; NULL by dsyrk */
 };
 
 void bvl_covariance_destroy(bvl_covariance **covariance)
@@ -36,14 +40,16 @@ void bvl_covariance_destroy(bvl_covariance **covariance)
   free(s->root);
   free(s->send);
   free(s->counts);
+  bvl_row_products_destroy(&s->entries);
   free(s);
 }
 
-static bvl_status allocate(bvl_covariance *s)
+static bvl_status allocate(bvl_covariance *s, const bvl_covariance_plan *plan)
 {
   bvl_status status = BVL_OK;
   const int64_t size = s->X->grid->row.size;
   BVL_TRY(BVL_ALLOC(&s->M, s->d * s->d));
+  if (plan->by_entries) return bvl_row_products_create(s->X, s->intercept, &s->entries);
   BVL_TRY(BVL_ALLOC(&s->Z, CHUNK_ROWS * s->d));
   BVL_TRY(BVL_ALLOC(&s->root, CHUNK_ROWS));
   BVL_TRY(BVL_ALLOC(&s->counts, 2 * size));
@@ -52,7 +58,8 @@ cleanup:
   return status;
 }
 
-bvl_status bvl_covariance_create(bvl_design *X, int intercept, bvl_covariance **out)
+bvl_status bvl_covariance_create(bvl_design *X, const bvl_covariance_plan *plan, int intercept,
+                                 const double *w, const double *u, bvl_covariance **out)
 {
   bvl_status status = BVL_OK;
   const bvl_comm *all = &X->grid->all;
@@ -61,10 +68,12 @@ bvl_status bvl_covariance_create(bvl_design *X, int intercept, bvl_covariance **
   *out = NULL;
   BVL_TRY(bvl_agree(all, BVL_ALLOC(&s, 1)));
   s->X = X;
+  s->w = w;
+  s->u = u;
   s->intercept = intercept;
   s->d = intercept + X->columns.p + 1;
   s->n_steps = ((X->rows.n_local + size - 1) / size + CHUNK_ROWS - 1) / CHUNK_ROWS;
-  BVL_TRY(bvl_agree(all, allocate(s)));
+  BVL_TRY(bvl_agree(all, allocate(s, plan)));
   *out = s;
   s = NULL;
 cleanup:
@@ -72,9 +81,21 @@ cleanup:
   return status;
 }
 
-int64_t bvl_covariance_order(const bvl_covariance *covariance)
+/* Seconds a core: a flop of dsyrk with AVX2 kernels, a product of two entries of a sparse row. */
+static const double FLOP_S = 1 / 35e9, PRODUCT_S = 1e-9;
+
+bvl_status bvl_covariance_choose(bvl_design *X, const double *w, bvl_covariance_plan *plan)
 {
-  return covariance->d;
+  bvl_status status = BVL_OK;
+  const double p = (double)X->columns.p;
+  double products = INFINITY;
+  *plan = (bvl_covariance_plan){.seconds = (double)X->rows.n * p * p * FLOP_S};
+  if (X->format == BVL_DENSE) return BVL_OK;
+  BVL_TRY(bvl_row_products_count(X, w, &products));
+  if (!(products * PRODUCT_S < plan->seconds)) goto cleanup;
+  *plan = (bvl_covariance_plan){.by_entries = 1, .seconds = products * PRODUCT_S};
+cleanup:
+  return status;
 }
 
 /* ---- a chunk of standardised rows -------------------------------------------------------------
@@ -191,8 +212,7 @@ static void weigh(bvl_covariance *s, int64_t m, const double *w, const double *u
   for (int64_t i = 0; i < m; i++) Z[i] = s->root[i] * u[i];
 }
 
-bvl_status bvl_covariance_add(bvl_covariance *s, int64_t part, int64_t n_parts, const double *w,
-                              const double *u)
+bvl_status bvl_covariance_add(bvl_covariance *s, int64_t part, int64_t n_parts)
 {
   bvl_status status = BVL_OK;
   const int64_t split0 = s->X->rows.split0;
@@ -202,9 +222,15 @@ bvl_status bvl_covariance_add(bvl_covariance *s, int64_t part, int64_t n_parts, 
        step < bvl_cut(s->n_steps, n_parts, part + 1); step++) {
     int64_t row0, m;
     step_rows(s->X, s->X->grid->row.rank, step, &row0, &m);
+    const double *w = s->w + (row0 - split0);
+    const double *u = s->u + (row0 - split0);
+    if (s->entries != NULL) {
+      BVL_TRY(bvl_row_products_add(s->entries, row0, m, w, u, s->M));
+      continue;
+    }
     BVL_TRY(gather_rows(s, step, s->Z + s->intercept * m));
     if (m == 0) continue;
-    weigh(s, m, w + (row0 - split0), u + (row0 - split0));
+    weigh(s, m, w, u);
     cblas_dsyrk(CblasColMajor, CblasUpper, CblasTrans, d, (int)m, 1, s->Z, (int)m, 1, s->M, d);
   }
 cleanup:
@@ -212,10 +238,13 @@ cleanup:
 }
 
 /* Rounding of a sum of n terms is at most n eps sum |terms|; here a chunk's rows in any order, then
- * chunks, then ranks, of products that carry six roundings of their own (centre, scale, weight). */
+ * chunks, then ranks, of products that carry six roundings of their own (centre, scale, weight).
+ * Entries as they are stored: with (mean / deviation)^2 <= 1 the four terms of a standardised
+ * product are together at most 6 times what they add up to. */
 static double rounding(const bvl_covariance *s, double n_steps)
 {
-  return (CHUNK_ROWS + n_steps + s->X->grid->all.size + 6) * 0.5 * DBL_EPSILON;
+  const double terms = (CHUNK_ROWS + n_steps + s->X->grid->all.size + 6) * 0.5 * DBL_EPSILON;
+  return s->entries != NULL ? 6 * terms : terms;
 }
 
 bvl_status bvl_covariance_finish(bvl_covariance *s, double *error, const double **M)
@@ -229,6 +258,7 @@ bvl_status bvl_covariance_finish(bvl_covariance *s, double *error, const double 
   BVL_TRY(bvl_sum_to(all, 0, s->M, s->d * s->d));
   *error = rounding(s, n_steps);
   if (all->rank != 0) goto cleanup;
+  if (s->entries != NULL) bvl_row_products_standardize(s->entries, s->M);
   for (int64_t l = 0; l < s->d; l++)
     for (int64_t k = 0; k <= l; k++) s->M[l + k * s->d] = s->M[k + l * s->d] *= scale;
   *M = s->M;

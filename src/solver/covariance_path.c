@@ -61,12 +61,33 @@ void bvl_covariance_path_destroy(bvl_covariance_path **path)
   free(s);
 }
 
-int bvl_covariance_path_pays(const bvl_problem *problem, int64_t n_lambda)
+/* The other way is sweeps: every lambda costs a column at least a product with a residual. Two
+ * flops an entry of X, in kernels that serve a few lambdas at once: */
+static const double DENSE_ENTRY_S = 2 / 8e9, SPARSE_ENTRY_S = 2e-9;
+
+/* M, on every rank while it is summed, may take 64 MiB. */
+enum { LARGEST_D = 2896 };
+
+bvl_status bvl_covariance_path_pays(bvl_problem *problem, int64_t n_lambda, int *pays)
 {
+  bvl_status status = BVL_OK;
+  bvl_design *X = problem->X;
   const bvl_penalty_type *penalty = problem->penalty.type;
-  const int64_t p = problem->X->columns.p;
-  if (!problem->loss->quadratic || !penalty->convex || penalty->grouped) return 0;
-  return problem->n >= 4 * p && p <= 8 * n_lambda;
+  const int64_t p = X->columns.p;
+  bvl_covariance_plan plan;
+  double entries = (double)problem->n * (double)p;
+  *pays = 0;
+  if (!problem->loss->quadratic || !penalty->convex || penalty->grouped) return BVL_OK;
+  if (problem->n < 4 * p || p + 2 > LARGEST_D || n_lambda < 2) return BVL_OK;
+  BVL_TRY(bvl_covariance_choose(X, problem->w + X->rows.split0, &plan));
+  if (X->format != BVL_DENSE) {
+    entries = (double)X->col_ptr[X->columns.p_local];
+    BVL_TRY(bvl_sum(&problem->grid->all, &entries, 1));
+  }
+  *pays = plan.seconds <=
+          entries * (double)n_lambda * (X->format == BVL_DENSE ? DENSE_ENTRY_S : SPARSE_ENTRY_S);
+cleanup:
+  return status;
 }
 
 static bvl_status allocate(bvl_covariance_path *s)
@@ -134,11 +155,10 @@ cleanup:
 /* ---- the moments ------------------------------------------------------------------------------
  */
 
-/* Parts of some 10^10 flops a rank, between which the outside is heard. The same on every rank. */
-static int64_t count_parts(const bvl_covariance_path *s)
+/* Parts of a quarter of a second or so, between which the outside is heard. */
+static int64_t count_parts(const bvl_covariance_plan *plan, int n_ranks)
 {
-  const double flops = (double)s->problem->n * (double)s->d * (double)s->d;
-  return 1 + (int64_t)fmin(flops / (1e10 * s->problem->grid->all.size), 1e6);
+  return 1 + (int64_t)fmin(4 * plan->seconds / n_ranks, 1e6);
 }
 
 /* *wants has BVL_WANT_TIME_UP when time was up before M was whole. */
@@ -147,16 +167,18 @@ static bvl_status form(bvl_covariance_path *s, const bvl_solve_state *state,
 {
   bvl_status status = BVL_OK;
   bvl_problem *problem = s->problem;
-  const int64_t n_parts = count_parts(s);
+  const double *w = problem->w + problem->X->rows.split0;
+  bvl_covariance_plan plan;
   BVL_TRY(measure_from_null(s));
+  BVL_TRY(bvl_covariance_choose(problem->X, w, &plan));
+  const int64_t n_parts = count_parts(&plan, problem->grid->all.size);
   bvl_covariance_destroy(&s->moments); /* of a run that time cut short */
-  BVL_TRY(bvl_covariance_create(problem->X, problem->intercept, &s->moments));
+  BVL_TRY(bvl_covariance_create(problem->X, &plan, problem->intercept, w, s->u, &s->moments));
   for (int64_t part = 0; part < n_parts; part++) {
     BVL_TRY(bvl_solve_poll(problem, control, wants));
     BVL_TRY(bvl_solve_heed(control, *wants));
     if (*wants & BVL_WANT_TIME_UP) goto cleanup;
-    BVL_TRY(
-        bvl_covariance_add(s->moments, part, n_parts, problem->w + problem->X->rows.split0, s->u));
+    BVL_TRY(bvl_covariance_add(s->moments, part, n_parts));
     bvl_solve_report(problem, control, "moments", state);
   }
   BVL_TRY(bvl_covariance_finish(s->moments, &s->error, &s->M));

@@ -28,9 +28,8 @@
 
 typedef struct bvl_covariance_path bvl_covariance_path; /* opaque */
 
-/** Can this problem be solved so, and is it the cheapest way along a path of n_lambda? Not
- * collective; the same on every rank. */
-int bvl_covariance_path_pays(const bvl_problem *problem, int64_t n_lambda);
+/** Is this the cheapest way for this problem along a path of n_lambda? Collective. */
+bvl_status bvl_covariance_path_pays(bvl_problem *problem, int64_t n_lambda, int *pays);
 
 /** Collective. The moments are formed by the first run. */
 bvl_status bvl_covariance_path_create(bvl_problem *problem, bvl_covariance_path **out);

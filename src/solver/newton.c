@@ -40,7 +40,7 @@ typedef struct newton {
   unsigned char *wanted;           /* this rank's blocks, owned */
   bvl_gram_path *gram;             /* owned; NULL where it does not fit */
   bvl_covariance_path *covariance; /* owned; NULL where it does not pay */
-  int refused;                     /* the covariance gave up once */
+  int asked;                       /* whether the covariance pays */
 } newton;
 
 static void newton_destroy(void **solver)
@@ -383,20 +383,24 @@ cleanup:
   return status;
 }
 
-/* Runs of lambdas on the second moments of all columns. *handled = 0 when the next lambda is beyond
- * them: then the working set takes over for good. */
+/* A first run decides whether the second moments of all columns serve; they do until a lambda is
+ * beyond them: then the working set takes over for good. *handled = 0 when it is its turn. */
 static bvl_status run_covariance(newton *s, int64_t n, const double *lambdas,
                                  bvl_solve_state *state, bvl_solve_control *control, int *handled)
 {
+  bvl_status status = BVL_OK;
   int64_t n_done = 0;
   int general = 0;
-  bvl_status status = bvl_covariance_path_run(s->covariance, n, lambdas, state, control, &n_done,
-                                              &general);
-  if (status == BVL_OK && general) {
-    bvl_covariance_path_destroy(&s->covariance);
-    s->refused = 1;
-  }
+  int pays = 0;
+  *handled = 0;
+  if (!s->asked && s->second_order) BVL_TRY(bvl_covariance_path_pays(s->problem, n, &pays));
+  s->asked = 1;
+  if (pays) BVL_TRY(bvl_covariance_path_create(s->problem, &s->covariance));
+  if (s->covariance == NULL) return BVL_OK;
+  BVL_TRY(bvl_covariance_path_run(s->covariance, n, lambdas, state, control, &n_done, &general));
+  if (general) bvl_covariance_path_destroy(&s->covariance);
   *handled = !general || n_done > 0;
+cleanup:
   return status;
 }
 
@@ -407,14 +411,10 @@ static bvl_status newton_solve_run(void *solver, int64_t n, const double *lambda
   newton *s = solver;
   bvl_status status = BVL_OK;
   int64_t n_done = 0;
+  int handled = 0;
   state->lambda = lambdas[0];
-  if (s->covariance == NULL && !s->refused && bvl_covariance_path_pays(s->problem, n))
-    BVL_TRY(bvl_covariance_path_create(s->problem, &s->covariance));
-  if (s->covariance != NULL) {
-    int handled = 0;
-    BVL_TRY(run_covariance(s, n, lambdas, state, control, &handled));
-    if (handled) goto cleanup;
-  }
+  BVL_TRY(run_covariance(s, n, lambdas, state, control, &handled));
+  if (handled) goto cleanup;
   if (s->gram != NULL) {
     BVL_TRY(freshen(s, state));
     BVL_TRY(bvl_gram_path_run(s->gram, n, lambdas, state, control, &n_done));
