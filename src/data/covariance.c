@@ -82,7 +82,7 @@ cleanup:
 }
 
 /* Seconds a core: a flop of dsyrk with AVX2 kernels, a product of two entries of a sparse row. */
-static const double FLOP_S = 1 / 35e9, PRODUCT_S = 1e-9;
+static const double FLOP_S = 1 / 35e9, PRODUCT_S = 2e-9;
 
 bvl_status bvl_covariance_choose(bvl_design *X, const double *w, bvl_covariance_plan *plan)
 {

@@ -61,9 +61,11 @@ void bvl_covariance_path_destroy(bvl_covariance_path **path)
   free(s);
 }
 
-/* The other way is sweeps: every lambda costs a column at least a product with a residual. Two
- * flops an entry of X, in kernels that serve a few lambdas at once: */
-static const double DENSE_ENTRY_S = 2 / 8e9, SPARSE_ENTRY_S = 2e-9;
+/* The other way is sweeps over X and moments of a working set. Measured along paths to 0.01 and
+ * 1e-4 of lambda_max, n d from 4e7 to 1e8, it takes 3e-10 to 1.1e-9 s an entry of X and a lambda on
+ * one core, 2e-9 to 3e-8 s an entry of sparse X (whose working set is dense). Against dsyrk that is
+ * about p < 17 n_lambda. */
+static const double DENSE_ENTRY_S = 5e-10, SPARSE_ENTRY_S = 2e-9;
 
 /* M, on every rank while it is summed, may take 64 MiB. */
 enum { LARGEST_D = 2896 };
