@@ -19,7 +19,7 @@ enum {
 
 /** A solver's progress, handed to bvl_monitor.progress on rank 0. */
 typedef struct bvl_progress {
-  const char *phase;  /**< "solve", "certify", "epoch", "finished"; a static string */
+  const char *phase;  /**< "solve", "certify", "moments", "epoch", "finished"; static */
   int64_t k;          /**< lambdas finished */
   int64_t n_lambda;   /**< lambdas asked for */
   double lambda;      /**< the one in work */

@@ -67,8 +67,8 @@ void bvl_covariance_path_destroy(bvl_covariance_path **path)
  * about p < 17 n_lambda. */
 static const double DENSE_ENTRY_S = 5e-10, SPARSE_ENTRY_S = 2e-9;
 
-/* M, on every rank while it is summed, may take 64 MiB. */
-enum { LARGEST_D = 2896 };
+/* M, on every rank while it is summed, takes 32 MiB at most. */
+enum { LARGEST_D = 2048 };
 
 bvl_status bvl_covariance_path_pays(bvl_problem *problem, int64_t n_lambda, int *pays)
 {

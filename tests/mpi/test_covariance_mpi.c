@@ -45,15 +45,36 @@ static void thin(test_problem *t, uint64_t one_in)
         t->X[i + j * t->n] = 0;
 }
 
-static bvl_status create_problem(test_problem *t, int sparse, const bvl_grid *grid,
-                                 bvl_problem **out)
+typedef enum kind { DENSE, SPARSE, BYTES } kind;
+
+/* Whole numbers, and one entry in eleven missing (NaN here). */
+static bvl_status to_bytes(test_problem *t, bvl_source *source)
+{
+  static int8_t bytes[TEST_MAX_N * TEST_MAX_P];
+  for (int64_t e = 0; e < t->n * t->p; e++) {
+    const int missing = e % 11 == 3;
+    bytes[e] = missing ? -100 : (int8_t)lrint(4 * t->X[e]);
+    t->X[e] = missing ? NAN : bytes[e];
+  }
+  bvl_status status = bvl_source_dense_borrow(BVL_I8, t->n, t->p, bytes, t->n, 1, source);
+  source->has_missing = 1;
+  source->missing = -100;
+  return status;
+}
+
+static bvl_status create_problem(test_problem *t, kind how, const bvl_grid *grid, bvl_problem **out)
 {
   static sparse_copy copy;
   bvl_source source;
-  if (!sparse) return test_problem_create(t, grid, out);
-  to_sparse(t, &copy);
-  bvl_status status = bvl_source_sparse_borrow(BVL_CSC, t->n, t->p, copy.indptr, copy.indices,
-                                               copy.values, &source);
+  bvl_status status = BVL_OK;
+  if (how == DENSE) return test_problem_create(t, grid, out);
+  if (how == SPARSE) {
+    to_sparse(t, &copy);
+    status = bvl_source_sparse_borrow(BVL_CSC, t->n, t->p, copy.indptr, copy.indices, copy.values,
+                                      &source);
+  } else {
+    status = to_bytes(t, &source);
+  }
   if (status != BVL_OK) return status;
   const bvl_problem_data data = {.family = t->family,
                                  .penalty = t->penalty,
@@ -80,6 +101,7 @@ static long double entry(const test_problem *t, const double *centre, const doub
   if (t->intercept && k == 0) return 1;
   const int64_t j = k - t->intercept;
   if (j == t->p) return u[i];
+  if (isnan(t->X[i + j * t->n])) return 0; /* the mean, with an intercept */
   return ((long double)t->X[i + j * t->n] - centre[j]) * inv_s[j];
 }
 
@@ -125,7 +147,7 @@ static void check_moments(const test_problem *t, const bvl_problem *problem, con
 }
 
 /* In one part and in three; on every grid, dense and sparse, with and without intercept. */
-static void moments_of(test_problem *t, int sparse, int r, int c, int64_t n_parts, int by_entries)
+static void moments_of(test_problem *t, kind how, int r, int c, int64_t n_parts, int by_entries)
 {
   bvl_grid *grid = NULL;
   bvl_problem *problem = NULL;
@@ -142,7 +164,7 @@ static void moments_of(test_problem *t, int sparse, int r, int c, int64_t n_part
     u[i] = 2 + bvl_rng_normal(13, BVL_STREAM_SIM_NOISE, 3, (uint64_t)i);
   }
   ASSERT_OK(bvl_grid_create(MPI_COMM_WORLD, r, c, &grid));
-  ASSERT_OK(create_problem(t, sparse, grid, &problem));
+  ASSERT_OK(create_problem(t, how, grid, &problem));
   const bvl_rows *rows = &problem->X->rows;
   for (int64_t i = rows->split0; i < rows->split1; i++) {
     w_split[i - rows->split0] = w[rows->input[i]];
@@ -173,10 +195,15 @@ static void test_moments(void **state)
       t.intercept = setting != 1;
       t.standardize = setting != 2;
       t.has_w = setting == 3;
-      moments_of(&t, 0, shapes[g][0], shapes[g][1], setting == 0 ? 1 : 3, 0);
-      moments_of(&t, 1, shapes[g][0], shapes[g][1], setting == 0 ? 1 : 3, 0); /* all stored */
+      moments_of(&t, DENSE, shapes[g][0], shapes[g][1], setting == 0 ? 1 : 3, 0);
+      moments_of(&t, SPARSE, shapes[g][0], shapes[g][1], setting == 0 ? 1 : 3, 0); /* all stored */
+      if (t.intercept) {
+        static test_problem bytes;
+        bytes = t;
+        moments_of(&bytes, BYTES, shapes[g][0], shapes[g][1], 2, 0);
+      }
       thin(&t, 12); /* rows of one entry: 13^2 / 35e9 s against 2e-9 s */
-      moments_of(&t, 1, shapes[g][0], shapes[g][1], setting == 0 ? 1 : 3, 1);
+      moments_of(&t, SPARSE, shapes[g][0], shapes[g][1], setting == 0 ? 1 : 3, 1);
     }
 }
 
@@ -300,7 +327,7 @@ static void begin_at_null(bvl_problem *problem, bvl_solve_state *state, double l
 }
 
 /* Both engines along the same lambdas, to a tolerance near rounding. */
-static void engines_agree(test_problem *t, int sparse, int r, int c)
+static void engines_agree(test_problem *t, kind how, int r, int c)
 {
   static const bvl_monitor silent = {0};
   static recorded one, two;
@@ -317,7 +344,7 @@ static void engines_agree(test_problem *t, int sparse, int r, int c)
   int general = 0;
   bvl_path_options_init(&options);
   ASSERT_OK(bvl_grid_create(MPI_COMM_WORLD, r, c, &grid));
-  ASSERT_OK(create_problem(t, sparse, grid, &problem));
+  ASSERT_OK(create_problem(t, how, grid, &problem));
   const int64_t p_local = problem->X->columns.p_local;
   ASSERT_OK(BVL_ALLOC(&state.point.beta, p_local));
   ASSERT_OK(BVL_ALLOC(&state.v, p_local));
@@ -380,7 +407,7 @@ static void engines_agree(test_problem *t, int sparse, int r, int c)
 /* 0: plain. 1: weights and offset. 2: no intercept, elastic net. 3: unpenalised, excluded and
  * unevenly penalised columns. 4: constant, equal and mirrored columns. 5: raw scale. 6: sparse by
  * dsyrk. 7: sparse by entries, weights, factors. */
-static int make_setting(test_problem *t, int setting)
+static kind make_setting(test_problem *t, int setting)
 {
   test_problem_make(t, 80, 16, "gaussian", penalties[setting == 2]);
   t->alpha = setting == 2 ? 0.7 : NAN;
@@ -398,7 +425,7 @@ static int make_setting(test_problem *t, int setting)
     t->X[i + 12 * t->n] = -2 * t->X[i + 2 * t->n];
   }
   if (setting == 7) thin(t, 12);
-  return setting >= 6;
+  return setting >= 6 ? SPARSE : DENSE;
 }
 
 static void test_paths_agree(void **state)
@@ -409,8 +436,8 @@ static void test_paths_agree(void **state)
   static test_problem t;
   for (int setting = 0; setting < 8; setting++)
     for (int g = 0; g < n_shapes; g++) {
-      const int sparse = make_setting(&t, setting);
-      engines_agree(&t, sparse, shapes[g][0], shapes[g][1]);
+      const kind how = make_setting(&t, setting);
+      engines_agree(&t, how, shapes[g][0], shapes[g][1]);
     }
 }
 
