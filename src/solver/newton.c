@@ -8,8 +8,8 @@
  * objective, summed afresh, does not rise. Gaussian: the Gram is kept and extended, one step is
  * exact and a second removes its rounding. Tibshirani et al. 2012 (strong rules); Massias,
  * Gramfort, Salmon 2018 (working sets). Runs of lambdas go by bvl_covariance_path or bvl_gram_path
- * where these fit. Per Newton step: a reduction of d + 4, one of the Gram, a
- * broadcast of d + 2, one scalar reduction a trial; per certification: see bvl_certify. */
+ * where these fit. Per Newton step: a reduction of d + 4, one of the Gram, a broadcast of d + 2, one
+ * scalar reduction a trial; per certification: see bvl_certify. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
