@@ -92,8 +92,9 @@ bvl_status bvl_covariance_choose(bvl_design *X, const double *w, bvl_covariance_
   *plan = (bvl_covariance_plan){.seconds = (double)X->rows.n * p * p * FLOP_S};
   if (X->format == BVL_DENSE) return BVL_OK;
   BVL_TRY(bvl_row_products_count(X, w, &products));
-  if (!(products * PRODUCT_S < plan->seconds)) goto cleanup;
-  *plan = (bvl_covariance_plan){.by_entries = 1, .seconds = products * PRODUCT_S};
+  int64_t by_entries = products * PRODUCT_S < plan->seconds;
+  BVL_TRY(bvl_bcast_i64(&X->grid->all, 0, &by_entries, 1)); /* rank 0's arithmetic decides */
+  if (by_entries) *plan = (bvl_covariance_plan){.by_entries = 1, .seconds = products * PRODUCT_S};
 cleanup:
   return status;
 }

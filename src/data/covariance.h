@@ -26,7 +26,7 @@ typedef struct bvl_covariance_plan {
 } bvl_covariance_plan;
 
 /** Which way is open and cheapest, with weights w (split rows, none negative). Collective: nothing
- * for dense X, two small reductions for sparse. */
+ * for dense X, three small collectives for sparse. */
 bvl_status bvl_covariance_choose(bvl_design *X, const double *w, bvl_covariance_plan *plan);
 
 /** Room for the moments, zero. `intercept` is 0 or 1; w and u (split rows) are borrowed until

@@ -86,8 +86,10 @@ bvl_status bvl_covariance_path_pays(bvl_problem *problem, int64_t n_lambda, int 
     entries = (double)X->col_ptr[X->columns.p_local];
     BVL_TRY(bvl_sum(&problem->grid->all, &entries, 1));
   }
-  *pays = plan.seconds <=
-          entries * (double)n_lambda * (X->format == BVL_DENSE ? DENSE_ENTRY_S : SPARSE_ENTRY_S);
+  int64_t cheaper = plan.seconds <= entries * (double)n_lambda *
+                                        (X->format == BVL_DENSE ? DENSE_ENTRY_S : SPARSE_ENTRY_S);
+  BVL_TRY(bvl_bcast_i64(&problem->grid->all, 0, &cheaper, 1)); /* rank 0's arithmetic decides */
+  *pays = cheaper != 0;
 cleanup:
   return status;
 }
@@ -173,14 +175,15 @@ static bvl_status form(bvl_covariance_path *s, const bvl_solve_state *state,
   bvl_covariance_plan plan;
   BVL_TRY(measure_from_null(s));
   BVL_TRY(bvl_covariance_choose(problem->X, w, &plan));
-  const int64_t n_parts = count_parts(&plan, problem->grid->all.size);
+  int64_t n_parts = count_parts(&plan, problem->grid->all.size);
+  BVL_TRY(bvl_bcast_i64(&problem->grid->all, 0, &n_parts, 1));
   bvl_covariance_destroy(&s->moments); /* of a run that time cut short */
   BVL_TRY(bvl_covariance_create(problem->X, &plan, problem->intercept, w, s->u, &s->moments));
   for (int64_t part = 0; part < n_parts; part++) {
     BVL_TRY(bvl_solve_poll(problem, control, wants));
     BVL_TRY(bvl_solve_heed(control, *wants));
     if (*wants & BVL_WANT_TIME_UP) goto cleanup;
-    BVL_TRY(bvl_covariance_add(s->moments, part, n_parts));
+    BVL_TRY(bvl_agree(&problem->grid->all, bvl_covariance_add(s->moments, part, n_parts)));
     bvl_solve_report(problem, control, "moments", state);
   }
   BVL_TRY(bvl_covariance_finish(s->moments, &s->error, &s->M));
