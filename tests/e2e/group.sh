@@ -24,6 +24,8 @@ with h5py.File(sys.argv[1], "r") as r, h5py.File(sys.argv[2], "r") as d:
         here = groups[r["coef/indices"][indptr[k]:indptr[k + 1]]]
         assert (np.unique(here, return_counts=True)[1] == 5).all(), k
     assert np.diff(indptr).max() > 0
+    # batches: one lambda at a time would take a sweep each, and three to begin with
+    assert r.attrs["passes"] < 20, r.attrs["passes"]
 PY
   done
 done
