@@ -17,7 +17,6 @@ void bvl_factor_free(bvl_factor *factor)
 {
   free(factor->L);
   free(factor->index);
-  free(factor->work);
   *factor = (bvl_factor){0};
 }
 
@@ -36,7 +35,6 @@ static bvl_status reserve(bvl_factor *factor, int64_t m)
   BVL_TRY(bvl_to_int(grown.capacity, &limit)); /* every size below fits a BLAS integer */
   BVL_TRY(BVL_ALLOC(&grown.L, grown.capacity * grown.capacity));
   BVL_TRY(BVL_ALLOC(&grown.index, grown.capacity));
-  BVL_TRY(BVL_ALLOC(&grown.work, grown.capacity));
   for (int64_t l = 0; l < factor->m; l++)
     memcpy(grown.L + l + l * grown.capacity, factor->L + l + l * factor->capacity,
            (size_t)(factor->m - l) * sizeof *grown.L);
@@ -49,56 +47,104 @@ cleanup:
   return status;
 }
 
-/* Row m of L for unknown k: L l = g by substitution against the part of the row that the block
- * solve has not done yet (columns first..m-1). Returns 0 when the pivot is gone. */
-static int finish_row(bvl_factor *f, int64_t row, int64_t first, double diagonal)
+/* A block of new rows on its way in. Their products with the columns that are in already stand in L
+ * itself, those among themselves in `corner`. */
+typedef struct block {
+  int64_t n;
+  double corner[BLOCK * BLOCK]; /* lower triangle, BLOCK apart */
+  double diagonal[BLOCK];       /* before anything was subtracted */
+  int in[BLOCK];                /* not refused */
+} block;
+
+/* corner -> its Cholesky factor, passing over rows whose pivot is gone. */
+static void factor_corner(block *b)
 {
-  const int64_t ld = f->capacity;
-  double rest = diagonal;
-  for (int64_t j = 0; j < first; j++) rest -= f->L[row + j * ld] * f->L[row + j * ld];
-  for (int64_t j = first; j < row; j++) {
-    double value = f->L[row + j * ld];
-    for (int64_t i = 0; i < j; i++) value -= f->L[row + i * ld] * f->L[j + i * ld];
-    value /= f->L[j + j * ld];
-    f->L[row + j * ld] = value;
-    rest -= value * value;
+  for (int64_t r = 0; r < b->n; r++) {
+    double *column = b->corner + r * BLOCK;
+    b->in[r] = column[r] > PIVOT_FLOOR * b->diagonal[r];
+    if (!b->in[r]) continue;
+    column[r] = sqrt(column[r]);
+    for (int64_t i = r + 1; i < b->n; i++) column[i] /= column[r];
+    for (int64_t c = r + 1; c < b->n; c++) {
+      double *rest = b->corner + c * BLOCK;
+      for (int64_t i = c; i < b->n; i++) rest[i] -= column[i] * column[c];
+    }
   }
-  if (!(rest > PIVOT_FLOOR * diagonal)) return 0;
-  f->L[row + row * ld] = sqrt(rest);
-  return 1;
 }
 
-static void append_block(bvl_factor *f, const double *G, int64_t ld_g, const double *ridge,
-                         int64_t n, const int64_t *wanted, int64_t *n_refused, int64_t *refused)
+/* Rows m .. m+n-1 of L from what append gathered: X L' = products by substitution, then the corner.
+ */
+static void finish_block(bvl_factor *f, block *b, const int64_t *wanted, int64_t *n_refused,
+                         int64_t *refused)
 {
   const int64_t ld = f->capacity;
   const int64_t m = f->m;
-  for (int64_t j = 0; j < m; j++)
-    for (int64_t r = 0; r < n; r++) f->L[(m + r) + j * ld] = G[wanted[r] + f->index[j] * ld_g];
-  if (m > 0) /* rows m .. m+n-1 of L: solve X L' = G_new,A */
-    cblas_dtrsm(CblasColMajor, CblasRight, CblasLower, CblasTrans, CblasNonUnit, (int)n, (int)m, 1,
-                f->L, (int)ld, f->L + m, (int)ld);
-  for (int64_t r = 0; r < n; r++) {
+  if (m > 0) {
+    cblas_dtrsm(CblasColMajor, CblasRight, CblasLower, CblasTrans, CblasNonUnit, (int)b->n, (int)m,
+                1, f->L, (int)ld, f->L + m, (int)ld);
+    cblas_dsyrk(CblasColMajor, CblasLower, CblasNoTrans, (int)b->n, (int)m, -1, f->L + m, (int)ld,
+                1, b->corner, BLOCK);
+  }
+  factor_corner(b);
+  for (int64_t r = 0; r < b->n; r++) {
     const int64_t row = f->m;
-    const int64_t k = wanted[r];
-    if (row != m + r) /* an earlier one was refused: close the gap */
-      for (int64_t j = 0; j < m; j++) f->L[row + j * ld] = f->L[(m + r) + j * ld];
-    for (int64_t j = m; j < row; j++) f->L[row + j * ld] = G[k + f->index[j] * ld_g];
-    if (!finish_row(f, row, m, G[k + k * ld_g] + (ridge != NULL ? ridge[k] : 0))) {
-      refused[(*n_refused)++] = k;
+    int64_t at = m;
+    if (!b->in[r]) {
+      refused[(*n_refused)++] = wanted[r];
       continue;
     }
-    f->index[f->m++] = k;
+    if (row != m + r) /* an earlier one was refused: close the gap */
+      for (int64_t j = 0; j < m; j++) f->L[row + j * ld] = f->L[(m + r) + j * ld];
+    for (int64_t c = 0; c <= r; c++)
+      if (b->in[c]) f->L[row + at++ * ld] = b->corner[r + c * BLOCK];
+    f->index[f->m++] = wanted[r];
   }
 }
 
 bvl_status bvl_factor_append(bvl_factor *factor, const double *G, int64_t ld, const double *ridge,
                              int64_t n, const int64_t *wanted, int64_t *n_refused, int64_t *refused)
 {
-  *n_refused = 0;
   bvl_status status = reserve(factor, factor->m + n);
-  for (int64_t at = 0; status == BVL_OK && at < n; at += BLOCK)
-    append_block(factor, G, ld, ridge, bvl_lesser(BLOCK, n - at), wanted + at, n_refused, refused);
+  block b;
+  *n_refused = 0;
+  for (int64_t at = 0; status == BVL_OK && at < n; at += BLOCK) {
+    const int64_t *list = wanted + at;
+    b.n = bvl_lesser(BLOCK, n - at);
+    for (int64_t j = 0; j < factor->m; j++)
+      for (int64_t r = 0; r < b.n; r++)
+        factor->L[(factor->m + r) + j * factor->capacity] = G[list[r] + factor->index[j] * ld];
+    for (int64_t c = 0; c < b.n; c++) {
+      for (int64_t r = c; r < b.n; r++) b.corner[r + c * BLOCK] = G[list[r] + list[c] * ld];
+      b.corner[c + c * BLOCK] += ridge != NULL ? ridge[list[c]] : 0;
+      b.diagonal[c] = b.corner[c + c * BLOCK];
+    }
+    finish_block(factor, &b, list, n_refused, refused);
+  }
+  return status;
+}
+
+bvl_status bvl_factor_append_rows(bvl_factor *factor, const double *rows, int64_t n,
+                                  const int64_t *wanted, int64_t *n_refused, int64_t *refused)
+{
+  const int64_t old = factor->m;
+  bvl_status status = reserve(factor, old + n);
+  block b;
+  *n_refused = 0;
+  for (int64_t at = 0; status == BVL_OK && at < n; at += BLOCK) {
+    b.n = bvl_lesser(BLOCK, n - at);
+    int64_t next = 0; /* new columns in the factor stand in the order of `wanted` */
+    for (int64_t j = 0; j < factor->m; j++) {
+      while (j >= old && wanted[next] != factor->index[j]) next++;
+      const double *from = rows + at + (j < old ? j : old + next) * n;
+      memcpy(factor->L + factor->m + j * factor->capacity, from, (size_t)b.n * sizeof *from);
+    }
+    for (int64_t c = 0; c < b.n; c++) {
+      for (int64_t r = c; r < b.n; r++)
+        b.corner[r + c * BLOCK] = rows[(at + r) + (old + at + c) * n];
+      b.diagonal[c] = b.corner[c + c * BLOCK];
+    }
+    finish_block(factor, &b, wanted + at, n_refused, refused);
+  }
   return status;
 }
 

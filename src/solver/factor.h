@@ -17,7 +17,6 @@ typedef struct bvl_factor {
   int64_t capacity; /* leading dimension of L */
   double *L;        /* capacity x capacity, column-major, lower triangle, owned */
   int64_t *index;   /* capacity: which unknown each row stands for, owned */
-  double *work;     /* capacity, owned */
 } bvl_factor;
 
 void bvl_factor_free(bvl_factor *factor);
@@ -31,6 +30,12 @@ void bvl_factor_clear(bvl_factor *factor);
 bvl_status bvl_factor_append(bvl_factor *factor, const double *G, int64_t ld, const double *ridge,
                              int64_t n, const int64_t *wanted, int64_t *n_refused,
                              int64_t *refused);
+
+/** The same from products made for the purpose: rows (n x (m + n), column-major, n apart) holds
+ * those of the n unknowns with the m in the factor, in its order, and with themselves (the lower
+ * triangle is enough), diagonal complete. @return BVL_ERR_NOMEM. */
+bvl_status bvl_factor_append_rows(bvl_factor *factor, const double *rows, int64_t n,
+                                  const int64_t *wanted, int64_t *n_refused, int64_t *refused);
 
 /** Drops the row at `position` (0 <= position < m); rows behind it move up by one. */
 void bvl_factor_drop(bvl_factor *factor, int64_t position);

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The ones are handled apart; the other columns go to the kernels as a list. For the Gram, chosen
+ * columns are gathered, weighted by sqrt(h), a block of rows at a time. */
+#include "data/active_part.h"
+
+#include <math.h>
+#include <string.h>
+
+#include <cblas.h>
+
+#include "base/checked.h"
+#include "kernels/kernels.h"
+
+enum { GRAM_ROWS = 256, PRODUCT_ROWS = 4096 }; /* rows at a time: what they need stays in a cache */
+enum { FEW = 16 }; /* new columns that the product kernel takes, without gathering the others */
+
+/* The ones stand first where they are at all. */
+static int has_ones(int64_t n, const int64_t *cols)
+{
+  return n > 0 && cols[0] < 0;
+}
+
+void bvl_active_part_forward(const bvl_active *A, int64_t n, const int64_t *cols, const double *b,
+                             double *eta)
+{
+  bvl_kern_dense forward = bvl_kernels_get()->dense_forward[BVL_F64];
+  const int ones = has_ones(n, cols);
+  for (int64_t i = 0; ones && i < A->n_split; i++) eta[i] += b[-1];
+  if (n == ones) return;
+  for (int64_t i = 0; i < A->n_split; i += PRODUCT_ROWS)
+    forward(A->values + i, A->n_split, bvl_lesser(A->n_split - i, PRODUCT_ROWS), n - ones,
+            cols + ones, 1, b, A->n_cols, eta + i, A->n_split, 0, NULL);
+}
+
+void bvl_active_part_adjoint(const bvl_active *A, int64_t n, const int64_t *cols, const double *r,
+                             double *v)
+{
+  bvl_kern_dense adjoint = bvl_kernels_get()->dense_adjoint[BVL_F64];
+  const int ones = has_ones(n, cols);
+  for (int64_t k = 0; k < n; k++) v[cols[k]] = 0;
+  for (int64_t i = 0; ones && i < A->n_split; i++) v[-1] += r[i];
+  if (n == ones) return;
+  for (int64_t i = 0; i < A->n_split; i += PRODUCT_ROWS)
+    adjoint(A->values + i, A->n_split, bvl_lesser(A->n_split - i, PRODUCT_ROWS), n - ones,
+            cols + ones, 1, r + i, A->n_split, v, A->n_cols, 0, NULL);
+}
+
+/* work[, k] = root values[row0 .., cols[k]], GRAM_ROWS apart. */
+static void gather_rows(const bvl_active *A, const double *root, int64_t n, const int64_t *cols,
+                        int64_t row0, int64_t m, double *work)
+{
+  for (int64_t k = 0; k < n; k++) {
+    double *out = work + k * GRAM_ROWS;
+    if (cols[k] < 0) {
+      memcpy(out, root, (size_t)m * sizeof *out);
+      continue;
+    }
+    const double *x = A->values + cols[k] * A->n_split + row0;
+    for (int64_t i = 0; i < m; i++) out[i] = root[i] * x[i];
+  }
+}
+
+/* One new column at a time against all: n_new small. */
+static bvl_status few_products(bvl_active *A, const double *h, int64_t n_new, int64_t n,
+                               const int64_t *cols, double *G)
+{
+  bvl_kern_dense adjoint = bvl_kernels_get()->dense_adjoint[BVL_F64];
+  const int64_t n_split = A->n_split;
+  bvl_status status = BVL_GROW(&A->work, &A->work_len, (n_split + A->n_cols + 1) * n_new);
+  if (status != BVL_OK) return status;
+  double *weighted = A->work;
+  double *v = A->work + n_split * n_new + 1; /* n_cols + 1 apart, room for that of the ones at -1 */
+  const int64_t ld = A->n_cols + 1;
+  for (int64_t q = 0; q < n_new; q++) {
+    const int64_t c = cols[n - n_new + q];
+    for (int64_t i = 0; i < n_split; i++)
+      weighted[i + q * n_split] = c < 0 ? h[i] : h[i] * A->values[i + c * n_split];
+  }
+  const int ones = has_ones(n, cols);
+  for (int64_t q = 0; q < n_new; q++)
+    for (int64_t k = 0; k < n; k++) v[cols[k] + q * ld] = 0;
+  for (int64_t q = 0; ones && q < n_new; q++)
+    for (int64_t i = 0; i < n_split; i++) v[-1 + q * ld] += weighted[i + q * n_split];
+  for (int64_t i = 0; n > ones && i < n_split; i += PRODUCT_ROWS)
+    adjoint(A->values + i, n_split, bvl_lesser(n_split - i, PRODUCT_ROWS), n - ones, cols + ones,
+            n_new, weighted + i, n_split, v, ld, 0, NULL);
+  for (int64_t k = 0; k < n; k++)
+    for (int64_t q = 0; q < n_new; q++) G[q + k * n_new] = v[cols[k] + q * ld];
+  return BVL_OK;
+}
+
+bvl_status bvl_active_part_gram(bvl_active *A, const double *h, int64_t n_new, int64_t n,
+                                const int64_t *cols, double *G)
+{
+  bvl_status status = BVL_OK;
+  double root[GRAM_ROWS];
+  int rows, all, m;
+  if (n_new == 0) return BVL_OK;
+  if (n_new < n && n_new <= FEW) return few_products(A, h, n_new, n, cols, G);
+  memset(G, 0, (size_t)(n_new * n) * sizeof *G);
+  BVL_TRY(bvl_to_int(n, &all));
+  BVL_TRY(bvl_to_int(n_new, &rows));
+  BVL_TRY(BVL_GROW(&A->work, &A->work_len, GRAM_ROWS * n));
+  for (int64_t i = 0; i < A->n_split; i += GRAM_ROWS) {
+    BVL_TRY(bvl_to_int(bvl_lesser(A->n_split - i, GRAM_ROWS), &m));
+    for (int k = 0; k < m; k++) root[k] = sqrt(h[i + k]);
+    gather_rows(A, root, n, cols, i, m, A->work);
+    if (n_new == n)
+      cblas_dsyrk(CblasColMajor, CblasLower, CblasTrans, rows, m, 1, A->work, GRAM_ROWS, 1, G,
+                  rows);
+    else
+      cblas_dgemm(CblasColMajor, CblasTrans, CblasNoTrans, rows, all, m, 1,
+                  A->work + (n - n_new) * GRAM_ROWS, GRAM_ROWS, A->work, GRAM_ROWS, 1, G, rows);
+  }
+cleanup:
+  return status;
+}
