@@ -10,7 +10,7 @@
 #include "solver/active_newton.h"
 #include "solver/stale_newton.h"
 
-enum { MAX_STEPS = 60 };
+enum { MAX_STEPS = 300 };
 
 struct bvl_batch_model {
   bvl_problem *problem; /* borrowed */

@@ -12,10 +12,14 @@
 
 #include "base/checked.h"
 
-enum { MAX_HALVINGS = 30, MAX_STALLS = 3, MAX_REFRESHES = 4 };
+enum { MAX_HALVINGS = 30, MAX_STALLS = 3, MAX_REFRESHES = 40 };
 
 /* A step that leaves more than this part of the residual stalls. */
 static const double STALL = 0.5;
+
+/* Unpenalised unknowns are solved this much better: what is left of their gradient costs the dual
+ * bound ten times their size (certificate.c). */
+static const double FREE_WEIGHT = 30;
 
 /* Pairs are kept for the next lambda from this many tolerances on. */
 static const double KEEP_PAIR = 1e6;
@@ -369,7 +373,8 @@ static bvl_status inspect(bvl_stale_newton *s, const bvl_stale_problem *p, int64
   *n = 0;
   *residual = 0;
   for (int64_t k = 0; k < s->d; k++)
-    if (s->active[k]) *residual = fmax(*residual, fabs(descent_along(s, p, k)));
+    if (s->active[k])
+      *residual = fmax(*residual, (p->lw[k] > 0 ? 1 : FREE_WEIGHT) * fabs(descent_along(s, p, k)));
   if (*residual <= p->tol && !s->whole) {
     BVL_TRY(bvl_row_work_complete(s->work, s->active, s->g));
     s->whole = 1;

@@ -4,7 +4,7 @@
 #include "bvl_test.h"
 
 #include "base/rng.h"
-#include "data/active.h"
+#include "data/active_part.h"
 
 enum { N = 611, P = 20, MISSING = 9 };
 
@@ -146,6 +146,76 @@ static int check_gram(bvl_active *A, int weighted, int64_t first)
   return good;
 }
 
+/* Column c of the set, -1 = ones, at row i of all rows. */
+static double standard(const bvl_active *A, int64_t i, int64_t c)
+{
+  if (c < 0) return 1;
+  return x_standard[i + bvl_columns_input(&A->X->columns, A->position[c]) * N];
+}
+
+static int check_part_products(const bvl_active *A, int64_t n, const int64_t *cols)
+{
+  double b[P + 1], v[P + 1], packed[P + 1], eta[N] = {0}, r[N];
+  int good = 1;
+  for (int64_t k = 0; k <= P; k++) b[k] = v[k] = 7 - (double)k;
+  for (int64_t i = 0; i < A->n_split; i++)
+    r[i] = uniform(A->X->rows.input[A->X->rows.split0 + i], 0, 4) - 0.5;
+  bvl_active_part_forward(A, n, cols, b + 1, eta);
+  for (int64_t i = 0; i < A->n_split; i++) {
+    double sum = 0;
+    for (int64_t k = 0; k < n; k++)
+      sum += b[cols[k] + 1] * standard(A, A->X->rows.input[A->X->rows.split0 + i], cols[k]);
+    good &= bvl_test_near(eta[i], sum, 10 * P * TOLERANCE);
+  }
+  bvl_active_part_adjoint(A, n, cols, r, v + 1);
+  for (int64_t k = 0; k < n; k++) packed[k] = v[cols[k] + 1];
+  good &= bvl_test_ok(bvl_sum(&A->X->grid->all, packed, n), "sum");
+  for (int64_t k = 0; k < n; k++) {
+    double sum = 0;
+    for (int64_t i = 0; i < N; i++) sum += standard(A, i, cols[k]) * (uniform(i, 0, 4) - 0.5);
+    good &= bvl_test_near(packed[k], sum, N * TOLERANCE);
+    v[cols[k] + 1] = b[cols[k] + 1];
+  }
+  for (int64_t k = 0; k <= P; k++) good &= v[k] == b[k]; /* the others are untouched */
+  return good;
+}
+
+static int check_part_gram(bvl_active *A, int64_t n_new, int64_t n, const int64_t *cols)
+{
+  double h[N], G[(P + 1) * (P + 1)];
+  int good = 1;
+  for (int64_t i = 0; i < A->n_split; i++)
+    h[i] = curvature(A->X->rows.input[A->X->rows.split0 + i]);
+  good &= bvl_test_ok(bvl_active_part_gram(A, h, n_new, n, cols, G), "gram");
+  good &= bvl_test_ok(bvl_sum(&A->X->grid->all, G, n_new * n), "sum");
+  for (int64_t k = 0; k < n_new; k++)
+    for (int64_t l = 0; l <= n - n_new + k; l++) {
+      double sum = 0;
+      for (int64_t i = 0; i < N; i++)
+        sum += curvature(i) * standard(A, i, cols[n - n_new + k]) * standard(A, i, cols[l]);
+      good &= bvl_test_near(G[k + l * n_new], sum, 4 * N * TOLERANCE);
+    }
+  return good;
+}
+
+/* Every second column in falling order, then all, with and without the ones. */
+static int check_parts(bvl_active *A)
+{
+  int64_t cols[P + 1];
+  int good = 1;
+  for (int64_t ones = 0; ones < 2; ones++)
+    for (int64_t stride = 1; stride < 3; stride++) {
+      int64_t n = 0;
+      if (ones) cols[n++] = -1;
+      for (int64_t c = A->n_cols - 1; c >= 0; c -= stride) cols[n++] = c;
+      good &= check_part_products(A, n, cols);
+      const int64_t n_new[] = {0, 1, 3, n - 1, n};
+      for (int64_t k = 0; k < 5; k++)
+        if (n_new[k] >= 0 && n_new[k] <= n) good &= check_part_gram(A, n_new[k], n, cols);
+    }
+  return good;
+}
+
 static void check_set(bvl_active *A, int64_t n_expected, const int64_t *expected)
 {
   ASSERT_ALL(check_values(A, n_expected, expected));
@@ -194,6 +264,7 @@ static void check_kind(int kind, int n_rows, int n_cols)
   ASSERT_OK(bvl_active_append(A, choose(X, 1, cols), cols));
   kept = expect(1, kept, expected);
   check_set(A, kept, expected);
+  ASSERT_ALL(check_parts(A));
   bvl_active_destroy(&A);
   assert_null(A);
   bvl_design_destroy(&X);

@@ -88,6 +88,39 @@ static void test_append_and_drop(void **state)
   free(G);
 }
 
+/* Products made for the purpose give the same factor as looking them up, also past a twin. */
+static void test_append_rows(void **state)
+{
+  (void)state;
+  double *G = make_gram(5);
+  double *rows = calloc(D * D, sizeof *rows);
+  bvl_factor f = {0};
+  int64_t refused[D];
+  int64_t n_refused = 0;
+  int64_t order[D];
+  const int64_t pieces[] = {3, 1, 130, 66};
+  int64_t at = 0;
+  assert_non_null(rows);
+  for (int64_t k = 0; k < D; k++) order[k] = k;
+  for (size_t k = 0; k < sizeof pieces / sizeof *pieces; k++) {
+    const int64_t n = pieces[k];
+    for (int64_t r = 0; r < n; r++) {
+      for (int64_t j = 0; j < f.m; j++) rows[r + j * n] = G[order[at + r] + f.index[j] * D];
+      for (int64_t c = 0; c < n; c++)
+        rows[r + (f.m + c) * n] = c <= r ? G[order[at + r] + order[at + c] * D] : NAN;
+    }
+    assert_int_equal(bvl_factor_append_rows(&f, rows, n, order + at, &n_refused, refused), BVL_OK);
+    assert_int_equal(n_refused, k == 2); /* the twin is in the third piece */
+    if (n_refused > 0) assert_int_equal(refused[0], 5);
+    at += n;
+    check(&f, G, NULL);
+  }
+  assert_int_equal(f.m, D - 1);
+  bvl_factor_free(&f);
+  free(rows);
+  free(G);
+}
+
 static void test_dependent_columns_are_refused(void **state)
 {
   (void)state;
@@ -109,5 +142,5 @@ static void test_dependent_columns_are_refused(void **state)
   free(G);
 }
 
-BVL_TEST_MAIN(cmocka_unit_test(test_append_and_drop),
+BVL_TEST_MAIN(cmocka_unit_test(test_append_and_drop), cmocka_unit_test(test_append_rows),
               cmocka_unit_test(test_dependent_columns_are_refused))
