@@ -186,7 +186,7 @@ static int64_t pack(bvl_secant *secant, const bvl_factor *factor, const double *
 void bvl_secant_apply(bvl_secant *secant, const bvl_factor *factor, const double *ridge, double *x)
 {
   double inverse[BVL_SECANT_PAIRS];
-  double a[BVL_SECANT_PAIRS];
+  double a[BVL_SECANT_PAIRS] = {0};
   const int64_t n = pack(secant, factor, ridge, inverse);
   const int m = (int)factor->m;
   for (int64_t q = n - 1; q >= 0; q--) {

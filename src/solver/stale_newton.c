@@ -91,8 +91,8 @@ static bvl_status join(bvl_stale_newton *s, const bvl_stale_problem *p, int anew
 {
   bvl_status status = BVL_OK;
   int64_t m = s->factor.m;
-  memcpy(s->list, s->factor.index, (size_t)m * sizeof *s->list);
-  memcpy(s->list + m, s->joining, (size_t)n * sizeof *s->list);
+  for (int64_t i = 0; i < m; i++) s->list[i] = s->factor.index[i];
+  for (int64_t r = 0; r < n; r++) s->list[m + r] = s->joining[r];
   n = anew ? m + n : n;
   m = anew ? 0 : m;
   *n_refused = 0;
@@ -206,10 +206,10 @@ bvl_status bvl_stale_newton_open(bvl_stale_newton *s, bvl_row_work *work,
   const bvl_working_set *set = work->set;
   const int64_t n_cols = set->columns->n_cols;
   s->work = work;
-  BVL_TRY(reserve(s, bvl_greater(set->d, s->d)));
+  BVL_TRY(reserve(s, bvl_greater(bvl_greater(set->d, s->d), 1)));
   renumber(s, set);
   s->d = set->d;
-  memcpy(s->position, set->columns->position, (size_t)n_cols * sizeof *s->position);
+  for (int64_t k = 0; k < n_cols; k++) s->position[k] = set->columns->position[k];
   memcpy(s->b, set->b, (size_t)s->d * sizeof *s->b);
   memset(s->active, 0, (size_t)s->d * sizeof *s->active);
   memset(s->sign, 0, (size_t)s->d * sizeof *s->sign);
@@ -299,7 +299,7 @@ static bvl_status swap_in(bvl_stale_newton *s, const bvl_stale_problem *p, int64
   int64_t n_refused = 0;
   *swapped = 0;
   s->joining[0] = k; /* its row, of the weights the factor has */
-  memcpy(s->list, s->factor.index, (size_t)s->factor.m * sizeof *s->list);
+  for (int64_t i = 0; i < s->factor.m; i++) s->list[i] = s->factor.index[i];
   s->list[s->factor.m] = k;
   bvl_status status = bvl_row_work_gram(s->work, 0, 1, s->factor.m + 1, s->list);
   if (status != BVL_OK) return status;
