@@ -2,11 +2,9 @@
 /* Solves a few lambdas on the working set, scalar convex penalties.
  *
  * Quadratic loss: everything follows from the Gram matrix and one gradient, so rank 0 solves the
- * whole batch alone. Other losses: proximal Newton with a Gram matrix at weights that are kept
- * while they still serve - a stale Hessian is a fine model when the gradient is exact - so that a
- * step costs a gradient and triangular solves; the Gram is made anew when convergence slows. Per
- * batch: one broadcast (quadratic); per step of other losses: a reduction of d + 1, two broadcasts,
- * rarely a Gram. */
+ * whole batch alone (bvl_active_newton). Other losses: rank 0 leads, all ranks work on their rows
+ * (bvl_stale_newton, bvl_row_work). Per batch: one broadcast of the answers, and for other losses a
+ * broadcast and a reduction a step. */
 #ifndef BVL_SOLVER_BATCH_MODEL_H
 #define BVL_SOLVER_BATCH_MODEL_H
 
