@@ -50,6 +50,7 @@ cleanup:
 void bvl_secant_clear(bvl_secant *secant)
 {
   secant->n = 0;
+  for (int64_t k = 0; k < secant->capacity; k++) secant->left[k] = 0;
 }
 
 /* The q-th pair from the oldest. */

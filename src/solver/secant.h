@@ -28,7 +28,7 @@ typedef struct bvl_secant {
 void bvl_secant_free(bvl_secant *secant);
 /** Room for d unknowns: new ones get zeros. @return BVL_ERR_NOMEM. */
 bvl_status bvl_secant_reserve(bvl_secant *secant, int64_t d);
-/** Forgets every pair. */
+/** Forgets every pair, and what has been noted of the step under way. */
 void bvl_secant_clear(bvl_secant *secant);
 /** Forgets pairs whose y is below `least` everywhere: of the last steps before convergence, where
  * it is half rounding, and a step from elsewhere would go astray by them. */
