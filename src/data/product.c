@@ -15,10 +15,10 @@
 #include "base/checked.h"
 #include "kernels/kernels.h"
 
-/* Columns a dense product finishes before it starts on the next: over short panels their part of
- * the column vectors stays in the second-level cache, and each piece of a panel is one long read.
- */
-enum { CHUNK_COLUMNS = 65536 };
+/* Columns by right-hand sides that a dense product finishes before it starts on the next columns:
+ * their part of the column vectors, half a MiB, stays in the second-level cache from panel to
+ * panel, and each piece of a panel is one long read. */
+enum { CHUNK_VALUES = 65536 };
 
 int bvl_product_by_rows(const bvl_design *X, int64_t row0, int64_t row1)
 {
@@ -68,8 +68,9 @@ static void multiply_dense(bvl_design *X, bvl_direction direction, int64_t row0,
 {
   if (row0 >= row1) return;
   int64_t first_panel = find_panel(X, row0);
-  for (int64_t c = 0; c < n_cols; c += CHUNK_COLUMNS) {
-    int64_t count = bvl_lesser(n_cols - c, CHUNK_COLUMNS);
+  int64_t chunk = bvl_greater(CHUNK_VALUES / bvl_greater(k, 1), 1024);
+  for (int64_t c = 0; c < n_cols; c += chunk) {
+    int64_t count = bvl_lesser(n_cols - c, chunk);
     for (int64_t panel = first_panel; panel < X->n_panels && X->panel_begin[panel] < row1;
          panel++) {
       int64_t from = bvl_greater(row0, X->panel_begin[panel]);

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Dense panel kernels for AVX2 and FMA: four columns by one or two right-hand sides at a time, four
- * rows a step, all arithmetic in double. A last group of fewer than four columns repeats its last
- * column: with coefficient 0 forward, unused backward. Unaligned loads throughout; the rows that do
- * not fill a vector go one by one. */
+/* Dense panel kernels for AVX2 and FMA: tiles of 4 columns by 3 right-hand sides, see
+ * dense_tile.inc; panels of 4 or 8 rows have their own, see dense_short_avx2.inc. */
 #include "kernels/sets.h"
 
 #include <stddef.h>
@@ -12,119 +10,126 @@
 #include <immintrin.h>
 #include <string.h>
 
-enum {
-  GROUP = 4,
-  BLOCK_BYTES = 16384
-}; /* columns at a time; what stays in the first-level cache */
+#define LANES 4
+#define TILE_SIDES 3 /* 12 sums, 3 right-hand sides and a column: all 16 registers */
 
-/* Columns, whole groups of them, that pairs of right-hand sides take turns on. */
-static inline int64_t block_columns(int64_t column_bytes)
+typedef __m256d vector;
+
+#define INLINE_OP static inline __attribute__((always_inline))
+
+INLINE_OP vector zero(void)
 {
-  int64_t groups = BLOCK_BYTES / (GROUP * column_bytes + 1);
-  return GROUP * (groups > 1 ? groups : 1);
+  return _mm256_setzero_pd();
 }
 
-/* Columns place .. place + GROUP - 1 of the list, the last one repeated; returns how many differ.
- */
-static inline int take_group(int64_t n_cols, const int64_t *cols, int64_t place, int64_t *c)
+INLINE_OP vector load(const double *x)
 {
-  int count = n_cols - place < GROUP ? (int)(n_cols - place) : GROUP;
-  for (int g = 0; g < GROUP; g++) {
-    int64_t at = g < count ? place + g : n_cols - 1;
-    c[g] = cols != NULL ? cols[at] : at;
-  }
-  return count;
+  return _mm256_load_pd(x);
 }
 
-/* The four sums over lanes of four vectors. */
-static inline __m256d sum_lanes(__m256d a, __m256d b, __m256d c, __m256d d)
+INLINE_OP vector load_any(const double *x)
 {
-  __m256d ab = _mm256_hadd_pd(a, b);
-  __m256d cd = _mm256_hadd_pd(c, d);
-  __m256d crossed = _mm256_permute2f128_pd(ab, cd, 0x21);
+  return _mm256_loadu_pd(x);
+}
+
+INLINE_OP vector load_part(const double *x, int64_t count)
+{
+  return _mm256_maskload_pd(
+      x, _mm256_cmpgt_epi64(_mm256_set1_epi64x(count), _mm256_set_epi64x(3, 2, 1, 0)));
+}
+
+INLINE_OP void store(double *x, vector v)
+{
+  _mm256_store_pd(x, v);
+}
+
+INLINE_OP vector broadcast(const double *x)
+{
+  return _mm256_broadcast_sd(x);
+}
+
+INLINE_OP vector multiply_add(vector a, vector b, vector c)
+{
+  return _mm256_fmadd_pd(a, b, c);
+}
+
+INLINE_OP vector sum_four(vector a, vector b, vector c, vector d)
+{
+  const vector ab = _mm256_hadd_pd(a, b);
+  const vector cd = _mm256_hadd_pd(c, d);
+  const vector crossed = _mm256_permute2f128_pd(ab, cd, 0x21);
   return _mm256_add_pd(crossed, _mm256_blend_pd(ab, cd, 0xC));
+}
+
+INLINE_OP void sum_lanes(const vector *v, double *out)
+{
+  _mm256_storeu_pd(out, sum_four(v[0], v[1], v[2], v[3]));
 }
 
 /* Four bytes as doubles, exactly: as the low bits of 2^52 + 2^51 the (sign-extended) integer needs
  * one shuffle, where two conversions would need two. */
-static inline __m256d bytes_to_double(__m256i wide)
+INLINE_OP vector bytes_to_double(__m256i wide)
 {
-  const __m256d magic = _mm256_set1_pd(0x1.8p52);
-  __m256i bits = _mm256_add_epi64(wide, _mm256_castpd_si256(magic));
+  const vector magic = _mm256_set1_pd(0x1.8p52);
+  const __m256i bits = _mm256_add_epi64(wide, _mm256_castpd_si256(magic));
   return _mm256_sub_pd(_mm256_castsi256_pd(bits), magic);
 }
 
-static inline __m128i load_4_bytes(const void *x)
+INLINE_OP __m128i load_4_bytes(const void *x)
 {
   int32_t bytes;
   memcpy(&bytes, x, sizeof bytes);
   return _mm_cvtsi32_si128(bytes);
 }
 
+INLINE_OP vector fill_in(vector x, vector missing, vector fill)
+{
+  return _mm256_blendv_pd(x, fill, _mm256_cmp_pd(x, missing, _CMP_EQ_OQ));
+}
+
+INLINE_OP vector from_f32(const void *x)
+{
+  return _mm256_cvtps_pd(_mm_loadu_ps(x));
+}
+
+INLINE_OP vector from_u8(const void *x)
+{
+  return bytes_to_double(_mm256_cvtepu8_epi64(load_4_bytes(x)));
+}
+
+INLINE_OP vector from_i8(const void *x)
+{
+  return bytes_to_double(_mm256_cvtepi8_epi64(load_4_bytes(x)));
+}
+
+#include "kernels/dense_tile.inc"
+
 #define ELEMENT double
 #define NAME(verb) verb##_f64
-#define LOAD_4(x, g) _mm256_loadu_pd(x)
-#define LOAD_1(x, g) (x)
-#include "kernels/dense_avx2.inc"
+#define LOAD_4 load_any
+#include "kernels/dense_short_avx2.inc"
 
 #define ELEMENT float
 #define NAME(verb) verb##_f32
-#define LOAD_4(x, g) _mm256_cvtps_pd(_mm_loadu_ps(x))
-#define LOAD_1(x, g) ((double)(x))
-#include "kernels/dense_avx2.inc"
+#define LOAD_4 from_f32
+#include "kernels/dense_short_avx2.inc"
 
 #define ELEMENT uint8_t
 #define NAME(verb) verb##_u8
-#define LOAD_4(x, g) bytes_to_double(_mm256_cvtepu8_epi64(load_4_bytes(x)))
-#define LOAD_1(x, g) ((double)(x))
-#include "kernels/dense_avx2.inc"
+#define LOAD_4 from_u8
+#include "kernels/dense_short_avx2.inc"
 
 #define ELEMENT int8_t
-#define NAME(verb) verb##_plain_i8
-#define LOAD_4(x, g) bytes_to_double(_mm256_cvtepi8_epi64(load_4_bytes(x)))
-#define LOAD_1(x, g) ((double)(x))
-#include "kernels/dense_avx2.inc"
+#define NAME(verb) verb##_i8
+#define LOAD_4 from_i8
+#include "kernels/dense_short_avx2.inc"
 
-static inline __m256d load_or_fill(const int8_t *x, __m256d missing, __m256d fill)
-{
-  __m256d value = bytes_to_double(_mm256_cvtepi8_epi64(load_4_bytes(x)));
-  return _mm256_blendv_pd(value, fill, _mm256_cmp_pd(value, missing, _CMP_EQ_OQ));
-}
+#define RUN_SHORT(verb, suffix, dtype, x, m, n_cols, in, out)                                      \
+  verb##_short_##suffix(x, m, n_cols, in, out)
+#include "kernels/dense_types.inc"
 
-#define ELEMENT int8_t
-#define NAME(verb) verb##_filled_i8
-#define FILLED
-#define LOAD_4(x, g) load_or_fill((x), missing_4, fill_4[g])
-#define LOAD_1(x, g) ((x) == missing ? fill_1[g] : (double)(x))
-#include "kernels/dense_avx2.inc"
-
-static void forward_i8(const void *x, int64_t ld, int64_t m, int64_t n_cols, const int64_t *cols,
-                       int64_t k, const double *b, int64_t ld_b, double *eta, int64_t ld_eta,
-                       int missing, const double *fill)
-{
-  (fill != NULL ? forward_filled_i8 : forward_plain_i8)(x, ld, m, n_cols, cols, k, b, ld_b, eta,
-                                                        ld_eta, missing, fill);
-}
-
-static void adjoint_i8(const void *x, int64_t ld, int64_t m, int64_t n_cols, const int64_t *cols,
-                       int64_t k, const double *r, int64_t ld_r, double *v, int64_t ld_v,
-                       int missing, const double *fill)
-{
-  (fill != NULL ? adjoint_filled_i8 : adjoint_plain_i8)(x, ld, m, n_cols, cols, k, r, ld_r, v, ld_v,
-                                                        missing, fill);
-}
-
-const bvl_kernels bvl_kernels_set_avx2 = {"avx2",
-                                          {[BVL_F64] = forward_f64,
-                                           [BVL_F32] = forward_f32,
-                                           [BVL_I8] = forward_i8,
-                                           [BVL_U8] = forward_u8},
-                                          {[BVL_F64] = adjoint_f64,
-                                           [BVL_F32] = adjoint_f32,
-                                           [BVL_I8] = adjoint_i8,
-                                           [BVL_U8] = adjoint_u8},
-                                          bvl_kern_sparse_gather_ref,
-                                          bvl_kern_sparse_scatter_ref};
+const bvl_kernels bvl_kernels_set_avx2 = {"avx2", KERNELS(forward), KERNELS(adjoint),
+                                          bvl_kern_sparse_gather_ref, bvl_kern_sparse_scatter_ref};
 
 #else
 

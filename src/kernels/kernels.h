@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Hot loops: raw pointers, sizes, leading dimensions; no MPI, allocation or options. Every kernel
- * has a portable `_ref` twin that stays for ever as its oracle; the AVX2 set is chosen at run time
- * when the CPU has it, unless BVL_KERNELS=ref is in the environment. */
+ * has a portable `_ref` twin that stays for ever as its oracle; the AVX-512 or the AVX2 set is
+ * chosen at run time when the CPU has it; BVL_KERNELS=ref or avx2 in the environment asks for less.
+ */
 #ifndef BVL_KERNELS_KERNELS_H
 #define BVL_KERNELS_KERNELS_H
 
@@ -33,7 +34,7 @@ typedef void (*bvl_kern_sparse)(const int64_t *ptr, const int32_t *idx, const do
                                 double *out, int64_t ld_out);
 
 typedef struct bvl_kernels {
-  const char *name;                /* "ref", "avx2" */
+  const char *name;                /* "ref", "avx2", "avx512" */
   bvl_kern_dense dense_forward[4]; /* by bvl_dtype */
   bvl_kern_dense dense_adjoint[4];
   bvl_kern_sparse sparse_gather;
@@ -42,8 +43,9 @@ typedef struct bvl_kernels {
 
 /** The set in use: decided once, at the first call (thread-safe, not collective). */
 const bvl_kernels *bvl_kernels_get(void);
-/** The portable set and the AVX2 set (NULL where the build or the CPU has none), for tests. */
+/** The portable set, and the others (NULL where the build or the CPU has none), for tests. */
 const bvl_kernels *bvl_kernels_ref(void);
 const bvl_kernels *bvl_kernels_avx2(void);
+const bvl_kernels *bvl_kernels_avx512(void);
 
 #endif

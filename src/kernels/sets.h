@@ -6,9 +6,11 @@
 
 #include "kernels/kernels.h"
 
-/** In dense_ref.c and dense_avx2.c; the latter's name is NULL where the compiler had no AVX2. */
+/** In dense_ref.c, dense_avx2.c and dense_avx512.c; a name is NULL where the compiler had no such
+ * instructions. */
 extern const bvl_kernels bvl_kernels_set_ref;
 extern const bvl_kernels bvl_kernels_set_avx2;
+extern const bvl_kernels bvl_kernels_set_avx512;
 
 /** See kernels.h. */
 void bvl_kern_sparse_gather_ref(const int64_t *ptr, const int32_t *idx, const double *val,

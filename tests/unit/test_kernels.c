@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Both sets of kernels against a naive long double loop, at lengths around the vector width, with
+/* Every set of kernels against a naive long double loop, at lengths around the vector width, with
  * ld > m, unaligned pointers, lists of columns, none to sixteen right-hand sides, missing codes. */
 #include "bvl_test.h"
 
@@ -131,11 +131,11 @@ static void check_adjoint(bvl_kern_dense kernel, const panel *x, const void *val
 static void check_shapes(const bvl_kernels *set, panel *x)
 {
   static const int64_t lengths[] = {0, 1, 7, 8, 9, 1000};
-  static const int64_t sides[] = {0, 1, 3, 4, 16};
+  static const int64_t sides[] = {0, 1, 2, 3, 4, 5, 7, 8, 9, 16, 17};
   static const int64_t list[] = {1, 2, 5, 6, 9, 11, 12};
   for (int a = 0; a < 6; a++) {
-    for (int b = 0; b < 5; b++) {
-      for (int64_t n_cols = 0; n_cols <= 13; n_cols++) {
+    for (int b = 0; b < 11; b++) {
+      for (int64_t n_cols = 0; n_cols <= 13; n_cols += n_cols < 5 ? 1 : 4) {
         shape all = {lengths[a], n_cols, sides[b], NULL};
         shape some = {lengths[a], n_cols < 7 ? n_cols : 7, sides[b], list};
         check_forward(set->dense_forward[x->dtype], x, first_element(x), all);
@@ -264,14 +264,30 @@ static void test_avx2(void **state)
   check_sparse(bvl_kernels_avx2());
 }
 
+static void test_avx512(void **state)
+{
+  (void)state;
+  if (bvl_kernels_avx512() == NULL) skip();
+  check_dense(bvl_kernels_avx512());
+  check_sparse(bvl_kernels_avx512());
+}
+
+/* The name the set should have: the widest there is, unless a narrower one is asked for. */
+static const char *expected_name(const char *asked)
+{
+  if (bvl_kernels_avx2() == NULL || (asked != NULL && strcmp(asked, "ref") == 0)) return "ref";
+  if (bvl_kernels_avx512() == NULL || (asked != NULL && strcmp(asked, "avx2") == 0)) return "avx2";
+  return "avx512";
+}
+
 static void test_choice(void **state)
 {
   (void)state;
-  const char *asked = getenv("BVL_KERNELS");
-  int ref = bvl_kernels_avx2() == NULL || (asked != NULL && strcmp(asked, "ref") == 0);
-  assert_ptr_equal(bvl_kernels_get(), ref ? bvl_kernels_ref() : bvl_kernels_avx2());
-  assert_string_equal(bvl_kernels_get()->name, ref ? "ref" : "avx2");
+  assert_string_equal(bvl_kernels_get()->name, expected_name(getenv("BVL_KERNELS")));
+  assert_string_equal(bvl_kernels_ref()->name, "ref");
+  if (bvl_kernels_avx2() != NULL) assert_string_equal(bvl_kernels_avx2()->name, "avx2");
+  if (bvl_kernels_avx512() != NULL) assert_string_equal(bvl_kernels_avx512()->name, "avx512");
 }
 
 BVL_TEST_MAIN(cmocka_unit_test(test_ref), cmocka_unit_test(test_avx2),
-              cmocka_unit_test(test_choice))
+              cmocka_unit_test(test_avx512), cmocka_unit_test(test_choice))
