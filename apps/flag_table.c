@@ -83,7 +83,7 @@ const flag flag_table[] = {
     {"grid", KIND_GRID, SOLVE, AT(run.grid_rows), 0, 0, "RxC, as in 2x4", "RxC",
      "process grid: R over samples, C over features"},
     {"precision", KIND_EITHER, SOLVE, AT(run.single), 0, 0, "single|double", "WORD",
-     "how float64 X is held: double (default) or single"},
+     "how dense float64 X is held: double (default) or single"},
     {"io", KIND_EITHER, SOLVE | COMMAND_PREDICT, AT(run.collective_io), 0, 0,
      "collective|independent", "WORD", "how ranks read: collective (default) or independent"},
     {"memory-limit", KIND_BYTES, SOLVE, AT(run.memory_limit), 1, 0x1p62, "bytes, as in 500M or 4G",

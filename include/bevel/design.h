@@ -21,7 +21,8 @@ typedef struct bvl_design_options {
                            stochastic solvers ask for two thirds of a core's L2 so that forward and
                            backward of a panel share one pass over memory */
   int row_access;       /**< sparse: also keep CSR, for minibatch steps */
-  int store_float32;    /**< round dense values to float32 on reading */
+  int store_float32;    /**< round dense float64 values to float32 on reading: all that
+                           follows, standardization too, is of the rounded X */
   int64_t buffer_bytes; /**< staging buffer for reading, 0 = 8 MiB */
   int64_t n_blocks;     /**< column blocks that no rank boundary may cross; 0 = every column */
   const int64_t *block_begin; /**< n_blocks + 1 positions; borrowed during create */

@@ -122,13 +122,19 @@ void bvl_design_load(const bvl_design *X, int64_t panel, int64_t c, double *out)
   }
 }
 
+bvl_dtype bvl_design_held_dtype(const bvl_source *source, int store_float32)
+{
+  const int rounded = source->format == BVL_DENSE && source->dtype == BVL_F64 && store_float32;
+  return rounded ? BVL_F32 : source->dtype;
+}
+
 static bvl_status create_dense(bvl_design *X, const bvl_source *source,
                                const bvl_design_options *options, int64_t buffer_bytes)
 {
   bvl_status status = BVL_OK;
   const bvl_comm *all = &X->grid->all;
   X->format = BVL_DENSE;
-  X->dtype = source->dtype == BVL_F64 && options->store_float32 ? BVL_F32 : source->dtype;
+  X->dtype = bvl_design_held_dtype(source, options->store_float32);
   X->has_missing = source->dtype == BVL_I8 && source->has_missing;
   X->missing = source->missing;
   BVL_TRY(bvl_agree(all, bvl_columns_create(X->grid, source->p, options->input, options->n_blocks,

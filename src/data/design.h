@@ -52,6 +52,10 @@ struct bvl_design {
   int64_t bytes_touched;
 };
 
+/** The element type a dense source is held in: its own, or float32 for float64 when asked. What is
+ * sparse stays float64. Not collective. */
+bvl_dtype bvl_design_held_dtype(const bvl_source *source, int store_float32);
+
 /** eta[row - row0] += (X~ B)[row] for local rows row0 .. row1 - 1, this rank's columns only: no
  * communication. `cols` as in bvl_design_forward. ld_b and ld_eta are leading dimensions of B
  * (local column by k) and eta (row1 - row0 by k). The caller zeroes eta. Not collective. */

@@ -98,6 +98,7 @@ typedef struct bvl_result {
   char **feature_names; /* p strings, one block; NULL when there are none */
   char family[32];
   int trained_offset; /* the model was trained with an offset */
+  int single;         /* the model was fitted with --precision single */
 } bvl_result;
 bvl_status bvl_result_read(const bvl_comm *comm, const char *path, bvl_result *out);
 void bvl_result_free(bvl_result *result);

@@ -92,6 +92,9 @@ static void read_attributes(hid_t file, bvl_result *result)
   char *family = bvl_h5_attr_text(file, "family");
   if (family != NULL) strncpy(result->family, family, sizeof result->family - 1);
   if (bvl_h5_attr_i64(file, "offset", 1, &offset) == 1) result->trained_offset = offset != 0;
+  char *precision = bvl_h5_attr_text(file, "precision");
+  result->single = precision != NULL && strcmp(precision, "single") == 0;
+  free(precision);
   free(family);
 }
 
@@ -150,11 +153,12 @@ bvl_status bvl_result_read(const bvl_comm *comm, const char *path, bvl_result *o
   if (comm->rank == 0) status = read_file(path, out, &n_bytes);
   BVL_TRY(bvl_agree(comm, status));
   int64_t nnz = comm->rank == 0 ? out->indptr[out->n_lambda] : 0;
-  int64_t head[] = {out->p, out->n_lambda, nnz, n_bytes, out->trained_offset};
-  BVL_TRY(bvl_bcast_i64(comm, 0, head, 5));
+  int64_t head[] = {out->p, out->n_lambda, nnz, n_bytes, out->trained_offset, out->single};
+  BVL_TRY(bvl_bcast_i64(comm, 0, head, 6));
   out->p = head[0];
   out->n_lambda = head[1];
   out->trained_offset = head[4] != 0;
+  out->single = head[5] != 0;
   if (comm->rank != 0) status = allocate_copy(out, head[2]);
   BVL_TRY(bvl_agree(comm, status));
   BVL_TRY(bvl_bcast_bytes(comm, 0, out->family, sizeof out->family));

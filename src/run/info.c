@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "data/design.h"
 #include "kernels/kernels.h"
 #include "run/grid.h"
 #include "run/memory.h"
@@ -46,15 +47,21 @@ static void describe_machine(const speaker *to)
 static void describe_memory(const speaker *to, const bvl_source *source)
 {
   const bvl_step_shape step = {source->n, source->p, source->nnz, source->n, 0};
+  const bvl_dtype held[] = {source->dtype, bvl_design_held_dtype(source, 1)};
+  const int choice = held[1] != held[0];
   bvl_memory_shape shape = {
       source->n, source->p, source->nnz, source->format, source->dtype, BVL_SOLVER_AUTO, 100, 1, 1};
-  say(to, "memory a rank would need for a path of 100 lambdas:");
+  say(to, "memory a rank would need for a path of 100 lambdas%s:",
+      choice ? " (and with --precision single)" : "");
   for (int ranks = 1; ranks <= 64; ranks *= 2) {
-    char words[32];
+    char words[2][32];
     bvl_grid_choose(&step, ranks, &shape.grid_rows, &shape.grid_cols);
-    bvl_memory_words(bvl_memory_estimate(&shape), words, sizeof words);
-    say(to, "  %2d rank%s  grid %dx%d  %s", ranks, ranks == 1 ? " " : "s", shape.grid_rows,
-        shape.grid_cols, words);
+    for (int k = 0; k <= choice; k++) {
+      shape.dtype = held[k];
+      bvl_memory_words(bvl_memory_estimate(&shape), words[k], sizeof words[k]);
+    }
+    say(to, "  %2d rank%s  grid %dx%d  %s%s%s%s", ranks, ranks == 1 ? " " : "s", shape.grid_rows,
+        shape.grid_cols, words[0], choice ? " (" : "", choice ? words[1] : "", choice ? ")" : "");
   }
 }
 

@@ -187,8 +187,9 @@ static bvl_status open_data(bvl_job *job)
   job->p = source->p;
   job->nnz = source->nnz;
   job->format = source->format;
-  job->dtype = o->single && source->dtype == BVL_F64 && source->format == BVL_DENSE ? BVL_F32
-                                                                                    : source->dtype;
+  job->dtype = bvl_design_held_dtype(source, o->single);
+  if (o->single && source->format != BVL_DENSE)
+    bvl_job_log(job, "%s is sparse: its values stay float64", source->name);
   BVL_TRY(choose_model(job));
   BVL_TRY(read_columns(job));
   BVL_TRY(bvl_data_fingerprint(job->data, &job->fingerprint));

@@ -263,14 +263,17 @@ static bvl_status check_type(const prediction *job, const char *type)
 static bvl_status read_matrix(prediction *job)
 {
   const bvl_source *source = bvl_data_source(job->data);
+  /* a model of X rounded to float32 predicts from X rounded the same way */
+  const bvl_design_options options = {.store_float32 = job->model.single};
+  const bvl_dtype held = bvl_design_held_dtype(source, job->model.single);
   const bvl_memory_shape shape = {source->n,      source->p,      source->nnz,
-                                  source->format, source->dtype,  BVL_SOLVER_AUTO,
+                                  source->format, held,           BVL_SOLVER_AUTO,
                                   job->n_lambda,  job->comm.size, 1};
   bvl_status status = BVL_OK;
   int64_t answer = 8 * (source->n / job->comm.size + 1) * job->n_lambda;
   BVL_TRY(bvl_memory_check(&job->comm, bvl_memory_estimate(&shape) + answer, 0));
   BVL_TRY(bvl_grid_create(job->comm.mpi, job->comm.size, 1, &job->grid));
-  BVL_TRY(bvl_design_create(job->grid, source, NULL, &job->X));
+  BVL_TRY(bvl_design_create(job->grid, source, &options, &job->X));
   /* int8 data: a missing code reads as the column's mean, here over the data predicted for */
   if (source->has_missing) BVL_TRY(bvl_design_standardize(job->X, NULL, 0, 0));
 cleanup:

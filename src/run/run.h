@@ -26,7 +26,7 @@ typedef struct bvl_run_options {
   int grid_rows; /* 0 x 0 = chosen from solver and shape */
   int grid_cols;
   int collective_io;      /* 1 */
-  int single;             /* --precision single */
+  int single;             /* --precision single: dense float64 X is rounded to float32 */
   int64_t memory_limit;   /* bytes a rank, 0 = the machine's or cgroup's share */
   const char *checkpoint; /* NULL = none */
   int resume;
