@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Dense panel kernels for AVX2 and FMA: tiles of 4 columns by 3 right-hand sides, see
+/* Dense panel kernels for AVX2 and FMA: tiles of 3 columns by 4 right-hand sides, see
  * dense_tile.inc; panels of 4 or 8 rows have their own, see dense_short_avx2.inc. */
 #include "kernels/sets.h"
 
@@ -11,7 +11,7 @@
 #include <string.h>
 
 #define LANES 4
-#define TILE_SIDES 3 /* 12 sums, 3 right-hand sides and a column: all 16 registers */
+#define TILE_SIDES 4 /* 12 sums, 3 columns and a side: all 16 registers */
 
 typedef __m256d vector;
 
@@ -63,7 +63,7 @@ INLINE_OP vector sum_four(vector a, vector b, vector c, vector d)
 
 INLINE_OP void sum_lanes(const vector *v, double *out)
 {
-  _mm256_storeu_pd(out, sum_four(v[0], v[1], v[2], v[3]));
+  _mm256_storeu_pd(out, sum_four(v[0], v[1], v[2], v[2]));
 }
 
 /* Four bytes as doubles, exactly: as the low bits of 2^52 + 2^51 the (sign-extended) integer needs
@@ -103,6 +103,8 @@ INLINE_OP vector from_i8(const void *x)
 }
 
 #include "kernels/dense_tile.inc"
+
+enum { STREAMS = 4 }; /* places of a short panel read at once */
 
 #define ELEMENT double
 #define NAME(verb) verb##_f64

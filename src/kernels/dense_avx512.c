@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Dense panel kernels for AVX-512 (F, DQ): tiles of 4 columns by 4 right-hand sides, see
+/* Dense panel kernels for AVX-512 (F, DQ): tiles of 3 columns by 8 right-hand sides, see
  * dense_tile.inc. Panels of 4 or 8 rows are one short run of memory and gain nothing from wider
  * vectors: they, and everything sparse, are the AVX2 set's. */
 #include "kernels/sets.h"
@@ -12,7 +12,7 @@
 #include <string.h>
 
 #define LANES 8
-#define TILE_SIDES 4
+#define TILE_SIDES 8 /* 24 sums, 3 columns and a side, of 32 registers */
 
 typedef __m512d vector;
 
@@ -61,7 +61,7 @@ INLINE_OP __m256d halves(vector v)
 INLINE_OP void sum_lanes(const vector *v, double *out)
 {
   const __m256d ab = _mm256_hadd_pd(halves(v[0]), halves(v[1]));
-  const __m256d cd = _mm256_hadd_pd(halves(v[2]), halves(v[3]));
+  const __m256d cd = _mm256_hadd_pd(halves(v[2]), halves(v[2]));
   const __m256d crossed = _mm256_permute2f128_pd(ab, cd, 0x21);
   _mm256_storeu_pd(out, _mm256_add_pd(crossed, _mm256_blend_pd(ab, cd, 0xC)));
 }
