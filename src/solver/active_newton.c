@@ -50,13 +50,26 @@ cleanup:
   return status;
 }
 
+/* q -= G delta. One product where most of delta moves, else column by column. */
+static void subtract_product(bvl_active_newton *s, const bvl_lasso *p, const double *delta)
+{
+  const int d = (int)p->d; /* its square was allocated: far below a BLAS integer */
+  int64_t moving = 0;
+  for (int64_t k = 0; k < p->d; k++) moving += delta[k] != 0;
+  if (2 * moving > p->d) {
+    cblas_dgemv(CblasColMajor, CblasNoTrans, d, d, -1, p->G, (int)p->ld, delta, 1, 1, s->q, 1);
+    return;
+  }
+  for (int64_t k = 0; k < p->d; k++)
+    if (delta[k] != 0) cblas_daxpy(d, -delta[k], p->G + k * p->ld, 1, s->q, 1);
+}
+
 /* q = c - G b from scratch. */
 static void refresh(bvl_active_newton *s, const bvl_lasso *p)
 {
   memcpy(s->q, p->c, (size_t)p->d * sizeof *s->q);
   memcpy(s->b_of_q, s->b, (size_t)p->d * sizeof *s->b);
-  for (int64_t k = 0; k < p->d; k++)
-    if (s->b[k] != 0) cblas_daxpy((int)p->d, -s->b[k], p->G + k * p->ld, 1, s->q, 1);
+  subtract_product(s, p, s->b);
 }
 
 static double ridge_of(const bvl_lasso *p, int64_t k)
@@ -162,12 +175,9 @@ static void move(bvl_active_newton *s, double t, const double *step)
 /* Brings q to b: G times what changed since q was last right. */
 static void catch_up(bvl_active_newton *s, const bvl_lasso *p)
 {
-  for (int64_t k = 0; k < p->d; k++) {
-    const double delta = s->b[k] - s->b_of_q[k];
-    if (delta == 0) continue;
-    cblas_daxpy((int)p->d, -delta, p->G + k * p->ld, 1, s->q, 1);
-    s->b_of_q[k] = s->b[k];
-  }
+  for (int64_t k = 0; k < p->d; k++) s->step[k] = s->b[k] - s->b_of_q[k];
+  subtract_product(s, p, s->step);
+  memcpy(s->b_of_q, s->b, (size_t)p->d * sizeof *s->b);
 }
 
 /* Newton to the minimum on the active set and its face of signs: steps cut at zeros, each followed
