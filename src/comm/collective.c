@@ -174,6 +174,27 @@ static bvl_status gather_all(const bvl_comm *comm, const void *mine, const int64
   return status;
 }
 
+/* Beyond the limit each piece is reduced to its owner in turn. */
+bvl_status bvl_sum_scatter(const bvl_comm *comm, double *values, const int64_t *counts,
+                           double *mine)
+{
+  const int64_t total = sum_counts(counts, comm->size);
+  const int64_t own = counts[comm->rank];
+  if (comm->size > 1 && total > 0 && total <= bvl_max_count()) {
+    fill_work(comm, counts);
+    double begin_s = MPI_Wtime();
+    int code = MPI_Reduce_scatter(values, mine, comm->work, MPI_DOUBLE, MPI_SUM, comm->mpi);
+    return count_reduction(comm, total * (int64_t)sizeof *values, begin_s, code,
+                           "MPI_Reduce_scatter");
+  }
+  bvl_status status = BVL_OK;
+  double *piece = values;
+  for (int r = 0; r < comm->size && status == BVL_OK; piece += counts[r++])
+    status = bvl_sum_to(comm, r, piece, counts[r]);
+  place((char *)mine, 0, values + sum_counts(counts, comm->rank), own, sizeof *mine);
+  return status;
+}
+
 bvl_status bvl_gather_all(const bvl_comm *comm, const double *mine, const int64_t *counts,
                           double *all)
 {

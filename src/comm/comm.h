@@ -59,6 +59,11 @@ bvl_status bvl_max_i64(const bvl_comm *comm, int64_t *values, int64_t n);
 /** As bvl_sum, but only rank `root` gets the result; the others' values are left undefined. */
 bvl_status bvl_sum_to(const bvl_comm *comm, int root, double *values, int64_t n);
 
+/** Rank r gets in `mine` the sum over the ranks of the r-th piece of `values` (pieces of counts[r]
+ * >= 0, in rank order, counts equal on all ranks). `values` is left undefined; no overlap. */
+bvl_status bvl_sum_scatter(const bvl_comm *comm, double *values, const int64_t *counts,
+                           double *mine);
+
 bvl_status bvl_bcast(const bvl_comm *comm, int root, double *values, int64_t n);
 bvl_status bvl_bcast_i64(const bvl_comm *comm, int root, int64_t *values, int64_t n);
 bvl_status bvl_bcast_bytes(const bvl_comm *comm, int root, void *bytes, int64_t n);
