@@ -54,6 +54,8 @@ const flag flag_table[] = {
      "sgd, momentum, adam: learning rate"},
     {"schedule", KIND_INDEX, SOLVE, AT(run.path.schedule), 0, 0, "constant|step|cosine", "NAME",
      "sgd, momentum, adam: constant, step, cosine (default)"},
+    {"gram", KIND_INDEX, SOLVE, AT(gram), 0, 0, "auto|replicated|distributed", "WORD",
+     "gaussian lasso and enet: the working set's Gram on one rank or over all (auto: by size)"},
     {"max-iter", KIND_INTEGER, SOLVE, AT(run.path.max_iter), COUNT, "K", "iterations a lambda"},
     {"max-seconds", KIND_REAL, SOLVE, AT(run.path.max_seconds), POSITIVE, "S",
      "finish with what there is after S seconds of solving"},
@@ -128,9 +130,9 @@ _Static_assert(sizeof flag_table / sizeof flag_table[0] <= FLAGS_MAX,
                "settings.given is too short");
 
 /* Announced, refused by name until they exist. */
-static const char *const later_flags[] = {"gamma",   "q",     "depth",  "k1",       "k2",   "tl1-a",
-                                          "log-eps", "param", "starts", "admm-rho", "init", "lower",
-                                          "upper",   "dfmax", "gram",   "missing",  "folds"};
+static const char *const later_flags[] = {
+    "gamma",  "q",        "depth", "k1",    "k2",    "tl1-a", "log-eps", "param",
+    "starts", "admm-rho", "init",  "lower", "upper", "dfmax", "missing", "folds"};
 static const char *const later_words[] = {"multinomial",  "sparse-group-lasso",
                                           "lq",           "group-lq",
                                           "lpq",          "mcp",

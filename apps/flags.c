@@ -218,6 +218,7 @@ static int check_solve(settings *s, char error[FLAGS_ERROR_BYTES])
   s->run.data = s->file;
   s->run.output = s->output;
   path->solver = (bvl_solver)s->solver;
+  path->gram = (bvl_gram)s->gram;
   if (s->run.checkpoint == NULL) path->checkpoint_every_s = 0.0;
   if (s->command == COMMAND_FIT) {
     path->path_to = s->lambda[0];
@@ -253,6 +254,7 @@ int flags_parse(command which, int argc, char **argv, const char *run_text, sett
   bvl_simulate_options_init(&out->simulate);
   out->run.path.checkpoint_every_s = 600.0;
   out->solver = (int)out->run.path.solver;
+  out->gram = (int)out->run.path.gram;
   out->type = "link";
   out->at = NAN;
   out->command = which;

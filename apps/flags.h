@@ -30,6 +30,7 @@ typedef struct settings {
   int quiet, json, profile;
   bvl_run_options run;
   int solver;     /* as bvl_solver */
+  int gram;       /* as bvl_gram */
   double *lambda; /* owned */
   int64_t n_lambda;
   bvl_simulate_options simulate;

@@ -10,7 +10,11 @@
 #include "bevel/path.h"
 #include "oracle.h"
 
-enum { TEST_MAX_N = 80, TEST_MAX_P = 60 };
+#ifndef TEST_PROBLEM_N /* a test may want larger ones */
+#define TEST_PROBLEM_N 80
+#define TEST_PROBLEM_P 60
+#endif
+enum { TEST_MAX_N = TEST_PROBLEM_N, TEST_MAX_P = TEST_PROBLEM_P };
 
 typedef struct test_problem {
   int64_t n;

@@ -24,6 +24,14 @@ typedef enum bvl_solver {
   BVL_SOLVER_LBFGS
 } bvl_solver;
 
+/** Where the certified solver keeps the Gram matrix of its working set and the factor. Only a
+ * gaussian family with lasso or enet can have it distributed. */
+typedef enum bvl_gram {
+  BVL_GRAM_AUTO,       /**< distributed once the working set is large (gram_limit) */
+  BVL_GRAM_REPLICATED, /**< whole, on the rank that solves */
+  BVL_GRAM_DISTRIBUTED /**< block-cyclic over all ranks, always */
+} bvl_gram;
+
 /** All open: set to the defaults by bvl_path_options_init, then changed. */
 typedef struct bvl_path_options {
   bvl_solver solver;
@@ -36,6 +44,8 @@ typedef struct bvl_path_options {
   double tol;              /**< 1e-8: relative duality gap; KKT residual to 100 tol */
   int64_t max_iter;        /**< Newton / CD / L-BFGS iterations a lambda; 0 = a default */
   double max_seconds;      /**< 0 = no limit */
+  bvl_gram gram;           /**< BVL_GRAM_AUTO */
+  int64_t gram_limit;      /**< auto: working set columns above which it is distributed; 0 = 8000 */
   int polish;              /**< 1: certified engine after a surrogate solver */
   int64_t epochs;          /**< stochastic epochs a lambda; 0 = default */
   double step;             /**< learning rate; 0 = default from the data's curvature */

@@ -218,13 +218,14 @@ void bvl_active_adjoint(const bvl_active *A, const double *r, double *v)
             r + i, A->n_split, v, A->n_cols, 0, NULL);
 }
 
-/* work[i, k] = h_i values[row0 + i, first + k], or with the square root of h_i. */
-static void weigh_rows(bvl_active *A, const double *h, int root, int64_t first, int64_t row0,
-                       int64_t m)
+/* work[i, k] = h_i values[row0 + i, first + k] for columns first + k < end, or with the square root
+ * of h_i. */
+static void weigh_rows(bvl_active *A, const double *h, int root, int64_t first, int64_t end,
+                       int64_t row0, int64_t m)
 {
   double weight[GRAM_ROWS];
   for (int64_t i = 0; i < m; i++) weight[i] = root ? sqrt(h[row0 + i]) : h[row0 + i];
-  for (int64_t k = first; k < A->n_cols; k++) {
+  for (int64_t k = first; k < end; k++) {
     const double *x = A->values + k * A->n_split + row0;
     double *out = A->work + (k - first) * GRAM_ROWS;
     for (int64_t i = 0; i < m; i++) out[i] = weight[i] * x[i];
@@ -254,7 +255,7 @@ bvl_status bvl_active_gram(bvl_active *A, const double *h, int64_t first, double
     const double *weighted = h != NULL ? A->work : values + first * A->n_split;
     int ld_work = h != NULL ? GRAM_ROWS : ld;
     BVL_TRY(bvl_to_int(bvl_lesser(A->n_split - i, GRAM_ROWS), &m));
-    if (h != NULL) weigh_rows(A, h, first == 0, first, i, m);
+    if (h != NULL) weigh_rows(A, h, first == 0, first, A->n_cols, i, m);
     if (first == 0)
       cblas_dsyrk(CblasColMajor, CblasUpper, CblasTrans, rows, m, 1.0, weighted, ld_work, 1.0, G,
                   rows);
@@ -263,6 +264,29 @@ bvl_status bvl_active_gram(bvl_active *A, const double *h, int64_t first, double
                   values, ld, 1.0, G, rows);
   }
   if (first == 0) mirror(n_new, G);
+cleanup:
+  return status;
+}
+
+bvl_status bvl_active_gram_panel(bvl_active *A, const double *h, double scale, int64_t row0,
+                                 int64_t n_rows, int64_t col0, int64_t n_cols, double *G,
+                                 int64_t ld)
+{
+  bvl_status status = BVL_OK;
+  int rows, cols, ld_values, ld_out, m;
+  if (n_rows == 0 || n_cols == 0) return BVL_OK;
+  BVL_TRY(bvl_to_int(n_rows, &rows));
+  BVL_TRY(bvl_to_int(n_cols, &cols));
+  BVL_TRY(bvl_to_int(ld, &ld_out));
+  BVL_TRY(bvl_to_int(bvl_greater(A->n_split, 1), &ld_values));
+  BVL_TRY(BVL_GROW(&A->work, &A->work_len, GRAM_ROWS * n_cols));
+  for (int64_t l = 0; l < n_cols; l++) memset(G + l * ld, 0, (size_t)n_rows * sizeof *G);
+  for (int64_t i = 0; i < A->n_split; i += GRAM_ROWS) {
+    BVL_TRY(bvl_to_int(bvl_lesser(A->n_split - i, GRAM_ROWS), &m));
+    weigh_rows(A, h, 0, col0, col0 + n_cols, i, m);
+    cblas_dgemm(CblasColMajor, CblasTrans, CblasNoTrans, rows, cols, m, scale,
+                A->values + i + row0 * A->n_split, ld_values, A->work, GRAM_ROWS, 1.0, G, ld_out);
+  }
 cleanup:
   return status;
 }

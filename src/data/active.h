@@ -47,4 +47,10 @@ void bvl_active_column(const bvl_active *A, int64_t k, double *out);
  * none negative) NULL = ones. Blocked over rows, dgemm/dsyrk inside. */
 bvl_status bvl_active_gram(bvl_active *A, const double *h, int64_t first, double *G);
 
+/** A rectangle of it: G[k + l ld] = scale sum_i h_i values_i,row0+k values_i,col0+l for k < n_rows,
+ * l < n_cols, this rank's rows only. h is not NULL. dgemm inside. */
+bvl_status bvl_active_gram_panel(bvl_active *A, const double *h, double scale, int64_t row0,
+                                 int64_t n_rows, int64_t col0, int64_t n_cols, double *G,
+                                 int64_t ld);
+
 #endif

@@ -56,6 +56,18 @@ static void choose_solvers(bvl_path *path)
   }
 }
 
+/* What would be ignored is refused. */
+static bvl_status check_gram(const bvl_problem *problem, const bvl_path_options *options)
+{
+  const int newton = options->solver == BVL_SOLVER_AUTO || options->solver == BVL_SOLVER_NEWTON;
+  if (options->gram != BVL_GRAM_DISTRIBUTED) return BVL_OK;
+  const int scalar = problem->penalty.type->convex && !problem->penalty.type->grouped;
+  if (newton && scalar && problem->loss->quadratic) return BVL_OK;
+  return bvl_fail(BVL_ERR_USAGE,
+                  "gram distributed: for a gaussian lasso or enet by newton, not %s %s",
+                  problem->loss->name, problem->penalty.type->name);
+}
+
 bvl_status bvl_path_create(bvl_problem *problem, const bvl_path_options *options,
                            const bvl_monitor *monitor, bvl_path **out)
 {
@@ -65,6 +77,7 @@ bvl_status bvl_path_create(bvl_problem *problem, const bvl_path_options *options
   bvl_path *path = NULL;
   *out = NULL;
   BVL_TRY(bvl_agree(all, check_options(options)));
+  BVL_TRY(bvl_agree(all, check_gram(problem, options)));
   BVL_TRY(bvl_agree(all, BVL_ALLOC(&path, 1)));
   path->problem = problem;
   path->monitor = monitor != NULL ? monitor : &silent;

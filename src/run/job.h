@@ -37,6 +37,7 @@ typedef struct bvl_job {
 /** "sgd" for BVL_SOLVER_SGD; whether it steps on minibatches; whether it works on factors. Not
  * collective. */
 const char *bvl_solver_name(bvl_solver solver);
+const char *bvl_gram_name(bvl_gram gram);
 int bvl_solver_is_stochastic(bvl_solver solver);
 int bvl_solver_is_surrogate(bvl_solver solver);
 

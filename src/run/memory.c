@@ -28,13 +28,15 @@ static double matrix_bytes(const bvl_memory_shape *s, double rows, double cols)
   return (stochastic ? 2.0 : 1.0) * 12.0 * entries + 8.0 * (rows + cols);
 }
 
-/* The certified engine: columns of the working set and their Gram matrix with its factor. How many
- * columns it will come to is not known beforehand; past 2048 it grows as it must. */
+/* The certified engine: columns of the working set and their Gram matrix with its factor, on one
+ * rank or over all. How many columns it will come to is not known beforehand; past 2048 it grows as
+ * it must. */
 static double working_set_bytes(const bvl_memory_shape *s, double rows)
 {
   double columns = (double)bvl_lesser(s->p, bvl_lesser(2 * bvl_lesser(s->n, s->p), 2048));
   double split = ceil(rows / s->grid_cols);
-  return 8.0 * columns * (split + 2.0 * columns) +
+  double spread = s->gram == BVL_GRAM_DISTRIBUTED ? (double)s->grid_rows * s->grid_cols : 1.0;
+  return 8.0 * columns * (split + 2.0 * columns / spread) +
          16.0 * (double)s->n_lambda * columns / (double)s->grid_cols;
 }
 

@@ -18,6 +18,7 @@ typedef struct bvl_memory_shape {
   bvl_solver solver;
   int64_t n_lambda;
   int grid_rows, grid_cols;
+  bvl_gram gram;
 } bvl_memory_shape;
 
 /** Bytes the largest rank is expected to hold at its peak. Not collective; a pure function. */

@@ -38,6 +38,12 @@ const char *bvl_solver_name(bvl_solver solver)
   return name[solver];
 }
 
+const char *bvl_gram_name(bvl_gram gram)
+{
+  static const char *const name[] = {"auto", "replicated", "distributed"};
+  return name[gram];
+}
+
 int bvl_solver_is_stochastic(bvl_solver solver)
 {
   return solver == BVL_SOLVER_SGD || solver == BVL_SOLVER_MOMENTUM || solver == BVL_SOLVER_ADAM;
@@ -166,6 +172,7 @@ static bvl_status check_memory(bvl_job *job, int64_t n_lambda, int64_t *estimate
       .format = job->format,
       .dtype = job->dtype,
       .solver = job->options->path.solver,
+      .gram = job->options->path.gram,
       .n_lambda = n_lambda,
       .grid_rows = job->grid_rows,
       .grid_cols = job->grid_cols,

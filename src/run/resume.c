@@ -59,8 +59,9 @@ bvl_status bvl_job_identify(bvl_job *job)
           hash_columns(job));
   fprintf(text, "family=%s\npenalty=%s\nalpha=%.17g\n", job->family, job->penalty.type->name,
           job->penalty.alpha);
-  fprintf(text, "intercept=%d\nstandardize=%d\nprecision=%s\nsolver=%s\n", o->intercept,
-          o->standardize, o->single ? "single" : "double", bvl_solver_name(path->solver));
+  fprintf(text, "intercept=%d\nstandardize=%d\nprecision=%s\nsolver=%s\ngram=%s\n", o->intercept,
+          o->standardize, o->single ? "single" : "double", bvl_solver_name(path->solver),
+          bvl_gram_name(path->gram));
   print_lambdas(text, path);
   fprintf(text, "tol=%.17g\nmax_iter=%" PRId64 "\npolish=%d\nepochs=%" PRId64 "\n", path->tol,
           path->max_iter, path->polish, path->epochs);

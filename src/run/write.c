@@ -170,6 +170,7 @@ static bvl_status write_texts(bvl_job *job)
       {"penalty", job->penalty.type->name},
       {"lambda_grid", o->path.lambda == NULL && !(o->path.path_to > 0.0) ? "automatic" : "given"},
       {"solver", bvl_solver_name(o->path.solver)},
+      {"gram", bvl_gram_name(o->path.gram)},
       {"schedule", schedule[o->path.schedule]},
       {"x_precision", precision_name(job->dtype)},
       {"precision", o->single ? "single" : "double"},

@@ -8,6 +8,7 @@
 
 #include "base/checked.h"
 #include "solver/active_newton.h"
+#include "solver/distributed_model.h"
 #include "solver/stale_newton.h"
 
 enum { MAX_STEPS = 300 };
@@ -25,10 +26,11 @@ struct bvl_batch_model {
   double *lw;
   double *ridge;
   int64_t capacity;
-  int64_t c_d;              /* quadratic: unknowns c is right for */
-  bvl_active_newton newton; /* quadratic, rank 0 */
-  bvl_row_work work;        /* other losses */
-  bvl_stale_newton stale;   /* other losses, rank 0 */
+  int64_t c_d;                        /* quadratic: unknowns c is right for */
+  bvl_active_newton newton;           /* quadratic, rank 0 */
+  bvl_row_work work;                  /* other losses */
+  bvl_stale_newton stale;             /* other losses, rank 0 */
+  bvl_distributed_model *distributed; /* quadratic, owned; NULL until the Gram is */
 };
 
 void bvl_batch_model_destroy(bvl_batch_model **model)
@@ -39,6 +41,7 @@ void bvl_batch_model_destroy(bvl_batch_model **model)
   bvl_active_newton_free(&m->newton);
   bvl_stale_newton_free(&m->stale);
   bvl_row_work_free(&m->work);
+  bvl_distributed_model_destroy(&m->distributed);
   free(m->eta);
   free(m->r);
   free(m->null_b);
@@ -203,9 +206,15 @@ bvl_status bvl_batch_model_solve(bvl_batch_model *m, int64_t batch, const double
   const bvl_comm *all = &m->problem->grid->all;
   BVL_TRY(bvl_agree(all, reserve(m)));
   if (m->problem->loss->quadratic) {
-    BVL_TRY(bvl_working_set_gram(m->set));
+    if (m->distributed == NULL && bvl_distributed_model_wanted(m->set))
+      BVL_TRY(bvl_distributed_model_create(m->problem, m->set, &m->distributed));
+    if (m->distributed == NULL) BVL_TRY(bvl_working_set_gram(m->set));
     BVL_TRY(refresh_gradient(m));
-    if (all->rank == 0) status = solve_quadratics(m, batch, lambdas, tol, max_iter, answer);
+    if (m->distributed != NULL)
+      status = bvl_distributed_model_solve(m->distributed, batch, lambdas, m->free_d, m->null_b,
+                                           m->c, tol, max_iter, answer);
+    else if (all->rank == 0)
+      status = solve_quadratics(m, batch, lambdas, tol, max_iter, answer);
     m->generation = m->set->generation;
   } else {
     BVL_TRY(bvl_row_work_open(&m->work));

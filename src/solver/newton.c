@@ -59,7 +59,8 @@ static void newton_destroy(void **solver)
   free(s);
 }
 
-static bvl_status create(bvl_problem *problem, int second_order, void **out)
+static bvl_status create(bvl_problem *problem, const bvl_path_options *options, int second_order,
+                         void **out)
 {
   bvl_status status = BVL_OK;
   const bvl_comm *all = &problem->grid->all;
@@ -75,6 +76,8 @@ static bvl_status create(bvl_problem *problem, int second_order, void **out)
   BVL_TRY(bvl_agree(all, BVL_ALLOC(&s->h, bvl_problem_n_split(problem))));
   BVL_TRY(bvl_agree(all, BVL_ALLOC(&s->wanted, problem->blocks.n)));
   BVL_TRY(bvl_working_set_create(problem, &s->set));
+  s->set->gram = options->gram;
+  s->set->gram_limit = options->gram_limit;
   if (second_order && bvl_gram_path_fits(problem))
     BVL_TRY(bvl_gram_path_create(problem, s->set, &s->gram));
   *out = s;
@@ -86,14 +89,12 @@ cleanup:
 
 static bvl_status newton_create(bvl_problem *problem, const bvl_path_options *options, void **out)
 {
-  (void)options;
-  return create(problem, 1, out);
+  return create(problem, options, 1, out);
 }
 
 static bvl_status cd_create(bvl_problem *problem, const bvl_path_options *options, void **out)
 {
-  (void)options;
-  return create(problem, 0, out);
+  return create(problem, options, 0, out);
 }
 
 /* ---- one inner problem on W ---------------------------------------------------------------- */

@@ -6,6 +6,7 @@
 #ifndef BVL_SOLVER_WORKING_SET_H
 #define BVL_SOLVER_WORKING_SET_H
 
+#include "bevel/path.h"
 #include "model/problem.h"
 
 typedef struct bvl_working_set {
@@ -27,6 +28,8 @@ typedef struct bvl_working_set {
   double *h;          /* n_split: the Gram's weights, owned */
   int weighed;        /* is h in use (or the problem's own weights)? */
   int64_t weighing;   /* how often h was changed */
+  bvl_gram gram;      /* where engines that can choose keep the Gram; set once by the solver */
+  int64_t gram_limit; /* BVL_GRAM_AUTO: unknowns from which on it is distributed, 0 = a default */
 } bvl_working_set;
 
 /** A set with the intercept and the unpenalised columns. Collective. */

@@ -106,14 +106,15 @@ static void check_product(const bvl_block_cyclic *m)
 
 static void check_solve(bvl_block_cyclic *m, int64_t n, const int64_t *index)
 {
-  enum { SIDES = 2, LD = LARGEST + 5 };
+  enum { SIDES = 3, LD = LARGEST + 5 };
   double b[SIDES * LD];
   int64_t bad = -1;
   int good = 1;
   for (int64_t k = 0; k < SIDES * LD; k++) b[k] = factor_entry(k, RANK + 1);
   ASSERT_OK(bvl_block_cyclic_factor(m, 1e-14, &bad));
   ASSERT_ALL(bad == 0);
-  ASSERT_OK(bvl_block_cyclic_solve(m, SIDES, b, LD));
+  ASSERT_OK(bvl_block_cyclic_solve(m, 1, b, LD)); /* one goes another way than several */
+  ASSERT_OK(bvl_block_cyclic_solve(m, SIDES - 1, b + LD, LD));
   for (int64_t q = 0; q < SIDES; q++)
     for (int64_t k = 0; k < n; k++) {
       double sum = 0;
