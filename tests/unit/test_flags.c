@@ -89,6 +89,18 @@ static void test_lambdas(void **state)
   assert_int_equal(parse_with(COMMAND_FIT, NULL, "d -o o"), -1);
 }
 
+static void test_where_the_gram_is(void **state)
+{
+  (void)state;
+  assert_int_equal(parse("d -o o"), 0);
+  assert_int_equal(s.run.path.gram, BVL_GRAM_AUTO);
+  assert_int_equal(parse("d -o o --gram distributed"), 0);
+  assert_int_equal(s.run.path.gram, BVL_GRAM_DISTRIBUTED);
+  assert_int_equal(parse_with(COMMAND_PATH, "gram = replicated\n", "d -o o"), 0);
+  assert_int_equal(s.run.path.gram, BVL_GRAM_REPLICATED);
+  assert_refused("d -o o --gram spread", "auto, replicated, distributed");
+}
+
 static void test_the_last_one_counts(void **state)
 {
   (void)state;
@@ -256,6 +268,7 @@ int main(void)
       cmocka_unit_test(test_defaults),
       cmocka_unit_test(test_values),
       cmocka_unit_test(test_lambdas),
+      cmocka_unit_test(test_where_the_gram_is),
       cmocka_unit_test(test_the_last_one_counts),
       cmocka_unit_test(test_names_are_exact),
       cmocka_unit_test(test_later_versions),

@@ -115,6 +115,17 @@ static void test_estimate_follows_type_and_solver(void **state)
   assert_true(bvl_memory_estimate(&shape) - csc >= 12 * shape.nnz); /* CSR beside it */
 }
 
+/* Gram and factor of 2048 columns, on one rank or over eight. */
+static void test_estimate_follows_the_gram(void **state)
+{
+  (void)state;
+  bvl_memory_shape shape = shape_of(100000, 10000, 2, 4);
+  int64_t whole = bvl_memory_estimate(&shape);
+  shape.gram = BVL_GRAM_DISTRIBUTED;
+  const int64_t both = 2 * 8 * 2048 * 2048;
+  assert_true(whole - bvl_memory_estimate(&shape) == both - both / 8);
+}
+
 /* Shapes whose byte counts pass 64 bits neither wrap nor fit. */
 static void test_estimate_saturates(void **state)
 {
@@ -142,4 +153,5 @@ BVL_TEST_MAIN(cmocka_unit_test(test_wide_paths_split_columns),
               cmocka_unit_test(test_square_problems_split_both),
               cmocka_unit_test(test_nothing_to_share), cmocka_unit_test(test_estimate_holds_x),
               cmocka_unit_test(test_estimate_follows_type_and_solver),
+              cmocka_unit_test(test_estimate_follows_the_gram),
               cmocka_unit_test(test_estimate_saturates), cmocka_unit_test(test_words))
