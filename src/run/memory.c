@@ -143,6 +143,21 @@ bvl_status bvl_memory_check(const bvl_comm *comm, int64_t estimate, int64_t limi
   return bvl_agree(comm, status);
 }
 
+bvl_status bvl_memory_gram_limit(const bvl_comm *comm, int64_t limit, int64_t *columns)
+{
+  /* the Gram, what has come of it in one reduction, and the factor with room to grow */
+  const double copies = 4.0;
+  int ranks = 1;
+  bvl_status status = ranks_on_node(comm, &ranks);
+  if (limit <= 0) limit = bvl_memory_machine() / ranks;
+  int64_t negated = -(int64_t)sqrt(0.1 * (double)limit / (8.0 * copies)); /* the least of all */
+  BVL_TRY(bvl_agree(comm, status));
+  BVL_TRY(bvl_max_i64(comm, &negated, 1));
+  *columns = bvl_greater(1, bvl_lesser(8000, -negated));
+cleanup:
+  return status;
+}
+
 void bvl_memory_words(int64_t bytes, char *out, size_t size)
 {
   static const char *const unit[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB"};

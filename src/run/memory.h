@@ -32,6 +32,10 @@ int64_t bvl_memory_machine(void);
  * on it. Collective. @return BVL_ERR_NOMEM with both figures, the same on every rank. */
 bvl_status bvl_memory_check(const bvl_comm *comm, int64_t estimate, int64_t limit);
 
+/** Working set columns whose Gram and factor one rank may hold: those that take a tenth of the
+ * least any rank may have (`limit` as above), 8000 at most. Collective; the same on every rank. */
+bvl_status bvl_memory_gram_limit(const bvl_comm *comm, int64_t limit, int64_t *columns);
+
 /** "3.2 GiB": writes at most `size` bytes. Not collective. */
 void bvl_memory_words(int64_t bytes, char *out, size_t size);
 

@@ -235,8 +235,11 @@ cleanup:
 static bvl_status solve(bvl_job *job, bvl_run_outcome *outcome)
 {
   const bvl_run_options *o = job->options;
+  bvl_path_options path = o->path;
   bvl_status status = BVL_OK;
-  BVL_TRY(bvl_path_create(job->problem, &o->path, job->monitor, &job->path));
+  if (path.gram_limit == 0)
+    BVL_TRY(bvl_memory_gram_limit(&job->comm, o->memory_limit, &path.gram_limit));
+  BVL_TRY(bvl_path_create(job->problem, &path, job->monitor, &job->path));
   BVL_TRY(bvl_agree(&job->comm, bvl_job_identify(job)));
   outcome->lambda_max = bvl_path_lambda_max(job->path);
   if (o->checkpoint != NULL && o->resume) BVL_TRY(bvl_job_resume(job, &outcome->resumed_from));

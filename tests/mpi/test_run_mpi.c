@@ -5,6 +5,7 @@
 
 #include "base/checked.h"
 #include "base/rng.h"
+#include "run/memory.h"
 #include "run/run.h"
 
 enum { N = 37, P = 23 };
@@ -207,6 +208,22 @@ static void test_refusals_leave_no_result(void **state)
 }
 
 /* One rank on a smaller machine is everyone's refusal, with both figures in the message. */
+/* The rank with the least memory decides for all: a tenth of 32 MiB are four 324 x 324 matrices. */
+static void test_gram_limit_of_a_single_rank(void **state)
+{
+  (void)state;
+  bvl_traffic traffic = {0};
+  bvl_comm comm;
+  int64_t columns = 0;
+  const int is_last = bvl_test_rank() == bvl_test_size() - 1;
+  ASSERT_OK(bvl_comm_dup(MPI_COMM_WORLD, &traffic, &comm));
+  ASSERT_OK(bvl_memory_gram_limit(&comm, is_last ? INT64_C(1) << 25 : INT64_C(1) << 30, &columns));
+  ASSERT_ALL(columns == 323);
+  ASSERT_OK(bvl_memory_gram_limit(&comm, INT64_C(1) << 50, &columns));
+  ASSERT_ALL(columns == 8000);
+  bvl_comm_free(&comm);
+}
+
 static void test_memory_of_a_single_rank(void **state)
 {
   (void)state;
@@ -347,6 +364,6 @@ BVL_TEST_MAIN_MPI(IO_TEST(test_dense_is_a_function_of_the_seed),
                   IO_TEST(test_noise_has_the_asked_for_share), IO_TEST(test_sparse_rows),
                   IO_TEST(test_simulate_refuses), IO_TEST(test_path_counts_what_it_did),
                   IO_TEST(test_refusals_leave_no_result), IO_TEST(test_memory_of_a_single_rank),
-                  IO_TEST(test_interrupted_and_resumed),
+                  IO_TEST(test_gram_limit_of_a_single_rank), IO_TEST(test_interrupted_and_resumed),
                   IO_TEST(test_checkpoint_that_cannot_be_written), IO_TEST(test_predictions),
                   IO_TEST(test_predict_refuses))
