@@ -93,6 +93,11 @@ cleanup:
   return status;
 }
 
+int bvl_batch_model_is_distributed(const bvl_batch_model *m)
+{
+  return m->distributed != NULL;
+}
+
 static bvl_status reserve(bvl_batch_model *m)
 {
   bvl_status status = BVL_OK;

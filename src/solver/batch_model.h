@@ -19,6 +19,9 @@ bvl_status bvl_batch_model_create(bvl_problem *problem, bvl_working_set *set,
                                   bvl_batch_model **out);
 void bvl_batch_model_destroy(bvl_batch_model **model);
 
+/** Whether the Gram has been spread over all ranks. Not collective; the same on every rank. */
+int bvl_batch_model_is_distributed(const bvl_batch_model *model);
+
 /** Solves lambdas[0..batch) from set->b, each from the one before, to a residual of tol * lambda,
  * each in at most max_iter steps (0 = a default). answer (batch x (d + extra), the same on every
  * rank) <- coefficients, steps, solved (0 or 1). set->b is left undefined. Collective. */

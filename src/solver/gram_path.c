@@ -32,6 +32,7 @@ struct bvl_gram_path {
   unsigned char *wanted; /* this rank's blocks, owned */
   int64_t longest;       /* batch now allowed, <= MAX_BATCH */
   int was_due;           /* was a checkpoint due before the last batch too? */
+  int was_unsolved;      /* did the last batch stop at a lambda it could not solve? */
 };
 
 int bvl_gram_path_fits(const bvl_problem *problem)
@@ -207,6 +208,7 @@ static bvl_status finish(bvl_gram_path *s, int64_t q, double lambda, double inte
                          const bvl_certificate *certificate, bvl_solve_state *state,
                          bvl_solve_control *control)
 {
+  const double tol = control->options->tol;
   const int64_t p_local = s->problem->X->columns.p_local;
   const double *answer = s->answer + q * (s->set->d + BVL_ANSWER_EXTRA);
   state->lambda = lambda;
@@ -219,7 +221,7 @@ static bvl_status finish(bvl_gram_path *s, int64_t q, double lambda, double inte
   state->v_valid = 1;
   state->certificate = *certificate;
   state->iterations = (int64_t)answer[s->set->d];
-  state->status = 0;
+  state->status = !certified(certificate, tol);
   return control->finished(control->context);
 }
 
@@ -259,13 +261,18 @@ static bvl_status one_batch(bvl_gram_path *s, int64_t n, const double *lambdas,
       bvl_certify_many(s->problem, batch, lambdas, intercept, s->beta, s->eta, s->v, certificate));
   BVL_TRY(find_violations(s, batch, lambdas, &first));
   while (*done < first && certified(&certificate[*done], tol)) (*done)++;
+  const int unsolved = *done < first; /* and no column outside W is to blame */
+  *general = unsolved && batch == 1;
+  if (*general && s->model != NULL && bvl_batch_model_is_distributed(s->model)) {
+    *done = 1; /* the general solver would want the whole Gram on one rank: uncertified, then */
+    *general = 0;
+  }
   control->together = *done;
   for (int64_t q = 0; q < *done; q++)
     BVL_TRY(finish(s, q, lambdas[q], intercept[q], &certificate[q], state, control));
   if (s->groups != NULL) bvl_group_model_keep(s->groups, *done);
-  const int unsolved = *done < first; /* and no column outside W is to blame */
-  *general = unsolved && batch == 1;
   if (unsolved) s->longest = bvl_greater(1, batch / 2);
+  s->was_unsolved = unsolved; /* the next batch is to be shorter, not this long again */
   s->margin = first == batch ? fmax(MARGIN_MIN, MARGIN_SHRINK * s->margin)
                              : fmin(MARGIN_STRONG, MARGIN_GROW * s->margin);
   if (first < batch) BVL_TRY(bvl_working_set_add(set, s->wanted));
@@ -280,7 +287,7 @@ cleanup:
 static void heed_interval(bvl_gram_path *s, int due)
 {
   if (due && s->was_due) s->longest = bvl_greater(1, s->longest / 2);
-  if (!due) s->longest = bvl_lesser(MAX_BATCH, s->longest + 1);
+  if (!due && !s->was_unsolved) s->longest = bvl_lesser(MAX_BATCH, s->longest + 1);
   s->was_due = due;
 }
 
