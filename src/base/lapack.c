@@ -9,6 +9,9 @@
 void dpotrf_(const char *uplo, const int *n, double *a, const int *lda, int *info, size_t uplo_len);
 void dpotrs_(const char *uplo, const int *n, const int *nrhs, const double *a, const int *lda,
              double *b, const int *ldb, int *info, size_t uplo_len);
+void dgetrf_(const int *m, const int *n, double *a, const int *lda, int *pivots, int *info);
+void dgetrs_(const char *trans, const int *n, const int *nrhs, const double *a, const int *lda,
+             const int *pivots, double *b, const int *ldb, int *info, size_t trans_len);
 
 int bvl_cholesky(int64_t m, double *A, int64_t ld)
 {
@@ -41,4 +44,24 @@ int bvl_cholesky_solve(int64_t m, double *A, int64_t ld, double *b)
   for (int64_t k = 0; k < m; k++)
     if (!isfinite(b[k])) return (int)k + 1;
   return info;
+}
+
+int bvl_lu_factor(int64_t m, double *A, int64_t ld, int *pivots)
+{
+  int m_int = 0;
+  int ld_int = 0;
+  int info = 0;
+  if (m == 0) return 0;
+  if (bvl_to_int(m, &m_int) != BVL_OK || bvl_to_int(ld, &ld_int) != BVL_OK) return -1;
+  dgetrf_(&m_int, &m_int, A, &ld_int, pivots, &info);
+  return info;
+}
+
+void bvl_lu_solve(int64_t m, const double *LU, int64_t ld, const int *pivots, double *b)
+{
+  const int m_int = (int)m;
+  const int ld_int = (int)ld;
+  const int one = 1;
+  int info = 0;
+  if (m > 0) dgetrs_("N", &m_int, &one, LU, &ld_int, pivots, b, &m_int, &info, 1);
 }

@@ -16,4 +16,10 @@ int bvl_cholesky(int64_t m, double *A, int64_t ld);
  * m does not fit LAPACK's integer. */
 int bvl_cholesky_solve(int64_t m, double *A, int64_t ld, double *b);
 
+/** A <- its LU factors with partial pivoting (m x m, as above), pivots (m ints) <- the row swaps.
+ * Not collective. @return as above, > 0 when a pivot is exactly 0. */
+int bvl_lu_factor(int64_t m, double *A, int64_t ld, int *pivots);
+/** b <- A^-1 b from those. m fits, as bvl_lu_factor said. Not collective. */
+void bvl_lu_solve(int64_t m, const double *LU, int64_t ld, const int *pivots, double *b);
+
 #endif

@@ -129,9 +129,9 @@ cleanup:
 }
 
 /* ScaLAPACK's array descriptor of a rows x cols matrix from the grid's corner. */
-static void describe(const bvl_block_grid *g, int rows, int cols, int ld, int desc[9])
+static void describe(const bvl_block_grid *g, int rows, int cols, int width, int ld, int desc[9])
 {
-  const int filled[9] = {1, g->context, rows, cols, BVL_BLOCK, BVL_BLOCK, 0, 0, ld};
+  const int filled[9] = {1, g->context, rows, cols, BVL_BLOCK, width, 0, 0, ld};
   memcpy(desc, filled, sizeof filled);
 }
 
@@ -140,7 +140,7 @@ static bvl_status describe_square(const bvl_block_cyclic *m, int *d, int desc[9]
   int ld = 0;
   bvl_status status = bvl_to_int(m->d, d);
   if (status == BVL_OK) status = bvl_to_int(m->ld, &ld);
-  if (status == BVL_OK) describe(m->grid, *d, *d, ld, desc);
+  if (status == BVL_OK) describe(m->grid, *d, *d, BVL_BLOCK, ld, desc);
   return status;
 }
 
@@ -184,14 +184,22 @@ cleanup:
   return status;
 }
 
+/* Right-hand sides go to the process columns in one block each, so that all of them work. */
+static int64_t sides_each(const bvl_block_grid *g, int64_t n)
+{
+  return (n + g->cols - 1) / g->cols;
+}
+
 /* local (ld x own columns) <- this rank's part of b, or back into b, which is 0 elsewhere. */
 static void spread_sides(const bvl_block_cyclic *m, int64_t n, double *b, int64_t ld, double *local,
                          int back)
 {
   const bvl_block_grid *g = m->grid;
   const int64_t rows = bvl_block_count(m->d, g->rows, g->i);
-  for (int64_t l = 0; l < bvl_block_count(n, g->cols, g->j); l++) {
-    double *side = b + bvl_block_global(l, g->cols, g->j) * ld;
+  const int64_t first = sides_each(g, n) * g->j;
+  const int64_t own = bvl_lesser(sides_each(g, n), bvl_greater(0, n - first));
+  for (int64_t l = 0; l < own; l++) {
+    double *side = b + (first + l) * ld;
     for (int64_t k = 0; k < rows; k++) {
       double *value = side + bvl_block_global(k, g->rows, g->i);
       if (back)
@@ -215,9 +223,9 @@ bvl_status bvl_block_cyclic_solve(const bvl_block_cyclic *m, int64_t n, double *
   if (m->d == 0 || n == 0) return BVL_OK;
   status = describe_square(m, &d, desc);
   if (status == BVL_OK) status = bvl_to_int(n, &sides);
-  if (status == BVL_OK) status = BVL_ALLOC(&local, m->ld * bvl_block_count(n, g->cols, g->j));
+  if (status == BVL_OK) status = BVL_ALLOC(&local, m->ld * sides_each(g, n));
   BVL_TRY(bvl_agree(g->comm, status));
-  describe(g, d, sides, desc[8], desc_b);
+  describe(g, d, sides, (int)sides_each(g, n), desc[8], desc_b);
   spread_sides(m, n, b, ld, local, 0);
   if (sides == 1) { /* pdpotrs takes twice as long for a single side */
     pdtrsv_("L", "N", "N", &d, m->values, &one, &one, desc, local, &one, &one, desc_b, &one);

@@ -63,6 +63,11 @@ void bvl_block_cyclic_shift(bvl_block_cyclic *matrix, const double *values);
 /** diagonal (d) <- the matrix's, replicated. Collective. */
 bvl_status bvl_block_cyclic_diagonal(const bvl_block_cyclic *matrix, double *diagonal);
 
+/** out (d x n, column-major) <- columns index[0..n) of the matrix, replicated as index is.
+ * Collective: one reduction of d n. */
+bvl_status bvl_block_cyclic_columns(const bvl_block_cyclic *matrix, int64_t n, const int64_t *index,
+                                    double *out);
+
 /** y = matrix x, both of d entries, replicated. Collective: one reduction of d. */
 bvl_status bvl_block_cyclic_product(const bvl_block_cyclic *matrix, const double *x, double *y);
 

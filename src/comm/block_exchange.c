@@ -208,6 +208,29 @@ bvl_status bvl_block_cyclic_diagonal(const bvl_block_cyclic *m, double *diagonal
   return bvl_sum(m->grid->comm, diagonal, m->d);
 }
 
+bvl_status bvl_block_cyclic_columns(const bvl_block_cyclic *m, int64_t n, const int64_t *index,
+                                    double *out)
+{
+  const bvl_block_grid *g = m->grid;
+  const int64_t rows = bvl_block_count(m->d, g->rows, g->i);
+  memset(out, 0, (size_t)(n * m->d) * sizeof *out);
+  for (int64_t q = 0; q < n; q++) {
+    double *column = out + q * m->d;
+    const int64_t k = index[q];
+    if (bvl_block_owner(k, g->cols) == g->j) { /* from the diagonal down */
+      const double *at = m->values + bvl_block_local(k, g->cols) * m->ld;
+      for (int64_t i = bvl_block_count(k, g->rows, g->i); i < rows; i++)
+        column[bvl_block_global(i, g->rows, g->i)] = at[i];
+    }
+    if (bvl_block_owner(k, g->rows) == g->i) { /* left of it, by symmetry */
+      const double *at = m->values + bvl_block_local(k, g->rows);
+      for (int64_t l = 0; l < bvl_block_count(k, g->cols, g->j); l++)
+        column[bvl_block_global(l, g->cols, g->j)] = at[l * m->ld];
+    }
+  }
+  return bvl_sum(g->comm, out, n * m->d);
+}
+
 /* Local block column from column l on, `width` wide, times x: the strictly lower part acts both
  * ways, the diagonal block once. y (d) and y_rows (local rows) are added to. */
 static void multiply_block(const bvl_block_cyclic *m, int64_t l, int64_t rows, int width,

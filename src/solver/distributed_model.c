@@ -16,8 +16,8 @@ struct bvl_distributed_model {
   bvl_distributed_newton newton; /* rank 0 */
   int64_t capacity;              /* of the arrays below, unknowns; the set's may be fewer now */
   double *diagonal;              /* of G, owned */
-  double *x;                     /* a command's vector, owned */
-  double *y;                     /* what comes of it, owned */
+  double *x;                     /* a command's vectors, BVL_GRAM_CALL of them, owned */
+  double *y;                     /* what comes of a product, owned */
   double *lw, *ridge;            /* rank 0, owned */
   int64_t *index;                /* of a factor, owned */
   int ended;                     /* the others serve no longer */
@@ -68,13 +68,15 @@ cleanup:
 static bvl_status reserve(bvl_distributed_model *m)
 {
   bvl_status status = BVL_OK;
-  double **const array[] = {&m->diagonal, &m->x, &m->y, &m->lw, &m->ridge};
+  double **const array[] = {&m->diagonal, &m->y, &m->lw, &m->ridge};
   const int64_t d = bvl_greater(m->set->d, m->gram->n_factor);
   int64_t capacity = m->capacity;
   for (size_t k = 0; k < sizeof array / sizeof array[0]; k++) {
     capacity = m->capacity;
     BVL_TRY(BVL_GROW(array[k], &capacity, d));
   }
+  capacity = m->capacity * BVL_GRAM_CALL;
+  BVL_TRY(BVL_GROW(&m->x, &capacity, d * BVL_GRAM_CALL));
   capacity = m->capacity;
   BVL_TRY(BVL_GROW(&m->index, &capacity, d));
   m->capacity = capacity;
@@ -85,18 +87,21 @@ cleanup:
 
 /* ---- what all ranks do together ------------------------------------------------------------- */
 
-typedef enum command { END, PRODUCT, FACTOR, SOLVE } command;
+typedef enum command { END, PRODUCT, FACTOR, SOLVE, COLUMNS } command;
 
-/* Carries out one command of rank 0, whose x (and index) stand ready there. */
+/* Carries out one command of rank 0, whose x (and index) stand ready there; n: unknowns, right-hand
+ * sides or columns. */
 static bvl_status perform(bvl_distributed_model *m, command what, int64_t n)
 {
   bvl_status status = BVL_OK;
   const bvl_comm *all = &m->problem->grid->all;
-  if (what == FACTOR) BVL_TRY(bvl_bcast_i64(all, 0, m->index, n));
-  BVL_TRY(bvl_bcast(all, 0, m->x, n));
+  const int64_t rows = m->gram->n_factor;
+  if (what == FACTOR || what == COLUMNS) BVL_TRY(bvl_bcast_i64(all, 0, m->index, n));
+  if (what != COLUMNS) BVL_TRY(bvl_bcast(all, 0, m->x, what == SOLVE ? n * rows : n));
   if (what == PRODUCT) BVL_TRY(bvl_block_cyclic_product(m->gram->G, m->x, m->y));
   if (what == FACTOR) BVL_TRY(bvl_distributed_gram_factor(m->gram, n, m->index, m->x));
-  if (what == SOLVE) BVL_TRY(bvl_block_cyclic_solve(m->gram->factor, 1, m->x, n));
+  if (what == SOLVE) BVL_TRY(bvl_block_cyclic_solve(m->gram->factor, n, m->x, rows));
+  if (what == COLUMNS) BVL_TRY(bvl_block_cyclic_columns(m->gram->G, n, m->index, m->x));
 cleanup:
   return status;
 }
@@ -143,13 +148,22 @@ static bvl_status call_factor(void *context, int64_t n, const int64_t *index, co
   return call(m, FACTOR, n);
 }
 
-static bvl_status call_solve(void *context, double *x)
+static bvl_status call_solve(void *context, int64_t n, double *x)
 {
   bvl_distributed_model *m = context;
-  const int64_t n = m->gram->n_factor;
-  memcpy(m->x, x, (size_t)n * sizeof *x);
+  const size_t bytes = (size_t)(n * m->gram->n_factor) * sizeof *x;
+  memcpy(m->x, x, bytes);
   bvl_status status = call(m, SOLVE, n);
-  memcpy(x, m->x, (size_t)n * sizeof *x);
+  memcpy(x, m->x, bytes);
+  return status;
+}
+
+static bvl_status call_columns(void *context, int64_t n, const int64_t *index, double *out)
+{
+  bvl_distributed_model *m = context;
+  memcpy(m->index, index, (size_t)n * sizeof *index);
+  bvl_status status = call(m, COLUMNS, n);
+  memcpy(out, m->x, (size_t)(n * m->set->d) * sizeof *out);
   return status;
 }
 
@@ -174,7 +188,7 @@ static bvl_status lead(bvl_distributed_model *m, int64_t batch, const double *la
   bvl_status status = BVL_OK;
   const int64_t d = m->set->d;
   const bvl_lasso lasso = {.d = d, .c = c, .lw = m->lw, .ridge = m->ridge};
-  m->newton.calls = (bvl_gram_calls){m, call_product, call_factor, call_solve};
+  m->newton.calls = (bvl_gram_calls){m, call_product, call_factor, call_solve, call_columns};
   m->newton.diagonal = m->diagonal;
   for (int64_t k = 0; k < free_d; k++) m->set->b[k] -= origin[k];
   set_weights(m, lambdas[0]);

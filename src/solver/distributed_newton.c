@@ -10,7 +10,15 @@
 
 #include "base/checked.h"
 
-enum { MAX_STEPS = 300, MAX_CG = 400, MAX_REFRESHES = 6, MIN_PAID = 6, PAID_SHARE = 100 };
+enum {
+  MAX_STEPS = 300,
+  MAX_CG = 400,
+  MAX_REFRESHES = 6,
+  MIN_PAID = 6,
+  PAID_SHARE = 100,
+  MIN_BORDER = 32,
+  BORDER_SHARE = 8
+};
 
 static const double FLAT = 1e-12;     /* curvature that is rounding next to the diagonal's */
 static const double FACE_RATIO = 0.1; /* violators join below this part of their violation */
@@ -25,6 +33,9 @@ void bvl_distributed_newton_free(bvl_distributed_newton *s)
                        &s->product, &s->product_step, &s->packed};
   for (size_t k = 0; k < sizeof arrays / sizeof arrays[0]; k++) free(*arrays[k]);
   free(s->active);
+  free(s->covered);
+  free(s->columns);
+  bvl_border_free(&s->border);
   free(s->list);
   free(s->in_factor);
   *s = (bvl_distributed_newton){.capacity = 0};
@@ -45,6 +56,11 @@ bvl_status bvl_distributed_newton_reserve(bvl_distributed_newton *s, int64_t d)
   BVL_TRY(BVL_GROW(&s->active, &capacity, d));
   capacity = s->capacity;
   BVL_TRY(BVL_GROW(&s->list, &capacity, d));
+  capacity = s->capacity;
+  BVL_TRY(BVL_GROW(&s->covered, &capacity, d));
+  capacity = s->capacity * BVL_GRAM_CALL;
+  BVL_TRY(BVL_GROW(&s->columns, &capacity, d * BVL_GRAM_CALL));
+  capacity /= BVL_GRAM_CALL;
   s->capacity = capacity;
 cleanup:
   return status;
@@ -79,6 +95,7 @@ bvl_status bvl_distributed_newton_start(bvl_distributed_newton *s, const bvl_las
 {
   bvl_status status = note_factor(s, n_factor, in_factor);
   if (status != BVL_OK) return status;
+  bvl_border_clear(&s->border, n_factor); /* its names may be of before a renumbering */
   s->d = p->d;
   for (int64_t k = 0; k < p->d; k++) {
     s->b[k] = b[k];
@@ -143,34 +160,124 @@ static bvl_status factor_active(bvl_distributed_newton *s, const bvl_lasso *p)
 {
   for (int64_t i = 0; i < s->m; i++) s->packed[i] = ridge_of(p, s->list[i]);
   s->paid = 0;
+  bvl_border_clear(&s->border, s->m);
   bvl_status status = s->calls.factor(s->calls.context, s->m, s->list, s->packed);
   return status == BVL_OK ? note_factor(s, s->m, s->list) : status;
 }
 
-/* How many active unknowns the factor does not have. */
-static int64_t count_missing(const bvl_distributed_newton *s)
+/* Is the unknown at this place of the factor active? */
+static int is_in(const bvl_distributed_newton *s, int64_t place)
 {
-  int64_t there = 0;
+  return s->in_factor[place] >= 0 && s->active[s->in_factor[place]];
+}
+
+/* The border without what the set no longer differs by. */
+static void trim_border(bvl_distributed_newton *s)
+{
+  for (int64_t l = 0; l < s->border.n; l++) {
+    const int64_t name = s->border.name[l];
+    s->covered[l] = (unsigned char)(name >= 0 ? s->active[name] : !is_in(s, -1 - name));
+  }
+  bvl_border_keep(&s->border, s->covered);
+}
+
+/* fresh <- names of what the border lacks; how many. */
+static int64_t list_fresh(bvl_distributed_newton *s, int64_t *fresh)
+{
+  int64_t n = 0;
+  memset(s->covered, 0, (size_t)s->capacity);
+  for (int64_t l = 0; l < s->border.n; l++)
+    if (s->border.name[l] >= 0) s->covered[s->border.name[l]] = 1;
   for (int64_t i = 0; i < s->n_factor; i++)
-    there += s->in_factor[i] >= 0 && s->active[s->in_factor[i]];
-  return s->m - there;
+    if (is_in(s, i)) s->covered[s->in_factor[i]] = 1;
+  for (int64_t i = 0; i < s->m; i++)
+    if (!s->covered[s->list[i]]) fresh[n++] = s->list[i];
+  memset(s->covered, 0, (size_t)s->capacity);
+  for (int64_t l = 0; l < s->border.n; l++)
+    if (s->border.name[l] < 0) s->covered[-1 - s->border.name[l]] = 1;
+  for (int64_t i = 0; i < s->n_factor; i++)
+    if (!is_in(s, i) && !s->covered[i]) fresh[n++] = -1 - i;
+  return n;
+}
+
+/* Column `at` of the border for `name`; column: that of G when it joined. */
+static void write_column(bvl_distributed_newton *s, const bvl_lasso *p, int64_t at, int64_t name,
+                         const double *column)
+{
+  bvl_border *border = &s->border;
+  double *B = border->B + at * border->m;
+  double *C = border->C + at * border->capacity;
+  border->name[at] = name;
+  for (int64_t i = 0; i < border->m; i++)
+    B[i] = name >= 0 && s->in_factor[i] >= 0 ? column[s->in_factor[i]] : 0;
+  if (name < 0) B[-1 - name] = 1;
+  for (int64_t l = 0; l <= at; l++)
+    C[l] = name >= 0 && border->name[l] >= 0 ? column[border->name[l]] : 0;
+  if (name >= 0) C[at] += ridge_of(p, name);
+}
+
+/* Writes the new columns of the border and has them solved for, a call's worth at a time. */
+static bvl_status extend_border(bvl_distributed_newton *s, const bvl_lasso *p, int64_t n,
+                                const int64_t *fresh)
+{
+  bvl_status status = BVL_OK;
+  bvl_border *border = &s->border;
+  for (int64_t begin = 0; begin < n; begin += BVL_GRAM_CALL) {
+    const int64_t count = bvl_lesser(BVL_GRAM_CALL, n - begin);
+    const int64_t first = border->n + begin;
+    int64_t joined = 0; /* they stand before those that left */
+    while (joined < count && fresh[begin + joined] >= 0) joined++;
+    if (joined > 0) BVL_TRY(s->calls.columns(s->calls.context, joined, fresh + begin, s->columns));
+    for (int64_t k = 0; k < count; k++)
+      write_column(s, p, first + k, fresh[begin + k], k < joined ? s->columns + k * s->d : NULL);
+    double *Y = border->Y + first * border->m;
+    if (border->m == 0) continue;
+    memcpy(Y, border->B + first * border->m, (size_t)(count * border->m) * sizeof *Y);
+    BVL_TRY(s->calls.solve(s->calls.context, count, Y));
+  }
+cleanup:
+  return status;
+}
+
+/* Brings the border in step with A, or factors A where that is cheaper (a column costs 2 m^2 flops
+ * and stays, a factor m^3 / 3) or the border singular. */
+static bvl_status follow(bvl_distributed_newton *s, const bvl_lasso *p)
+{
+  bvl_status status = BVL_OK;
+  int64_t *fresh = NULL;
+  int singular = 0;
+  trim_border(s);
+  BVL_TRY(BVL_ALLOC(&fresh, s->m + s->n_factor));
+  const int64_t n = list_fresh(s, fresh);
+  if (s->border.n + n > MIN_BORDER + s->n_factor / BORDER_SHARE) {
+    BVL_TRY(factor_active(s, p));
+  } else if (n > 0 || s->border.n > 0) {
+    BVL_TRY(bvl_border_open(&s->border, n));
+    BVL_TRY(extend_border(s, p, n, fresh));
+    BVL_TRY(bvl_border_close(&s->border, n, &singular));
+    if (singular) BVL_TRY(factor_active(s, p));
+  }
+cleanup:
+  free(fresh);
+  return status;
 }
 
 /* z <- the preconditioner times residual. */
-static bvl_status precondition(bvl_distributed_newton *s, const bvl_lasso *p, double *z)
+static bvl_status precondition(bvl_distributed_newton *s, double *z)
 {
+  bvl_status status = BVL_OK;
+  double *r = s->columns; /* what is solved for, kept for the border */
+  double *rest = s->border.t;
   for (int64_t i = 0; i < s->n_factor; i++)
-    s->packed[i] = s->in_factor[i] >= 0 ? s->residual[s->in_factor[i]] : 0;
-  bvl_status status = s->n_factor > 0 ? s->calls.solve(s->calls.context, s->packed) : BVL_OK;
-  for (int64_t i = 0; i < s->m; i++) {
-    const int64_t k = s->list[i];
-    const double diagonal = s->diagonal[k] + ridge_of(p, k);
-    z[k] = s->residual[k] / (diagonal > 0 ? diagonal : 1);
-  }
-  for (int64_t i = 0; i < s->n_factor; i++) {
-    const int64_t k = s->in_factor[i];
-    if (k >= 0 && s->active[k]) z[k] = s->packed[i];
-  }
+    s->packed[i] = r[i] = is_in(s, i) ? s->residual[s->in_factor[i]] : 0;
+  for (int64_t l = 0; l < s->border.n; l++)
+    rest[l] = s->border.name[l] >= 0 ? s->residual[s->border.name[l]] : 0;
+  if (s->n_factor > 0) status = s->calls.solve(s->calls.context, 1, s->packed);
+  bvl_border_solve(&s->border, r, s->packed, rest);
+  for (int64_t i = 0; i < s->n_factor; i++)
+    if (is_in(s, i)) z[s->in_factor[i]] = s->packed[i];
+  for (int64_t l = 0; l < s->border.n; l++)
+    if (s->border.name[l] >= 0) z[s->border.name[l]] = rest[l];
   return status;
 }
 
@@ -232,13 +339,13 @@ static bvl_status conjugate_gradients(bvl_distributed_newton *s, const bvl_lasso
   memcpy(s->residual, s->rest, (size_t)s->d * sizeof *s->rest);
   memset(s->step, 0, (size_t)s->d * sizeof *s->step);
   memset(s->product_step, 0, (size_t)s->d * sizeof *s->step);
-  if (count_missing(s) > s->m / 8) s->paid = allowance; /* nothing to precondition with */
+  BVL_TRY(follow(s, p));
   for (int64_t it = 0; it < MAX_CG && largest > target; it++) {
     if (s->paid >= allowance && !exact) {
       BVL_TRY(factor_active(s, p));
       exact = restart = 1;
     }
-    BVL_TRY(precondition(s, p, s->moved));
+    BVL_TRY(precondition(s, s->moved));
     const double rz = dot(s, s->residual, s->moved);
     const double beta = restart ? 0 : rz / rz_before;
     for (int64_t i = 0; i < s->m; i++)

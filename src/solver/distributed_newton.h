@@ -3,10 +3,11 @@
  *
  *   min over b  b'Gb/2 - c'b + sum_k lw_k |b_k| + sum_k ridge_k b_k^2 / 2
  *
- * No factor follows the set column by column. The step on the active set A comes from conjugate
- * gradients preconditioned by the factor of a recent set A0: its inverse, cut to A, and the
- * diagonal for what is new. Every change of the set costs CG some iterations; when they have cost
- * as much as a factorisation, A is factored. A step may set many coefficients to zero at once: it
+ * No factor follows the set column by column. The step on the active set A comes from the factor of
+ * a recent set A0 with the difference of the two in a border (bvl_border), and conjugate gradients
+ * under that as the preconditioner: one iteration, or a few where the factor is of another ridge or
+ * of a singular matrix. When border or iterations have cost as much as a factorisation, A is
+ * factored. A step may set many coefficients to zero at once: it
  * is projected onto the orthant of the signs and shortened until the objective falls (Bertsekas
  * 1982; orthants: Andrew & Gao 2007).
  *
@@ -18,6 +19,7 @@
 #include <stdint.h>
 
 #include "solver/active_newton.h"
+#include "solver/border.h"
 
 /** What all ranks do together. A failure is final: the same on all of them. */
 typedef struct bvl_gram_calls {
@@ -25,8 +27,13 @@ typedef struct bvl_gram_calls {
   bvl_status (*product)(void *context, const double *x, double *y); /* y = G x, d each */
   /* factors G[index, index] + diag(extra) */
   bvl_status (*factor)(void *context, int64_t n, const int64_t *index, const double *extra);
-  bvl_status (*solve)(void *context, double *x); /* in place, in the order factored */
+  /* n right-hand sides in place, in the order factored */
+  bvl_status (*solve)(void *context, int64_t n, double *x);
+  /* out (d x n) <- columns index[0..n) of G */
+  bvl_status (*columns)(void *context, int64_t n, const int64_t *index, double *out);
 } bvl_gram_calls;
+
+enum { BVL_GRAM_CALL = 64 }; /* sides or columns of one call at most */
 
 typedef struct bvl_distributed_newton {
   bvl_gram_calls calls;
@@ -45,12 +52,16 @@ typedef struct bvl_distributed_newton {
   double *product;        /* G times one of them */
   double *product_step;   /* G step */
   double *packed;         /* in the order of a factor */
+  double *columns;        /* d x BVL_GRAM_CALL */
   unsigned char *active;
-  int64_t *list;      /* A, ascending */
-  int64_t m;          /* of them */
-  int64_t *in_factor; /* n_factor: unknowns in the factor, -1 = none of these; owned */
+  unsigned char *covered; /* scratch */
+  int64_t *list;          /* A, ascending */
+  int64_t m;              /* of them */
+  int64_t *in_factor;     /* n_factor: unknowns in the factor, -1 = none of these; owned */
   int64_t n_factor;
   int64_t factor_capacity;
+  bvl_border
+      border;   /* of A against A0; names: an unknown that joined, -1 - place of one that left */
   int64_t paid; /* CG iterations since the last factorisation, beyond one a step */
 } bvl_distributed_newton;
 

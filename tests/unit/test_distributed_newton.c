@@ -119,11 +119,22 @@ static bvl_status factor(void *context, int64_t n, const int64_t *index, const d
   return BVL_OK;
 }
 
-static bvl_status solve(void *context, double *x)
+/* Nothing was refused by the factor: its order is that asked for. */
+static bvl_status solve(void *context, int64_t n, double *x)
 {
   team *t = context;
   t->solves++;
-  bvl_factor_solve(&t->factor, x); /* nothing was refused: the order is that asked for */
+  assert_true(n <= BVL_GRAM_CALL);
+  for (int64_t k = 0; k < n; k++) bvl_factor_solve(&t->factor, x + k * t->n_factor);
+  return BVL_OK;
+}
+
+static bvl_status columns(void *context, int64_t n, const int64_t *index, double *out)
+{
+  const team *t = context;
+  assert_true(n <= BVL_GRAM_CALL);
+  for (int64_t k = 0; k < n; k++)
+    memcpy(out + k * t->d, G + index[k] * t->d, (size_t)t->d * sizeof *out);
   return BVL_OK;
 }
 
@@ -136,7 +147,7 @@ static bvl_status fails(void *context, int64_t n, const int64_t *index, const do
 static void open_newton(bvl_distributed_newton *newton, team *t, double *diagonal)
 {
   for (int64_t k = 0; k < t->d; k++) diagonal[k] = G[k * (t->d + 1)];
-  newton->calls = (bvl_gram_calls){t, product, factor, solve};
+  newton->calls = (bvl_gram_calls){t, product, factor, solve, columns};
   newton->diagonal = diagonal;
   assert_int_equal(bvl_distributed_newton_reserve(newton, t->d), BVL_OK);
 }
@@ -170,7 +181,7 @@ static void follow(const setting *s, double ratio, size_t which)
     assert_true(worst <= TOLERANCE);
     assert_true(outcome.solved);
   }
-  assert_true(t.factors > 0 && t.solves >= t.factors && t.products > t.solves);
+  assert_true(t.products > 0 && (s->d < 60 || t.factors > 0)); /* small ones live in the border */
   bvl_distributed_newton_free(&newton);
   bvl_factor_free(&t.factor);
 }
