@@ -7,7 +7,7 @@
 
 #include "base/checked.h"
 
-enum { PANEL_DOUBLES = 8 << 20 };
+enum { PANEL_DOUBLES = 4 << 20 };
 
 /* A pivot below this part of its diagonal is rounding; what is then added to the diagonal, at
  * first. */

@@ -4,7 +4,7 @@
  * drops what left, so the set need not know of it.
  *
  * Working set columns have their rows on all ranks, so every entry is a sum over the ranks: panels
- * of 64 MB are computed everywhere and summed into their owners. Per update by m new of d columns:
+ * of 32 MB are computed everywhere and summed into their owners. Per update by m new of d columns:
  * 2 m d n / ranks flops and m d doubles through one reduction a panel. */
 #ifndef BVL_SOLVER_DISTRIBUTED_GRAM_H
 #define BVL_SOLVER_DISTRIBUTED_GRAM_H
