@@ -32,7 +32,10 @@ static int tear_down(void **state)
 /* Row k of the 40 factors that make the matrix; below 1 in size. */
 static double factor_entry(int64_t k, int64_t q)
 {
-  return 2 * bvl_rng_uniform(11, BVL_STREAM_SIM_X, (uint64_t)k, (uint64_t)q) - 1;
+  static double table[8 * LARGEST][RANK + 2]; /* made once, an entry when it is asked for */
+  double *at = &table[k][q];
+  if (*at == 0) *at = 2 * bvl_rng_uniform(11, BVL_STREAM_SIM_X, (uint64_t)k, (uint64_t)q) - 1;
+  return *at;
 }
 
 /* Positive definite: low rank plus the identity; what rank r adds of it is its factors' part. */
