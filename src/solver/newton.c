@@ -8,8 +8,8 @@
  * objective, summed afresh, does not rise. Gaussian: the Gram is kept and extended, one step is
  * exact and a second removes its rounding. Tibshirani et al. 2012 (strong rules); Massias,
  * Gramfort, Salmon 2018 (working sets). Runs of lambdas go by bvl_covariance_path or bvl_gram_path
- * where these fit. Per Newton step: a reduction of d + 4, one of the Gram, a broadcast of d + 2, one
- * scalar reduction a trial; per certification: see bvl_certify. */
+ * where these fit. Per Newton step: a reduction of d + 4, one of the Gram, a broadcast of d + 2,
+ * one scalar reduction a trial; per certification: see bvl_certify. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -395,7 +395,9 @@ static bvl_status run_covariance(newton *s, int64_t n, const double *lambdas,
   int general = 0;
   int pays = 0;
   *handled = 0;
-  if (!s->asked && s->second_order) BVL_TRY(bvl_covariance_path_pays(s->problem, n, &pays));
+  /* which are on one rank */
+  const int wanted = s->second_order && s->set->gram != BVL_GRAM_DISTRIBUTED;
+  if (!s->asked && wanted) BVL_TRY(bvl_covariance_path_pays(s->problem, n, &pays));
   s->asked = 1;
   if (pays) BVL_TRY(bvl_covariance_path_create(s->problem, &s->covariance));
   if (s->covariance == NULL) return BVL_OK;
