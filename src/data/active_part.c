@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The ones are handled apart; the other columns go to the kernels as a list. For the Gram, chosen
- * columns are gathered, weighted by sqrt(h), a block of rows at a time. */
+/* The ones are handled apart; the other columns go to the kernels as a list, or (sparse X) rows are
+ * run through for their entries in the list, centred by what all rows share. For the Gram, chosen
+ * columns are gathered dense, weighted by sqrt(h), a block of rows at a time. */
 #include "data/active_part.h"
 
 #include <math.h>
@@ -20,6 +21,46 @@ static int has_ones(int64_t n, const int64_t *cols)
   return n > 0 && cols[0] < 0;
 }
 
+static int is_dense(const bvl_active *A)
+{
+  return A->X->format == BVL_DENSE;
+}
+
+/* A->place[c] <- the column's place in the list, -1 = not there. */
+static void mark_places(const bvl_active *A, int64_t n, const int64_t *cols)
+{
+  for (int64_t c = 0; c < A->n_cols; c++) A->place[c] = -1;
+  for (int64_t k = 0; k < n; k++)
+    if (cols[k] >= 0) A->place[cols[k]] = k;
+}
+
+static void sparse_forward(const bvl_active *A, int64_t n, const int64_t *cols, const double *b,
+                           double *eta)
+{
+  double centre = 0;
+  mark_places(A, n, cols);
+  for (int64_t k = 0; k < n; k++) centre += A->shift[cols[k]] * b[cols[k]];
+  for (int64_t i = 0; i < A->n_split; i++) {
+    double sum = 0;
+    for (int64_t e = A->row_ptr[i]; e < A->row_ptr[i + 1]; e++)
+      if (A->place[A->column[e]] >= 0) sum += A->entry[e] * b[A->column[e]];
+    eta[i] += sum - centre;
+  }
+}
+
+static void sparse_adjoint(const bvl_active *A, int64_t n, const int64_t *cols, const double *r,
+                           double *v)
+{
+  double total = 0;
+  mark_places(A, n, cols);
+  for (int64_t i = 0; i < A->n_split; i++) {
+    total += r[i];
+    for (int64_t e = A->row_ptr[i]; e < A->row_ptr[i + 1]; e++)
+      if (A->place[A->column[e]] >= 0) v[A->column[e]] += A->entry[e] * r[i];
+  }
+  for (int64_t k = 0; k < n; k++) v[cols[k]] -= A->shift[cols[k]] * total;
+}
+
 void bvl_active_part_forward(const bvl_active *A, int64_t n, const int64_t *cols, const double *b,
                              double *eta)
 {
@@ -27,6 +68,10 @@ void bvl_active_part_forward(const bvl_active *A, int64_t n, const int64_t *cols
   const int ones = has_ones(n, cols);
   for (int64_t i = 0; ones && i < A->n_split; i++) eta[i] += b[-1];
   if (n == ones) return;
+  if (!is_dense(A)) {
+    sparse_forward(A, n - ones, cols + ones, b, eta);
+    return;
+  }
   for (int64_t i = 0; i < A->n_split; i += PRODUCT_ROWS)
     forward(A->values + i, A->n_split, bvl_lesser(A->n_split - i, PRODUCT_ROWS), n - ones,
             cols + ones, 1, b, A->n_cols, eta + i, A->n_split, 0, NULL);
@@ -40,12 +85,16 @@ void bvl_active_part_adjoint(const bvl_active *A, int64_t n, const int64_t *cols
   for (int64_t k = 0; k < n; k++) v[cols[k]] = 0;
   for (int64_t i = 0; ones && i < A->n_split; i++) v[-1] += r[i];
   if (n == ones) return;
+  if (!is_dense(A)) {
+    sparse_adjoint(A, n - ones, cols + ones, r, v);
+    return;
+  }
   for (int64_t i = 0; i < A->n_split; i += PRODUCT_ROWS)
     adjoint(A->values + i, A->n_split, bvl_lesser(A->n_split - i, PRODUCT_ROWS), n - ones,
             cols + ones, 1, r + i, A->n_split, v, A->n_cols, 0, NULL);
 }
 
-/* work[, k] = root values[row0 .., cols[k]], GRAM_ROWS apart. */
+/* work[, k] = root values[row0 .., cols[k]], GRAM_ROWS apart; A->place is right for cols. */
 static void gather_rows(const bvl_active *A, const double *root, int64_t n, const int64_t *cols,
                         int64_t row0, int64_t m, double *work)
 {
@@ -53,14 +102,21 @@ static void gather_rows(const bvl_active *A, const double *root, int64_t n, cons
     double *out = work + k * GRAM_ROWS;
     if (cols[k] < 0) {
       memcpy(out, root, (size_t)m * sizeof *out);
-      continue;
+    } else if (is_dense(A)) {
+      const double *x = A->values + cols[k] * A->n_split + row0;
+      for (int64_t i = 0; i < m; i++) out[i] = root[i] * x[i];
+    } else {
+      for (int64_t i = 0; i < m; i++) out[i] = -root[i] * A->shift[cols[k]];
     }
-    const double *x = A->values + cols[k] * A->n_split + row0;
-    for (int64_t i = 0; i < m; i++) out[i] = root[i] * x[i];
   }
+  for (int64_t i = 0; !is_dense(A) && i < m; i++)
+    for (int64_t e = A->row_ptr[row0 + i]; e < A->row_ptr[row0 + i + 1]; e++) {
+      const int64_t k = A->place[A->column[e]];
+      if (k >= 0) work[i + k * GRAM_ROWS] += root[i] * A->entry[e];
+    }
 }
 
-/* One new column at a time against all: n_new small. */
+/* The new columns, weighted, against all: n_new small. */
 static bvl_status few_products(bvl_active *A, const double *h, int64_t n_new, int64_t n,
                                const int64_t *cols, double *G)
 {
@@ -71,17 +127,17 @@ static bvl_status few_products(bvl_active *A, const double *h, int64_t n_new, in
   double *weighted = A->work;
   double *v = A->work + n_split * n_new + 1; /* n_cols + 1 apart, room for that of the ones at -1 */
   const int64_t ld = A->n_cols + 1;
+  const int ones = has_ones(n, cols);
   for (int64_t q = 0; q < n_new; q++) {
     const int64_t c = cols[n - n_new + q];
-    for (int64_t i = 0; i < n_split; i++)
-      weighted[i + q * n_split] = c < 0 ? h[i] : h[i] * A->values[i + c * n_split];
+    double *out = weighted + q * n_split;
+    if (c >= 0) bvl_active_column(A, c, out);
+    for (int64_t i = 0; i < n_split; i++) out[i] = c < 0 ? h[i] : h[i] * out[i];
+    bvl_active_part_adjoint(A, is_dense(A) ? ones : n, cols, out, v + q * ld);
   }
-  const int ones = has_ones(n, cols);
-  for (int64_t q = 0; q < n_new; q++)
-    for (int64_t k = 0; k < n; k++) v[cols[k] + q * ld] = 0;
-  for (int64_t q = 0; ones && q < n_new; q++)
-    for (int64_t i = 0; i < n_split; i++) v[-1 + q * ld] += weighted[i + q * n_split];
-  for (int64_t i = 0; n > ones && i < n_split; i += PRODUCT_ROWS)
+  for (int64_t q = 0; is_dense(A) && q < n_new; q++)
+    for (int64_t k = ones; k < n; k++) v[cols[k] + q * ld] = 0;
+  for (int64_t i = 0; is_dense(A) && n > ones && i < n_split; i += PRODUCT_ROWS)
     adjoint(A->values + i, n_split, bvl_lesser(n_split - i, PRODUCT_ROWS), n - ones, cols + ones,
             n_new, weighted + i, n_split, v, ld, 0, NULL);
   for (int64_t k = 0; k < n; k++)
@@ -101,6 +157,7 @@ bvl_status bvl_active_part_gram(bvl_active *A, const double *h, int64_t n_new, i
   BVL_TRY(bvl_to_int(n, &all));
   BVL_TRY(bvl_to_int(n_new, &rows));
   BVL_TRY(BVL_GROW(&A->work, &A->work_len, GRAM_ROWS * n));
+  mark_places(A, n, cols);
   for (int64_t i = 0; i < A->n_split; i += GRAM_ROWS) {
     BVL_TRY(bvl_to_int(bvl_lesser(A->n_split - i, GRAM_ROWS), &m));
     for (int k = 0; k < m; k++) root[k] = sqrt(h[i + k]);

@@ -95,8 +95,7 @@ static void multiply_rows(bvl_design *X, bvl_direction direction, int64_t row0, 
   X->bytes_touched += (ptr[m] - ptr[0]) * 12 + m * 8;
 }
 
-/* Entries of some rows of the columns, counted as if rows were equally full. */
-static void count_columns(bvl_design *X, int64_t m, int64_t n_cols, const int64_t *cols)
+void bvl_product_count(bvl_design *X, int64_t m, int64_t n_cols, const int64_t *cols)
 {
   int64_t entries = 0;
   for (int64_t place = 0; place < n_cols; place++) {
@@ -116,7 +115,7 @@ static void multiply_columns(bvl_design *X, bvl_direction direction, int64_t row
                                                       : kernels->sparse_gather;
   multiply(X->col_ptr, X->row_idx, X->col_val, n_cols, cols, (int32_t)row0, (int32_t)row1,
            (int32_t)row0, k, in, ld_in, out, ld_out);
-  count_columns(X, row1 - row0, n_cols, cols);
+  bvl_product_count(X, row1 - row0, n_cols, cols);
 }
 
 void bvl_product_raw(bvl_design *X, bvl_direction direction, int64_t row0, int64_t row1,
@@ -164,9 +163,11 @@ bvl_status bvl_design_forward_local(bvl_design *X, int64_t row0, int64_t row1, i
                                     double *eta, int64_t ld_eta)
 {
   int64_t p_local = X->columns.p_local;
+  if (cols == NULL) n_cols = p_local;
+  if (bvl_product_goes_wide(X, row0, row1, k))
+    return bvl_product_forward_wide(X, row0, row1, n_cols, cols, k, B, ld_b, eta, ld_eta);
   bvl_status status = BVL_GROW(&X->work, &X->work_len, p_local * k);
   if (status != BVL_OK) return status;
-  if (cols == NULL) n_cols = p_local;
   int clear = cols != NULL && bvl_product_by_rows(X, row0, row1);
   for (int64_t q = 0; q < k; q++) {
     double shift = bvl_product_scale(X, n_cols, cols, clear, B + q * ld_b, X->work + q * p_local);
@@ -188,9 +189,11 @@ bvl_status bvl_design_adjoint_local(bvl_design *X, int64_t row0, int64_t row1, i
                                     double *V, int64_t ld_v)
 {
   int64_t p_local = X->columns.p_local;
+  if (cols == NULL) n_cols = p_local;
+  if (bvl_product_goes_wide(X, row0, row1, k))
+    return bvl_product_adjoint_wide(X, row0, row1, n_cols, cols, k, R, ld_r, 1, V, ld_v);
   bvl_status status = BVL_GROW(&X->work, &X->work_len, p_local * k);
   if (status != BVL_OK) return status;
-  if (cols == NULL) n_cols = p_local;
   int whole = bvl_product_by_rows(X, row0, row1);
   for (int64_t q = 0; q < k; q++)
     bvl_product_clear(whole ? p_local : n_cols, whole ? NULL : cols, X->work + q * p_local);
@@ -212,7 +215,9 @@ static bvl_status reserve(bvl_design *X, int64_t k, int64_t n_extra)
   int64_t p_local = X->columns.p_local;
   double *packed = NULL;
   bvl_status status = BVL_ALLOC(&packed, p_local * k + n_extra);
-  if (status == BVL_OK) status = BVL_GROW(&X->work, &X->work_len, p_local * k);
+  const int wide = bvl_product_goes_wide(X, 0, X->rows.n_local, k);
+  const int64_t room = wide ? bvl_product_wide_room(X) : p_local * k;
+  if (status == BVL_OK) status = BVL_GROW(&X->work, &X->work_len, room);
   status = bvl_agree(&X->grid->all, status);
   if (status != BVL_OK) {
     free(packed);
@@ -266,11 +271,15 @@ bvl_status bvl_design_adjoint(bvl_design *X, int64_t n_cols, const int64_t *cols
 {
   bvl_status status = BVL_OK;
   int64_t p_local = X->columns.p_local;
+  int64_t n_local = X->rows.n_local;
   if (cols == NULL) n_cols = p_local;
   BVL_TRY(reserve(X, k, n_extra));
-  for (int64_t q = 0; q < k; q++) bvl_product_clear(n_cols, cols, V + q * p_local);
-  BVL_TRY(bvl_design_adjoint_local(X, 0, X->rows.n_local, n_cols, cols, k, R, X->rows.n_local, V,
-                                   p_local));
+  if (bvl_product_goes_wide(X, 0, n_local, k)) {
+    BVL_TRY(bvl_product_adjoint_wide(X, 0, n_local, n_cols, cols, k, R, n_local, 0, V, p_local));
+  } else {
+    for (int64_t q = 0; q < k; q++) bvl_product_clear(n_cols, cols, V + q * p_local);
+    BVL_TRY(bvl_design_adjoint_local(X, 0, n_local, n_cols, cols, k, R, n_local, V, p_local));
+  }
   if (X->grid->col.size > 1) {
     int64_t count = pack(X, n_cols, cols, k, V, n_extra, extra);
     BVL_TRY(bvl_sum(&X->grid->col, X->packed, count));

@@ -29,7 +29,23 @@ double bvl_product_scale(const bvl_design *X, int64_t n_cols, const int64_t *col
 void bvl_product_unscale(const bvl_design *X, int64_t n_cols, const int64_t *cols,
                          const double *raw, double r_sum, double *v);
 
+/** Adds the entries of these columns in m rows to X->bytes_touched, as if rows were equally full.
+ */
+void bvl_product_count(bvl_design *X, int64_t m, int64_t n_cols, const int64_t *cols);
+
 /** Sets v[c] = 0 over cols (NULL = 0 .. n_cols - 1). */
 void bvl_product_clear(int64_t n_cols, const int64_t *cols, double *v);
+
+/** Several vectors at once by the compressed columns of a sparse X (product_wide.c): is that how k
+ * of them go, what X->work must have room for, and bvl_design_forward_local and _adjoint_local over
+ * n_cols columns (all of them when cols is NULL); without `add` V is set, not added to. */
+int bvl_product_goes_wide(const bvl_design *X, int64_t row0, int64_t row1, int64_t k);
+int64_t bvl_product_wide_room(const bvl_design *X);
+bvl_status bvl_product_forward_wide(bvl_design *X, int64_t row0, int64_t row1, int64_t n_cols,
+                                    const int64_t *cols, int64_t k, const double *B, int64_t ld_b,
+                                    double *eta, int64_t ld_eta);
+bvl_status bvl_product_adjoint_wide(bvl_design *X, int64_t row0, int64_t row1, int64_t n_cols,
+                                    const int64_t *cols, int64_t k, const double *R, int64_t ld_r,
+                                    int add, double *V, int64_t ld_v);
 
 #endif

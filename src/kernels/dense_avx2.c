@@ -130,11 +130,17 @@ enum { STREAMS = 4 }; /* places of a short panel read at once */
   verb##_short_##suffix(x, m, n_cols, in, out)
 #include "kernels/dense_types.inc"
 
-const bvl_kernels bvl_kernels_set_avx2 = {"avx2", KERNELS(forward), KERNELS(adjoint),
-                                          bvl_kern_sparse_gather_ref, bvl_kern_sparse_scatter_ref};
+const bvl_kernels bvl_kernels_set_avx2 = {"avx2",
+                                          KERNELS(forward),
+                                          KERNELS(adjoint),
+                                          bvl_kern_sparse_gather_ref,
+                                          bvl_kern_sparse_scatter_ref,
+                                          bvl_kern_sparse_gather_wide_avx2,
+                                          bvl_kern_sparse_scatter_wide_avx2,
+                                          bvl_kern_sparse_gram_ref};
 
 #else
 
-const bvl_kernels bvl_kernels_set_avx2 = {NULL, {NULL}, {NULL}, NULL, NULL};
+const bvl_kernels bvl_kernels_set_avx2 = {NULL, {NULL}, {NULL}, NULL, NULL, NULL, NULL, NULL};
 
 #endif

@@ -92,12 +92,17 @@ INLINE_OP vector from_i8(const void *x)
   bvl_kernels_set_avx2.dense_##verb[dtype](x, m, m, n_cols, NULL, 1, in, m, out, m, 0, NULL)
 #include "kernels/dense_types.inc"
 
-const bvl_kernels bvl_kernels_set_avx512 = {"avx512", KERNELS(forward), KERNELS(adjoint),
+const bvl_kernels bvl_kernels_set_avx512 = {"avx512",
+                                            KERNELS(forward),
+                                            KERNELS(adjoint),
                                             bvl_kern_sparse_gather_ref,
-                                            bvl_kern_sparse_scatter_ref};
+                                            bvl_kern_sparse_scatter_ref,
+                                            bvl_kern_sparse_gather_wide_avx2,
+                                            bvl_kern_sparse_scatter_wide_avx2,
+                                            bvl_kern_sparse_gram_ref};
 
 #else
 
-const bvl_kernels bvl_kernels_set_avx512 = {NULL, {NULL}, {NULL}, NULL, NULL};
+const bvl_kernels bvl_kernels_set_avx512 = {NULL, {NULL}, {NULL}, NULL, NULL, NULL, NULL, NULL};
 
 #endif

@@ -39,4 +39,7 @@ const bvl_kernels bvl_kernels_set_ref = {"ref",
                                           [BVL_I8] = adjoint_i8,
                                           [BVL_U8] = adjoint_u8},
                                          bvl_kern_sparse_gather_ref,
-                                         bvl_kern_sparse_scatter_ref};
+                                         bvl_kern_sparse_scatter_ref,
+                                         bvl_kern_sparse_gather_wide_ref,
+                                         bvl_kern_sparse_scatter_wide_ref,
+                                         bvl_kern_sparse_gram_ref};

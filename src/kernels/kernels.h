@@ -33,12 +33,30 @@ typedef void (*bvl_kern_sparse)(const int64_t *ptr, const int32_t *idx, const do
                                 int32_t shift, int64_t k, const double *in, int64_t ld_in,
                                 double *out, int64_t ld_out);
 
+/** The same for k = 4 or 8 right-hand sides side by side, so that an entry touches one cache line:
+ * gather:   out[k place + q] += sum_e val[e] in[k (idx[e] - shift) + q]
+ * scatter:  out[k (idx[e] - shift) + q] += val[e] in[k place + q]
+ * with `place` a slice's place in `which` (the slice itself where that is NULL). */
+typedef void (*bvl_kern_sparse_wide)(const int64_t *ptr, const int32_t *idx, const double *val,
+                                     int64_t n_slices, const int64_t *which, int32_t lo, int32_t hi,
+                                     int32_t shift, int k, const double *in, double *out);
+
+/** A rectangle of the Gram of a matrix compressed by rows (indices ascend within a row):
+ * G[(k - begin) ld + l - first] += sum_i h[i] x_ik x_il for begin <= k < end, first <= l < last.
+ * h NULL = ones. */
+typedef void (*bvl_kern_sparse_gram)(const int64_t *ptr, const int32_t *idx, const double *val,
+                                     int64_t n_rows, const double *h, int32_t begin, int32_t end,
+                                     int32_t first, int32_t last, double *G, int64_t ld);
+
 typedef struct bvl_kernels {
   const char *name;                /* "ref", "avx2", "avx512" */
   bvl_kern_dense dense_forward[4]; /* by bvl_dtype */
   bvl_kern_dense dense_adjoint[4];
   bvl_kern_sparse sparse_gather;
   bvl_kern_sparse sparse_scatter;
+  bvl_kern_sparse_wide sparse_gather_wide;
+  bvl_kern_sparse_wide sparse_scatter_wide;
+  bvl_kern_sparse_gram sparse_gram;
 } bvl_kernels;
 
 /** The set in use: decided once, at the first call (thread-safe, not collective). */

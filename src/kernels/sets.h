@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The sets chosen among in kernels.c, and the sparse kernels they share: those wait for memory, not
- * for arithmetic, so there is one version of them. */
+/* The sets chosen among in kernels.c, and the sparse kernels they are made of: those that wait for
+ * memory or scatter, not for arithmetic, have one version that both sets share. */
 #ifndef BVL_KERNELS_SETS_H
 #define BVL_KERNELS_SETS_H
 
@@ -21,5 +21,23 @@ void bvl_kern_sparse_scatter_ref(const int64_t *ptr, const int32_t *idx, const d
                                  int64_t n_slices, const int64_t *which, int32_t lo, int32_t hi,
                                  int32_t shift, int64_t k, const double *in, int64_t ld_in,
                                  double *out, int64_t ld_out);
+void bvl_kern_sparse_gram_ref(const int64_t *ptr, const int32_t *idx, const double *val,
+                              int64_t n_rows, const double *h, int32_t begin, int32_t end,
+                              int32_t first, int32_t last, double *G, int64_t ld);
+void bvl_kern_sparse_gather_wide_ref(const int64_t *ptr, const int32_t *idx, const double *val,
+                                     int64_t n_slices, const int64_t *which, int32_t lo, int32_t hi,
+                                     int32_t shift, int k, const double *in, double *out);
+void bvl_kern_sparse_scatter_wide_ref(const int64_t *ptr, const int32_t *idx, const double *val,
+                                      int64_t n_slices, const int64_t *which, int32_t lo,
+                                      int32_t hi, int32_t shift, int k, const double *in,
+                                      double *out);
+void bvl_kern_sparse_gather_wide_avx2(const int64_t *ptr, const int32_t *idx, const double *val,
+                                      int64_t n_slices, const int64_t *which, int32_t lo,
+                                      int32_t hi, int32_t shift, int k, const double *in,
+                                      double *out);
+void bvl_kern_sparse_scatter_wide_avx2(const int64_t *ptr, const int32_t *idx, const double *val,
+                                       int64_t n_slices, const int64_t *which, int32_t lo,
+                                       int32_t hi, int32_t shift, int k, const double *in,
+                                       double *out);
 
 #endif

@@ -2,32 +2,9 @@
 /* Portable kernels over one compressed axis: 12 bytes an entry and a random access to the vector.
  * Right-hand sides go four at a time, so the entries are read once for up to four of them. */
 #include "kernels/sets.h"
+#include "kernels/sparse_slice.h"
 
 #include <stddef.h>
-
-/* First entry in [begin, end) whose index is at least `bound`. */
-static int64_t lower_bound(const int32_t *idx, int64_t begin, int64_t end, int32_t bound)
-{
-  while (begin < end) {
-    int64_t middle = begin + (end - begin) / 2;
-    if (idx[middle] < bound)
-      begin = middle + 1;
-    else
-      end = middle;
-  }
-  return begin;
-}
-
-/* The entries of slice s with lo <= index < hi. */
-static void restrict_slice(const int64_t *ptr, const int32_t *idx, int64_t s, int32_t lo,
-                           int32_t hi, int64_t *begin, int64_t *end)
-{
-  *begin = ptr[s];
-  *end = ptr[s + 1];
-  if (*begin == *end) return;
-  if (idx[*begin] < lo) *begin = lower_bound(idx, *begin, *end, lo);
-  if (*begin < *end && idx[*end - 1] >= hi) *end = lower_bound(idx, *begin, *end, hi);
-}
 
 static double gather_1(const int32_t *idx, const double *val, int64_t begin, int64_t end,
                        int32_t shift, const double *in)
@@ -56,7 +33,7 @@ void bvl_kern_sparse_gather_ref(const int64_t *ptr, const int32_t *idx, const do
     int64_t s = which != NULL ? which[place] : place;
     int64_t begin = 0;
     int64_t end = 0;
-    restrict_slice(ptr, idx, s, lo, hi, &begin, &end);
+    bvl_slice_restrict(ptr, idx, s, lo, hi, &begin, &end);
     if (begin == end) continue;
     int64_t q = 0;
     for (; q + 4 <= k; q += 4) {
@@ -77,12 +54,62 @@ void bvl_kern_sparse_scatter_ref(const int64_t *ptr, const int32_t *idx, const d
     int64_t s = which != NULL ? which[place] : place;
     int64_t begin = 0;
     int64_t end = 0;
-    restrict_slice(ptr, idx, s, lo, hi, &begin, &end);
+    bvl_slice_restrict(ptr, idx, s, lo, hi, &begin, &end);
     for (int64_t q = 0; q < k; q++) {
       double in_s = in[s + q * ld_in];
       double *out_q = out + q * ld_out;
       if (in_s == 0.0) continue; /* a sparse iterate: most columns contribute nothing */
       for (int64_t e = begin; e < end; e++) out_q[idx[e] - shift] += val[e] * in_s;
+    }
+  }
+}
+
+void bvl_kern_sparse_gather_wide_ref(const int64_t *ptr, const int32_t *idx, const double *val,
+                                     int64_t n_slices, const int64_t *which, int32_t lo, int32_t hi,
+                                     int32_t shift, int k, const double *in, double *out)
+{
+  for (int64_t place = 0; place < n_slices; place++, out += k) {
+    int64_t begin = 0;
+    int64_t end = 0;
+    double sum[8] = {0.0};
+    bvl_slice_restrict(ptr, idx, which != NULL ? which[place] : place, lo, hi, &begin, &end);
+    for (int64_t e = begin; e < end; e++) {
+      const double *in_e = in + (int64_t)k * (idx[e] - shift);
+      for (int q = 0; q < k; q++) sum[q] += val[e] * in_e[q];
+    }
+    for (int q = 0; q < k; q++) out[q] += sum[q];
+  }
+}
+
+void bvl_kern_sparse_scatter_wide_ref(const int64_t *ptr, const int32_t *idx, const double *val,
+                                      int64_t n_slices, const int64_t *which, int32_t lo,
+                                      int32_t hi, int32_t shift, int k, const double *in,
+                                      double *out)
+{
+  for (int64_t place = 0; place < n_slices; place++, in += k) {
+    int64_t begin = 0;
+    int64_t end = 0;
+    bvl_slice_restrict(ptr, idx, which != NULL ? which[place] : place, lo, hi, &begin, &end);
+    for (int64_t e = begin; e < end; e++) {
+      double *out_e = out + (int64_t)k * (idx[e] - shift);
+      for (int q = 0; q < k; q++) out_e[q] += val[e] * in[q];
+    }
+  }
+}
+
+void bvl_kern_sparse_gram_ref(const int64_t *ptr, const int32_t *idx, const double *val,
+                              int64_t n_rows, const double *h, int32_t begin, int32_t end,
+                              int32_t first, int32_t last, double *G, int64_t ld)
+{
+  for (int64_t i = 0; i < n_rows; i++) {
+    int64_t k0 = 0, k1 = 0, l0 = 0, l1 = 0;
+    bvl_slice_restrict(ptr, idx, i, begin, end, &k0, &k1);
+    if (k0 == k1) continue; /* most rows, when few columns are new */
+    bvl_slice_restrict(ptr, idx, i, first, last, &l0, &l1);
+    for (int64_t k = k0; k < k1; k++) {
+      double *g = G + (idx[k] - begin) * ld;
+      const double weighted = h != NULL ? h[i] * val[k] : val[k];
+      for (int64_t l = l0; l < l1; l++) g[idx[l] - first] += weighted * val[l];
     }
   }
 }

@@ -15,7 +15,8 @@
 #include "base/checked.h"
 #include "model/problem.h"
 
-/* The pieces of k residual vectors, [rank][vector][row] as gathered, side by side as block rows. */
+/* The pieces of k residual vectors, [rank][vector][row] as gathered, side by side as block rows and
+ * divided by n: they are shorter than v in all problems where this counts. */
 static void lay_out(const bvl_problem *problem, int64_t k, const double *gathered, double *r)
 {
   const int64_t n_local = problem->X->rows.n_local;
@@ -24,7 +25,8 @@ static void lay_out(const bvl_problem *problem, int64_t k, const double *gathere
     const int64_t begin = bvl_cut(n_local, size, j);
     const int64_t len = bvl_cut(n_local, size, j + 1) - begin;
     for (int64_t q = 0; q < k; q++)
-      memcpy(r + q * n_local + begin, gathered + begin * k + q * len, (size_t)len * sizeof *r);
+      for (int64_t i = 0; i < len; i++)
+        r[q * n_local + begin + i] = gathered[begin * k + q * len + i] / (double)problem->n;
   }
 }
 
@@ -46,7 +48,6 @@ static bvl_status correlate(bvl_problem *problem, int64_t k, const double *r_spl
   BVL_TRY(bvl_gather_all(row, r_split, counts, gathered));
   lay_out(problem, k, gathered, r);
   BVL_TRY(bvl_design_adjoint(X, 0, NULL, k, r, v, 0, NULL));
-  for (int64_t e = 0; e < k * X->columns.p_local; e++) v[e] /= (double)problem->n;
 cleanup:
   free(r);
   free(gathered);
@@ -66,19 +67,69 @@ typedef struct extremes {
   double shrink; /* -(smallest dual scaling) */
 } extremes;
 
-/* This rank's columns: grid row 0 speaks for its grid column, every rank for its own maximum. */
-static void scan_blocks(const bvl_problem *problem, double lambda, const double *beta,
-                        const double *v, sums *sum, extremes *extreme)
+/* This rank's columns: grid row 0 speaks for its grid column, every rank for its own maximum. Of
+ * the columns at 0 with one weight only the largest |v| so far counts: the others' distance is
+ * smaller, their dual scaling larger. */
+typedef struct scan {
+  double top;    /* the largest |v| of a column at 0 so far ... */
+  double weight; /* ... of this weight */
+} scan;
+
+/* The weight of blocks from .. to - 1 if they are single columns of one, leaving out excluded ones;
+ * NaN otherwise. */
+static double common_weight(const bvl_blocks *blocks, int64_t from, int64_t to)
+{
+  double weight = INFINITY;
+  for (int64_t g = from; g < to; g++) {
+    if (blocks->weight[g] == INFINITY) continue;
+    if (weight == INFINITY) weight = blocks->weight[g];
+    if (weight != blocks->weight[g] || bvl_block_len(blocks, g) != 1) return NAN;
+  }
+  return weight;
+}
+
+/* Are these columns all 0, with no |v| above `top`? Maxima in lanes, for the vectorizer. */
+static int are_idle(int64_t m, const double *beta, const double *v, double top)
+{
+  enum { LANES = 4 };
+  double high_v[LANES] = {0};
+  double high_b[LANES] = {0};
+  int64_t i = 0;
+  for (; i + LANES <= m; i += LANES) {
+    for (int l = 0; l < LANES; l++) {
+      const double v_l = fabs(v[i + l]);
+      const double b_l = fabs(beta[i + l]);
+      high_v[l] = v_l > high_v[l] ? v_l : high_v[l];
+      high_b[l] = b_l > high_b[l] ? b_l : high_b[l];
+    }
+  }
+  for (; i < m; i++) {
+    high_v[0] = fabs(v[i]) > high_v[0] ? fabs(v[i]) : high_v[0];
+    high_b[0] = fabs(beta[i]) > high_b[0] ? fabs(beta[i]) : high_b[0];
+  }
+  for (int l = 0; l < LANES; l++)
+    if (high_v[l] > top || high_b[l] > 0) return 0;
+  return 1;
+}
+
+/* Blocks from .. to - 1 of this rank: grid row 0 speaks for its grid column, every rank for its own
+ * maximum. */
+static void scan_some(const bvl_problem *problem, int64_t from, int64_t to, double lambda,
+                      const double *beta, const double *v, scan *at, sums *sum, extremes *extreme)
 {
   const bvl_blocks *blocks = &problem->blocks;
   const bvl_penalty *pen = &problem->penalty;
   const int counted = problem->grid->i == 0;
   double *g_block = problem->block_work;
-  for (int64_t g = 0; g < blocks->n; g++) {
+  for (int64_t g = from; g < to; g++) {
     const int64_t begin = blocks->begin[g];
     const int64_t m = bvl_block_len(blocks, g);
     const double weight = blocks->weight[g];
     if (weight == INFINITY) continue;
+    if (m == 1 && weight > 0 && beta[begin] == 0) {
+      if (weight == at->weight && fabs(v[begin]) <= at->top) continue;
+      *at = (scan){fabs(v[begin]), weight};
+    }
     const double lw = lambda * weight;
     for (int64_t k = 0; k < m; k++) g_block[k] = -v[begin + k];
     extreme->kkt = fmax(extreme->kkt, bvl_penalty_distance(pen, lw, m, beta + begin, g_block));
@@ -93,6 +144,33 @@ static void scan_blocks(const bvl_problem *problem, double lambda, const double 
     else
       sum->free_gap += fabs(v[begin]) * 10 * (fabs(beta[begin]) + 1);
     for (int64_t k = 0; k < m; k++) sum->support += beta[begin + k] != 0;
+  }
+}
+
+/* All blocks for k points, a run of blocks at a time: what is known of a block is read once for
+ * several points. */
+static void scan_blocks(const bvl_problem *problem, int64_t k, const double *lambda,
+                        const double *beta, const double *v, sums *sum, extremes *extreme)
+{
+  enum { RUN = 256, POINTS = 8 };
+  const bvl_blocks *blocks = &problem->blocks;
+  const int64_t p_local = problem->X->columns.p_local;
+  for (int64_t first = 0; first < k; first += POINTS) {
+    const int64_t last = bvl_lesser(first + POINTS, k);
+    scan at[POINTS];
+    for (int64_t q = first; q < last; q++) at[q - first] = (scan){.weight = NAN};
+    for (int64_t from = 0; from < blocks->n; from += RUN) {
+      const int64_t to = bvl_lesser(from + RUN, blocks->n);
+      const int64_t begin = blocks->begin[from];
+      const double weight = common_weight(blocks, from, to);
+      for (int64_t q = first; q < last; q++) {
+        const double *beta_q = beta + q * p_local;
+        const double *v_q = v + q * p_local;
+        scan *at_q = &at[q - first];
+        if (weight != at_q->weight || !are_idle(to - from, beta_q + begin, v_q + begin, at_q->top))
+          scan_some(problem, from, to, lambda[q], beta_q, v_q, at_q, &sum[q], &extreme[q]);
+      }
+    }
   }
 }
 
@@ -127,6 +205,7 @@ static double omega(const bvl_problem *problem, double lambda, double s, const d
   const bvl_blocks *blocks = &problem->blocks;
   const bvl_penalty *pen = &problem->penalty;
   double sum = 0;
+  if (!(pen->type->dual_loss(pen, 1, 2) > 0)) return 0; /* an indicator: s is feasible */
   for (int64_t g = 0; problem->grid->i == 0 && g < blocks->n; g++)
     if (blocks->weight[g] > 0 && blocks->weight[g] < INFINITY)
       sum += pen->type->dual_loss(
@@ -189,10 +268,8 @@ static bvl_status judge(bvl_problem *problem, int64_t k, const double *lambda,
   BVL_TRY(bvl_agree(all, BVL_ALLOC(&extreme, k)));
   BVL_TRY(bvl_agree(all, BVL_ALLOC(&scale, k)));
   BVL_TRY(bvl_agree(all, BVL_ALLOC(&dual, 2 * k)));
-  for (int64_t q = 0; q < k; q++) {
-    extreme[q].shrink = -INFINITY;
-    scan_blocks(problem, lambda[q], beta + q * p_local, v + q * p_local, &sum[q], &extreme[q]);
-  }
+  for (int64_t q = 0; q < k; q++) extreme[q].shrink = -INFINITY;
+  scan_blocks(problem, k, lambda, beta, v, sum, extreme);
   BVL_TRY(bvl_sum(all, (double *)sum, k * N_SUMS));
   BVL_TRY(bvl_max(all, (double *)extreme, k * N_EXTREMES));
   for (int64_t q = 0; q < k; q++) {

@@ -32,32 +32,37 @@ void bvl_path_blank(bvl_path *path, int64_t k)
                             .surrogate_gap = NAN};
 }
 
+/* One pass over beta, which is long and nearly all zero: the arrays grow as they fill. */
 static bvl_status store_columns(const bvl_path *path, bvl_path_point *point, double *shift)
 {
+  bvl_status status = BVL_OK;
   const bvl_design *X = path->problem->X;
   const double *beta = path->state.point.beta;
   int64_t *column = NULL;
   double *value = NULL;
+  int64_t room[2] = {0, 0};
   int64_t count = 0;
-  for (int64_t k = 0; k < X->columns.p_local; k++) count += beta[k] != 0;
-  bvl_status status = BVL_ALLOC(&column, count);
-  if (status == BVL_OK) status = BVL_ALLOC(&value, count);
-  if (status != BVL_OK) {
-    free(column);
-    return status;
-  }
-  count = 0;
+  BVL_TRY(BVL_GROW(&column, &room[0], 1));
+  BVL_TRY(BVL_GROW(&value, &room[1], 1));
   for (int64_t k = 0; k < X->columns.p_local; k++) {
+    if (beta[k] == 0) continue;
     const double coefficient = beta[k] * X->inv_scale[k];
     *shift += X->center[k] * coefficient;
     if (coefficient == 0) continue;
+    BVL_TRY(BVL_GROW(&column, &room[0], count + 1));
+    BVL_TRY(BVL_GROW(&value, &room[1], count + 1));
     column[count] = bvl_design_input_column(X, k);
     value[count++] = coefficient;
   }
   point->n_nonzero = count;
   point->column = column;
   point->value = value;
-  return BVL_OK;
+  column = NULL;
+  value = NULL;
+cleanup:
+  free(column);
+  free(value);
+  return status;
 }
 
 bvl_status bvl_path_record(bvl_path *path, int64_t k, double seconds)

@@ -30,13 +30,16 @@ static double matrix_bytes(const bvl_memory_shape *s, double rows, double cols)
 
 /* The certified engine: columns of the working set and their Gram matrix with its factor, on one
  * rank or over all. How many columns it will come to is not known beforehand; past 2048 it grows as
- * it must. */
+ * it must. Columns of a sparse X stay sparse, and there are no more entries in them than in X. */
 static double working_set_bytes(const bvl_memory_shape *s, double rows)
 {
   double columns = (double)bvl_lesser(s->p, bvl_lesser(2 * bvl_lesser(s->n, s->p), 2048));
   double split = ceil(rows / s->grid_cols);
   double spread = s->gram == BVL_GRAM_DISTRIBUTED ? (double)s->grid_rows * s->grid_cols : 1.0;
-  return 8.0 * columns * (split + 2.0 * columns / spread) +
+  double values = 8.0 * columns * split;
+  if (s->format != BVL_DENSE)
+    values = fmin(1.5 * values, 12.0 * share(s->nnz, s->grid_rows * s->grid_cols)) + 8.0 * split;
+  return values + 16.0 * columns * columns / spread +
          16.0 * (double)s->n_lambda * columns / (double)s->grid_cols;
 }
 

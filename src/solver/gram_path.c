@@ -24,7 +24,7 @@ struct bvl_gram_path {
   bvl_group_model *groups; /* group penalties, owned; else NULL */
   double *answer;          /* batch x (d + extra), owned */
   int64_t answer_capacity;
-  double *beta;          /* p_local x MAX_BATCH, owned */
+  double *beta;          /* p_local x MAX_BATCH, zero between batches, owned */
   double *v;             /* p_local x MAX_BATCH, owned */
   double *eta;           /* n_split x MAX_BATCH, owned */
   double *slope;         /* p_local: dv/dlambda over the last two finished lambdas, owned */
@@ -104,6 +104,38 @@ static int is_candidate(const bvl_gram_path *s, const bvl_solve_state *state, in
          bvl_penalty_threshold(&s->problem->penalty, level * blocks->weight[g]);
 }
 
+/* How far a batch looks ahead: what most columns are far from at all of its lambdas at once. */
+typedef struct horizon {
+  double way;    /* the longest step from the last finished lambda */
+  double level;  /* the lowest level of is_candidate */
+  double weight; /* the weight that floor was made for */
+  double floor;  /* threshold of that weight at level */
+} horizon;
+
+static horizon look_ahead(const bvl_gram_path *s, const bvl_solve_state *state, int64_t n,
+                          const double *lambdas)
+{
+  const double last = state->lambda_previous - lambdas[n - 1];
+  return (horizon){.way = fmax(fabs(state->lambda_previous - lambdas[0]), fabs(last)),
+                   .level = fmax(lambdas[n - 1] - s->margin * last, 0),
+                   .weight = NAN};
+}
+
+/* Is block g no candidate at any lambda of the batch? Never wrong when it says so. */
+static int is_beyond(const bvl_gram_path *s, const bvl_solve_state *state, int64_t g, horizon *h)
+{
+  const bvl_blocks *blocks = &s->problem->blocks;
+  const int64_t begin = blocks->begin[g];
+  const int64_t m = bvl_block_len(blocks, g);
+  if (blocks->weight[g] != h->weight) {
+    h->weight = blocks->weight[g];
+    h->floor = bvl_penalty_threshold(&s->problem->penalty, h->level * h->weight);
+  }
+  const double reach = bvl_block_norm(m, state->v + begin) +
+                       h->way * bvl_block_norm(m, s->slope + begin);
+  return bvl_block_norm(m, state->point.beta + begin) == 0 && reach < h->floor;
+}
+
 /* counts[q] = columns of blocks outside W that are candidates at lambdas[q] but not at lambdas[q -
  * 1]; summed over the ranks. */
 static bvl_status count_candidates(const bvl_gram_path *s, int64_t n, const double *lambdas,
@@ -111,9 +143,11 @@ static bvl_status count_candidates(const bvl_gram_path *s, int64_t n, const doub
 {
   const bvl_problem *problem = s->problem;
   const bvl_blocks *blocks = &problem->blocks;
+  horizon ahead = look_ahead(s, state, n, lambdas);
   memset(counts, 0, (size_t)n * sizeof *counts);
   for (int64_t g = 0; problem->grid->i == 0 && g < blocks->n; g++) {
     if (blocks->weight[g] == INFINITY || s->set->member[g]) continue;
+    if (is_beyond(s, state, g, &ahead)) continue;
     int64_t q = 0;
     while (q < n && !is_candidate(s, state, g, lambdas[q])) q++;
     if (q < n) counts[q] += bvl_block_len(blocks, g);
@@ -125,9 +159,11 @@ static void mark_candidates(bvl_gram_path *s, const bvl_solve_state *state, int6
                             const double *lambdas)
 {
   const bvl_blocks *blocks = &s->problem->blocks;
+  horizon ahead = look_ahead(s, state, batch, lambdas);
   for (int64_t g = 0; g < blocks->n; g++) {
     s->wanted[g] = 0;
     if (blocks->weight[g] == INFINITY || s->set->member[g]) continue;
+    if (is_beyond(s, state, g, &ahead)) continue;
     for (int64_t q = 0; q < batch && !s->wanted[g]; q++)
       s->wanted[g] = (unsigned char)is_candidate(s, state, g, lambdas[q]);
   }
@@ -156,6 +192,11 @@ static bvl_status choose_batch(const bvl_gram_path *s, int64_t n, const double *
 /* ---- accepting --------------------------------------------------------------------------------
  */
 
+static const double *answer_at(const bvl_gram_path *s, int64_t q)
+{
+  return s->answer + q * (s->set->d + BVL_ANSWER_EXTRA);
+}
+
 /* Coefficients and predictors of the batch on every rank. */
 static void spread(bvl_gram_path *s, int64_t batch, double *intercept)
 {
@@ -163,12 +204,16 @@ static void spread(bvl_gram_path *s, int64_t batch, double *intercept)
   const int64_t p_local = s->problem->X->columns.p_local;
   bvl_working_set_eta(set, batch, s->answer, set->d + BVL_ANSWER_EXTRA, s->eta);
   for (int64_t q = 0; q < batch; q++) {
-    const double *b = s->answer + q * (set->d + BVL_ANSWER_EXTRA);
-    bvl_point point = {.beta = s->beta + q * p_local};
-    memcpy(set->b, b, (size_t)set->d * sizeof *b);
-    bvl_working_set_store(set, &point);
-    intercept[q] = point.intercept;
+    bvl_working_set_scatter(set, answer_at(s, q), s->beta + q * p_local);
+    intercept[q] = s->problem->intercept ? answer_at(s, q)[0] : 0;
   }
+}
+
+/* Leaves s->beta zero, as it was: W is about to change. */
+static void gather_up(bvl_gram_path *s, int64_t batch)
+{
+  const int64_t p_local = s->problem->X->columns.p_local;
+  for (int64_t q = 0; q < batch; q++) bvl_working_set_scatter(s->set, NULL, s->beta + q * p_local);
 }
 
 /* First lambda of the batch that some column outside W violates (batch when none does); marks the
@@ -179,14 +224,18 @@ static bvl_status find_violations(bvl_gram_path *s, int64_t batch, const double 
   const bvl_blocks *blocks = &s->problem->blocks;
   const int64_t p_local = s->problem->X->columns.p_local;
   int64_t mine = batch;
+  double weight = NAN; /* that limit was made for: blocks of one weight come in long runs */
+  double limit[MAX_BATCH];
   memset(s->wanted, 0, (size_t)blocks->n);
   for (int64_t g = 0; g < blocks->n; g++) {
     if (blocks->weight[g] == INFINITY || s->set->member[g]) continue;
+    for (int64_t q = 0; q < batch && blocks->weight[g] != weight; q++)
+      limit[q] = bvl_penalty_threshold(&s->problem->penalty, lambdas[q] * blocks->weight[g]);
+    weight = blocks->weight[g];
     for (int64_t q = 0; q < batch; q++) {
       const double norm = bvl_block_norm(bvl_block_len(blocks, g),
                                          s->v + q * p_local + blocks->begin[g]);
-      if (norm <= bvl_penalty_threshold(&s->problem->penalty, lambdas[q] * blocks->weight[g]))
-        continue;
+      if (norm <= limit[q]) continue;
       s->wanted[g] = 1;
       mine = bvl_lesser(mine, q);
       break;
@@ -203,25 +252,32 @@ static int certified(const bvl_certificate *c, double tol)
   return c->gap <= tol && c->kkt <= 100 * tol;
 }
 
-/* Hands lambda q of the batch over as finished. */
-static bvl_status finish(bvl_gram_path *s, int64_t q, double lambda, double intercept,
+/* v at lambda q of the batch, and how it moved on the way there. */
+static void keep_gradient(bvl_gram_path *s, int64_t q, double way, bvl_solve_state *state)
+{
+  const int64_t p_local = s->problem->X->columns.p_local;
+  const double *v = s->v + q * p_local;
+  const double *before = q > 0 ? v - p_local : state->v;
+  const double per_way = way > 0 ? 1 / way : 0;
+  for (int64_t k = 0; k < p_local; k++) s->slope[k] = (before[k] - v[k]) * per_way;
+  memcpy(state->v, v, (size_t)p_local * sizeof *v);
+  state->v_valid = 1;
+}
+
+/* Hands lambda q of the batch over as finished; what only the next batch asks for is left to the
+ * last one. */
+static bvl_status finish(bvl_gram_path *s, int64_t q, int last, double lambda, double intercept,
                          const bvl_certificate *certificate, bvl_solve_state *state,
                          bvl_solve_control *control)
 {
-  const double tol = control->options->tol;
-  const int64_t p_local = s->problem->X->columns.p_local;
-  const double *answer = s->answer + q * (s->set->d + BVL_ANSWER_EXTRA);
   state->lambda = lambda;
   state->point.intercept = intercept;
-  const double way = state->lambda_previous - lambda;
-  for (int64_t k = 0; k < p_local; k++)
-    s->slope[k] = way > 0 ? (state->v[k] - s->v[q * p_local + k]) / way : 0;
-  memcpy(state->point.beta, s->beta + q * p_local, (size_t)p_local * sizeof *s->beta);
-  memcpy(state->v, s->v + q * p_local, (size_t)p_local * sizeof *s->v);
-  state->v_valid = 1;
+  bvl_working_set_scatter(s->set, answer_at(s, q), state->point.beta); /* zero outside W */
+  state->v_valid = 0;
+  if (last) keep_gradient(s, q, state->lambda_previous - lambda, state);
   state->certificate = *certificate;
-  state->iterations = (int64_t)answer[s->set->d];
-  state->status = !certified(certificate, tol);
+  state->iterations = (int64_t)answer_at(s, q)[s->set->d];
+  state->status = !certified(certificate, control->options->tol);
   return control->finished(control->context);
 }
 
@@ -247,6 +303,7 @@ static bvl_status one_batch(bvl_gram_path *s, int64_t n, const double *lambdas,
   double intercept[MAX_BATCH];
   bvl_certificate certificate[MAX_BATCH];
   int64_t batch = 0;
+  int64_t spread_out = 0;
   int64_t first = 0;
   *done = 0;
   BVL_TRY(choose_batch(s, n, lambdas, state, &batch));
@@ -257,6 +314,7 @@ static bvl_status one_batch(bvl_gram_path *s, int64_t n, const double *lambdas,
       all, BVL_GROW(&s->answer, &s->answer_capacity, batch * (set->d + BVL_ANSWER_EXTRA))));
   BVL_TRY(solve(s, batch, lambdas, tol, control->options->max_iter));
   spread(s, batch, intercept);
+  spread_out = batch;
   BVL_TRY(
       bvl_certify_many(s->problem, batch, lambdas, intercept, s->beta, s->eta, s->v, certificate));
   BVL_TRY(find_violations(s, batch, lambdas, &first));
@@ -269,16 +327,20 @@ static bvl_status one_batch(bvl_gram_path *s, int64_t n, const double *lambdas,
   }
   control->together = *done;
   for (int64_t q = 0; q < *done; q++)
-    BVL_TRY(finish(s, q, lambdas[q], intercept[q], &certificate[q], state, control));
+    BVL_TRY(
+        finish(s, q, q == *done - 1, lambdas[q], intercept[q], &certificate[q], state, control));
   if (s->groups != NULL) bvl_group_model_keep(s->groups, *done);
   if (unsolved) s->longest = bvl_greater(1, batch / 2);
   s->was_unsolved = unsolved; /* the next batch is to be shorter, not this long again */
   s->margin = first == batch ? fmax(MARGIN_MIN, MARGIN_SHRINK * s->margin)
                              : fmin(MARGIN_STRONG, MARGIN_GROW * s->margin);
+  gather_up(s, spread_out);
+  spread_out = 0;
   if (first < batch) BVL_TRY(bvl_working_set_add(set, s->wanted));
   BVL_TRY(bvl_working_set_load(set, &state->point));
   BVL_TRY(bvl_working_set_prune(set));
 cleanup:
+  gather_up(s, spread_out);
   return status;
 }
 

@@ -175,15 +175,19 @@ bvl_status bvl_working_set_load(bvl_working_set *set, const bvl_point *point)
   return bvl_sum(&set->problem->grid->row, set->b + shift, set->columns->n_cols);
 }
 
-void bvl_working_set_store(const bvl_working_set *set, bvl_point *point)
+void bvl_working_set_scatter(const bvl_working_set *set, const double *b, double *beta)
 {
-  const int64_t shift = set->problem->intercept;
-  memset(point->beta, 0, (size_t)set->problem->X->columns.p_local * sizeof *point->beta);
   for (int64_t k = 0; k < set->columns->n_cols; k++) {
     const int64_t local = local_column(set, k);
-    if (local >= 0) point->beta[local] = set->b[shift + k];
+    if (local >= 0) beta[local] = b != NULL ? b[set->problem->intercept + k] : 0;
   }
-  point->intercept = shift ? set->b[0] : 0;
+}
+
+void bvl_working_set_store(const bvl_working_set *set, bvl_point *point)
+{
+  memset(point->beta, 0, (size_t)set->problem->X->columns.p_local * sizeof *point->beta);
+  bvl_working_set_scatter(set, set->b, point->beta);
+  point->intercept = set->problem->intercept ? set->b[0] : 0;
 }
 
 void bvl_working_set_eta(const bvl_working_set *set, int64_t k, const double *b, int64_t ld_b,

@@ -50,6 +50,10 @@ bvl_status bvl_working_set_add(bvl_working_set *set, const unsigned char *wanted
 bvl_status bvl_working_set_load(bvl_working_set *set, const bvl_point *point);
 void bvl_working_set_store(const bvl_working_set *set, bvl_point *point);
 
+/** beta[c] <- b of the set's columns that are this rank's (NULL = 0), the rest of beta untouched.
+ * Not collective; d steps where bvl_working_set_store takes p_local. */
+void bvl_working_set_scatter(const bvl_working_set *set, const double *b, double *beta);
+
 /** eta (n_split x k) = offset + intercept + columns b, from scratch, for k vectors b ld_b apart.
  * Not collective. */
 void bvl_working_set_eta(const bvl_working_set *set, int64_t k, const double *b, int64_t ld_b,

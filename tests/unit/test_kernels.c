@@ -231,6 +231,123 @@ static void check_scatter(bvl_kern_sparse kernel, shape s, int32_t lo, int32_t h
   assert_memory_equal(out, start, sizeof out);
 }
 
+/* One side of the wide kernels is indexed by place in the list, the other as above; both have k
+ * numbers an index. */
+static void check_gather_wide(bvl_kern_sparse_wide kernel, shape s, int32_t lo, int32_t hi)
+{
+  begin_output();
+  kernel(ptr, idx, val, s.n_cols, s.cols, lo, hi, lo, (int)s.k, in + 1, out + 1);
+  for (int64_t place = 0; place < s.n_cols; place++) {
+    int64_t c = s.cols != NULL ? s.cols[place] : place;
+    for (int64_t q = 0; q < s.k; q++) {
+      long double sum = 0.0L, size = 0.0L;
+      for (int64_t e = ptr[c]; e < ptr[c + 1]; e++) {
+        if (idx[e] < lo || idx[e] >= hi) continue;
+        long double term = (long double)val[e] * in[1 + (idx[e] - lo) * s.k + q];
+        sum += term;
+        size += fabsl(term);
+      }
+      int64_t at = 1 + place * s.k + q;
+      assert_true(close_enough(out[at], start[at], sum, size, MINOR));
+      out[at] = start[at];
+    }
+  }
+  assert_memory_equal(out, start, sizeof out);
+}
+
+static void check_scatter_wide(bvl_kern_sparse_wide kernel, shape s, int32_t lo, int32_t hi)
+{
+  static long double sum[MINOR * 8], size[MINOR * 8];
+  begin_output();
+  memset(sum, 0, sizeof sum);
+  memset(size, 0, sizeof size);
+  kernel(ptr, idx, val, s.n_cols, s.cols, lo, hi, lo, (int)s.k, in + 1, out + 1);
+  for (int64_t place = 0; place < s.n_cols; place++) {
+    int64_t c = s.cols != NULL ? s.cols[place] : place;
+    for (int64_t e = ptr[c]; e < ptr[c + 1]; e++)
+      for (int64_t q = 0; q < s.k && idx[e] >= lo && idx[e] < hi; q++) {
+        long double term = (long double)val[e] * in[1 + place * s.k + q];
+        sum[(idx[e] - lo) * s.k + q] += term;
+        size[(idx[e] - lo) * s.k + q] += fabsl(term);
+      }
+  }
+  for (int64_t at = 0; at < MINOR * s.k; at++) {
+    assert_true(close_enough(out[1 + at], start[1 + at], sum[at], size[at], SLICES));
+    out[1 + at] = start[1 + at];
+  }
+  assert_memory_equal(out, start, sizeof out);
+}
+
+/* Slices as long as the lengths every kernel is tried at: 0, 1, 7, 8, 9 and 1000 entries. */
+static void check_lengths(const bvl_kernels *set)
+{
+  static const int64_t lengths[] = {0, 1, 7, 8, 9, 1000};
+  static int64_t long_ptr[7];
+  static int32_t long_idx[1025];
+  static double long_val[1025];
+  for (int64_t s = 0; s < 6; s++) {
+    for (int64_t e = 0; e < lengths[s]; e++) {
+      long_idx[long_ptr[s] + e] = (int32_t)(2 * e + s % 2);
+      long_val[long_ptr[s] + e] = draw(500000 + 1000 * s + e);
+    }
+    long_ptr[s + 1] = long_ptr[s] + lengths[s];
+  }
+  for (int k = 4; k <= 8; k += 4) {
+    begin_output();
+    set->sparse_gather_wide(long_ptr, long_idx, long_val, 6, NULL, 0, INT32_MAX, 0, k, in + 1,
+                            out + 1);
+    for (int64_t s = 0; s < 6; s++)
+      for (int q = 0; q < k; q++) {
+        long double sum = 0.0L, size = 0.0L;
+        for (int64_t e = long_ptr[s]; e < long_ptr[s + 1]; e++) {
+          long double term = (long double)long_val[e] * in[1 + (int64_t)long_idx[e] * k + q];
+          sum += term;
+          size += fabsl(term);
+        }
+        assert_true(close_enough(out[1 + s * k + q], start[1 + s * k + q], sum, size, lengths[s]));
+      }
+  }
+}
+
+/* Rows are the slices: columns begin .. end - 1 against first .. last - 1. */
+static void check_gram(bvl_kern_sparse_gram kernel, const double *h, const int32_t *columns)
+{
+  static double dense[SLICES][MINOR];
+  const int32_t begin = columns[0], end = columns[1], first = columns[2], last = columns[3];
+  enum { LD = MINOR + LD_EXTRA };
+  memset(dense, 0, sizeof dense);
+  for (int64_t i = 0; i < SLICES; i++)
+    for (int64_t e = ptr[i]; e < ptr[i + 1]; e++) dense[i][idx[e]] = val[e];
+  begin_output();
+  kernel(ptr, idx, val, SLICES, h, begin, end, first, last, out + 1, LD);
+  for (int32_t k = begin; k < end; k++)
+    for (int32_t l = first; l < last; l++) {
+      long double sum = 0.0L, size = 0.0L;
+      for (int i = 0; i < SLICES; i++) {
+        long double term = (long double)(h != NULL ? h[i] : 1.0) * dense[i][k] * dense[i][l];
+        sum += term;
+        size += fabsl(term);
+      }
+      int64_t at = 1 + (k - begin) * LD + l - first;
+      assert_true(close_enough(out[at], start[at], sum, size, SLICES));
+      out[at] = start[at];
+    }
+  assert_memory_equal(out, start, sizeof out);
+}
+
+static void check_grams(const bvl_kernels *set)
+{
+  static const int32_t ranges[][4] = {{0, 100, 0, 100},   {200, MINOR, 0, MINOR},
+                                      {7, 8, 0, 9},       {50, 50, 0, 7},
+                                      {60, 70, 200, 201}, {MINOR - 1, MINOR, 5, 5}};
+  double h[SLICES];
+  for (int i = 0; i < SLICES; i++) h[i] = i == 2 ? 0.0 : fabs(draw(600000 + i));
+  for (int a = 0; a < 6; a++) {
+    check_gram(set->sparse_gram, NULL, ranges[a]);
+    check_gram(set->sparse_gram, h, ranges[a]);
+  }
+}
+
 static void check_sparse(const bvl_kernels *set)
 {
   static const int64_t sides[] = {0, 1, 3, 4, 16};
@@ -247,6 +364,17 @@ static void check_sparse(const bvl_kernels *set)
       check_scatter(set->sparse_scatter, all, ranges[b][0], ranges[b][1]);
       check_scatter(set->sparse_scatter, some, ranges[b][0], ranges[b][1]);
     }
+  for (int64_t k = 4; k <= 8; k += 4)
+    for (int b = 0; b < 5; b++) {
+      shape all = {MINOR, SLICES, k, NULL};
+      shape some = {MINOR, 4, k, list};
+      check_gather_wide(set->sparse_gather_wide, all, ranges[b][0], ranges[b][1]);
+      check_gather_wide(set->sparse_gather_wide, some, ranges[b][0], ranges[b][1]);
+      check_scatter_wide(set->sparse_scatter_wide, all, ranges[b][0], ranges[b][1]);
+      check_scatter_wide(set->sparse_scatter_wide, some, ranges[b][0], ranges[b][1]);
+    }
+  check_lengths(set);
+  check_grams(set);
 }
 
 static void test_ref(void **state)
