@@ -246,6 +246,11 @@ static void conclude(const bvl_problem *problem, double lambda, double intercept
   out->kkt = fmax(extreme->kkt, free_r) / relative_to(problem, lambda);
   out->dual = convex ? dual[0] / n - dual[1] - slack : -INFINITY;
   out->gap = convex ? fmax(out->objective - out->dual, 0) / unit : NAN;
+  /* a point that overflowed proves nothing: maxima pass over a NaN, so ask the sums */
+  if (!isfinite(out->objective) || !isfinite(sum->data.r_theta)) {
+    out->kkt = INFINITY;
+    out->gap = convex ? INFINITY : NAN;
+  }
   out->radius = sqrt(2 * n * problem->loss->curvature_bound * out->gap * unit);
   if (!isfinite(out->radius)) out->radius = INFINITY;
 }

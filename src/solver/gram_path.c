@@ -235,7 +235,7 @@ static bvl_status find_violations(bvl_gram_path *s, int64_t batch, const double 
     for (int64_t q = 0; q < batch; q++) {
       const double norm = bvl_block_norm(bvl_block_len(blocks, g),
                                          s->v + q * p_local + blocks->begin[g]);
-      if (norm <= limit[q]) continue;
+      if (!(norm > limit[q])) continue; /* a NaN is nobody's violation: the point is bad */
       s->wanted[g] = 1;
       mine = bvl_lesser(mine, q);
       break;

@@ -10,6 +10,7 @@
 #include <cblas.h>
 
 #include "base/checked.h"
+#include "solver/anderson.h"
 #include "solver/group_newton.h"
 #include "solver/group_past.h"
 #include "solver/group_set.h"
@@ -48,8 +49,9 @@ struct bvl_group_model {
   int64_t n_members;
   int has_factor;
   bvl_past past;
-  int64_t n_fresh;         /* points of `past` that the last batch added */
-  bvl_group_newton newton; /* rank 0 */
+  int64_t n_fresh;                  /* points of `past` that the last batch added */
+  bvl_group_newton newton;          /* rank 0 */
+  bvl_anderson anderson[MAX_BATCH]; /* by q, rank 0 */
 };
 
 int bvl_group_model_fits(const bvl_problem *problem)
@@ -68,6 +70,7 @@ void bvl_group_model_destroy(bvl_group_model **model)
   free(m->member);
   bvl_past_free(&m->past);
   bvl_group_newton_free(&m->newton);
+  for (int q = 0; q < MAX_BATCH; q++) bvl_anderson_free(&m->anderson[q]);
   bvl_group_set_destroy(&m->G);
   free(m);
 }
@@ -177,6 +180,7 @@ typedef struct lanes {
   double residual[MAX_BATCH]; /* by q, at the last step */
   int64_t steps[MAX_BATCH];   /* by q */
   int solved[MAX_BATCH];      /* by q */
+  int regrouped[MAX_BATCH];   /* by q: did the last step change what is active? */
   int refreshes;
   int64_t budget;
   double *packed;         /* n + blocks, x lanes: X b, then norms of the members; owned */
@@ -186,6 +190,7 @@ typedef struct lanes {
                              owned */
   double *v;              /* longest block x lanes, owned */
   unsigned char *bounded; /* blocks, owned */
+  double *point;          /* n + blocks, twice: a lane and its step; owned */
 } lanes;
 
 static void close_lanes(lanes *at)
@@ -196,6 +201,7 @@ static void close_lanes(lanes *at)
   free(at->state);
   free(at->v);
   free(at->bounded);
+  free(at->point);
 }
 
 static bvl_status open_lanes(const bvl_group_model *m, lanes *at)
@@ -209,6 +215,7 @@ static bvl_status open_lanes(const bvl_group_model *m, lanes *at)
   BVL_TRY(BVL_ALLOC(&at->x, m->n_known * MAX_BATCH));
   BVL_TRY(BVL_ALLOC(&at->v, longest * MAX_BATCH));
   BVL_TRY(BVL_ALLOC(&at->bounded, m->n_known));
+  BVL_TRY(BVL_ALLOC(&at->point, 2 * (m->n + m->n_known)));
 cleanup:
   return status;
 }
@@ -446,30 +453,52 @@ static action decide(const bvl_group_model *m, lanes *at, int64_t a)
   if (!m->has_factor) return SLOW_STEP;
   if (residual <= at->tol * at->lambda[q]) return DONE;
   if (!isfinite(residual) || at->steps[q] >= at->budget) return GIVE_UP;
-  return slow ? SLOW_STEP : STEP;
+  /* after a change of active groups a poor step says nothing of the matrix */
+  return slow && !at->regrouped[q] ? SLOW_STEP : STEP;
+}
+
+/* Rank 0: lane a moves by deta and to x, accelerated; what was active stays the measure of it. */
+static bvl_status move_lane(bvl_group_model *m, lanes *at, int64_t a)
+{
+  const int64_t q = at->q[a];
+  const int64_t length = m->n + m->n_members;
+  const double *norms = at->packed + m->n * at->n + a * m->n_members;
+  double *tau = tau_of(m, q);
+  double *eta = m->eta + q * m->n;
+  double *z = at->point;
+  double *f = at->point + length;
+  int changed = 0; /* the active groups: the map is another one */
+  memcpy(z, eta, (size_t)m->n * sizeof *z);
+  memcpy(f, at->packed + a * m->n, (size_t)m->n * sizeof *f);
+  for (int64_t k = 0; k < m->n_members; k++) {
+    const double x = at->x[k + a * m->n_members];
+    const double next = !at->bounded[k] ? x : norms[k] > 0 ? x / norms[k] : 0;
+    z[m->n + k] = tau[m->member[k]];
+    f[m->n + k] = next - z[m->n + k];
+    changed |= at->bounded[k] && (next > 0) != (z[m->n + k] > 0);
+  }
+  at->regrouped[q] = changed;
+  if (changed) bvl_anderson_reset(&m->anderson[q]);
+  const bvl_status status = bvl_anderson_step(&m->anderson[q], length, m->n, m->newton.D, z, f);
+  for (int64_t i = 0; i < m->n; i++) eta[i] += f[i];
+  for (int64_t k = 0; k < m->n_members; k++) {
+    const double next = z[m->n + k] + f[m->n + k];
+    tau[m->member[k]] = at->bounded[k] ? fmax(next, 0) : next;
+  }
+  return status;
 }
 
 /* Rank 0: eta and tau of every lane after one step. */
 static bvl_status take_step(bvl_group_model *m, lanes *at)
 {
   double tol[MAX_BATCH];
-  const double *norms = at->packed + m->n * at->n;
   for (int64_t a = 0; a < at->n; a++) {
     tol[a] = 0.01 * at->tol * at->lambda[at->q[a]];
     at->steps[at->q[a]]++;
   }
   bvl_status status = bvl_group_newton_step(&m->newton, at->n, at->excess, at->bounded, tol, at->x,
                                             at->packed);
-  for (int64_t a = 0; status == BVL_OK && a < at->n; a++) {
-    double *tau = tau_of(m, at->q[a]);
-    double *eta = m->eta + at->q[a] * m->n;
-    for (int64_t k = 0; k < m->n_members; k++) {
-      const double norm = norms[k + a * m->n_members];
-      const double x = at->x[k + a * m->n_members];
-      tau[m->member[k]] = !at->bounded[k] ? x : norm > 0 ? x / norm : 0;
-    }
-    for (int64_t i = 0; i < m->n; i++) eta[i] += at->packed[i + a * m->n];
-  }
+  for (int64_t a = 0; status == BVL_OK && a < at->n; a++) status = move_lane(m, at, a);
   return status;
 }
 
@@ -529,16 +558,19 @@ cleanup:
 }
 
 /* The last residuals are no measure of the next step: the point or the matrix is another. */
-static void restart(lanes *at)
+static void restart(bvl_group_model *m, lanes *at)
 {
-  for (int64_t q = 0; q < MAX_BATCH; q++) at->residual[q] = INFINITY;
+  for (int64_t q = 0; q < MAX_BATCH; q++) {
+    at->residual[q] = INFINITY;
+    bvl_anderson_reset(&m->anderson[q]);
+  }
 }
 
 /* All lanes, from where eta and tau stand, until none is left. */
 static bvl_status solve_lanes(bvl_group_model *m, lanes *at)
 {
   bvl_status status = BVL_OK;
-  restart(at);
+  restart(m, at);
   for (int64_t a = 0; a < at->n; a++) at->solved[at->q[a]] = 0;
   while (at->n > 0) {
     int64_t slow = -1;
@@ -549,7 +581,7 @@ static bvl_status solve_lanes(bvl_group_model *m, lanes *at)
     if (at->refreshes++ >= MAX_REFRESHES) break;
     BVL_TRY(refresh(m, at, slow, &ok));
     if (!ok) break;
-    restart(at);
+    restart(m, at);
   }
 cleanup:
   return status;
