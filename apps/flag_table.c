@@ -29,8 +29,8 @@ const flag flag_table[] = {
     {"family", KIND_WORD, SOLVE, AT(run.family), 0, 0, FAMILIES, "NAME",
      "default: the data's attribute, else gaussian"},
     {"penalty", KIND_WORD, SOLVE, AT(run.penalty), 0, 0, PENALTIES, "NAME", "default lasso"},
-    {"alpha", KIND_REAL, SOLVE, AT(run.alpha), DBL_MIN, 1, "a number in (0, 1]", "A",
-     "enet: share of the l1 term, default 0.5"},
+    {"alpha", KIND_REAL, SOLVE, AT(run.alpha), 0, 1, "a number in [0, 1]", "A",
+     "share of the l1 term: enet default 0.5, sparse-group-lasso 0.05"},
     {"lambda", KIND_REALS, SOLVE, AT(lambda), 0, DBL_MAX, "numbers of at least 0, with commas",
      "L1,L2,...", "path: these values; fit: the one value"},
     {"nlambda", KIND_INTEGER, COMMAND_PATH, AT(run.path.n_lambda), COUNT, "K",
@@ -133,17 +133,11 @@ _Static_assert(sizeof flag_table / sizeof flag_table[0] <= FLAGS_MAX,
 static const char *const later_flags[] = {
     "gamma",  "q",        "depth", "k1",    "k2",    "tl1-a", "log-eps", "param",
     "starts", "admm-rho", "init",  "lower", "upper", "dfmax", "missing", "folds"};
-static const char *const later_words[] = {"multinomial",  "sparse-group-lasso",
-                                          "lq",           "group-lq",
-                                          "lpq",          "mcp",
-                                          "scad",         "tl1",
-                                          "log",          "l1-l2",
-                                          "group-mcp",    "group-scad",
-                                          "group-tl1",    "group-log",
-                                          "group-l1-l2",  "none",
-                                          "hoyer-square", "group-hs",
-                                          "varpro",       "admm",
-                                          "lambda.min",   "lambda.1se"};
+static const char *const later_words[] = {
+    "multinomial", "lq",          "group-lq",  "lpq",          "mcp",        "scad",
+    "tl1",         "log",         "l1-l2",     "group-mcp",    "group-scad", "group-tl1",
+    "group-log",   "group-l1-l2", "none",      "hoyer-square", "group-hs",   "varpro",
+    "admm",        "lambda.min",  "lambda.1se"};
 static const char *const later_commands[] = {"cv",        "train", "prune", "pareto",
                                              "stability", "study", "import"};
 

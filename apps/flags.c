@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "flag_table.h"
+#include "penalty/penalty.h"
 
 /* ---- command line --------------------------------------------------------------------------- */
 
@@ -192,9 +193,10 @@ static int check_ignored(const settings *s, char error[FLAGS_ERROR_BYTES])
       idle = surrogate[k];
       who = "--solver sgd, momentum, adam or lbfgs";
     }
-  if (given(s, "alpha") && strcmp(s->run.penalty, "enet") != 0) {
+  const bvl_penalty_type *type = bvl_penalty_find(s->run.penalty);
+  if (given(s, "alpha") && (type == NULL || !type->mixes)) {
     idle = "alpha";
-    who = "--penalty enet";
+    who = "--penalty enet or sparse-group-lasso";
   }
   if (idle == NULL) return 0;
   snprintf(error, FLAGS_ERROR_BYTES, "--%s goes with %s", idle, who);

@@ -46,7 +46,7 @@ static inline void test_problem_make(test_problem *t, int64_t n, int64_t p, cons
   t->alpha = NAN;
   t->intercept = 1;
   t->standardize = 1;
-  t->has_groups = strcmp(penalty, "group-lasso") == 0;
+  t->has_groups = strstr(penalty, "group-lasso") != NULL;
   for (int64_t j = 0; j < p; j++) {
     t->groups[j] = (int64_t)(bvl_rng_bits(3, BVL_STREAM_FOLD, 0, (uint64_t)j) %
                              (uint64_t)(p / 3 + 1)) -
@@ -110,9 +110,10 @@ static inline bvl_status test_problem_create(test_problem *t, const bvl_grid *gr
 /** The same problem as the independent certificate sees it. */
 static inline oracle_problem test_problem_oracle(const test_problem *t)
 {
+  const double by_default = strcmp(t->penalty, "sparse-group-lasso") == 0 ? 0.05 : 0.5;
   return (oracle_problem){.family = t->family,
                           .penalty = t->penalty,
-                          .alpha = isnan(t->alpha) ? 0.5 : t->alpha,
+                          .alpha = isnan(t->alpha) ? by_default : t->alpha,
                           .intercept = t->intercept,
                           .standardize = t->standardize,
                           .n = t->n,

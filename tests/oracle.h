@@ -20,8 +20,8 @@ typedef long double oracle_real;
 /** All pointers are the caller's. */
 typedef struct oracle_problem {
   const char *family;  /* "gaussian", "binomial", "poisson" */
-  const char *penalty; /* "lasso", "enet", "group-lasso" */
-  double alpha;        /* of enet; ignored otherwise */
+  const char *penalty; /* "lasso", "enet", "group-lasso", "sparse-group-lasso" */
+  double alpha;        /* of enet and sparse-group-lasso; ignored otherwise */
   int intercept;
   int standardize;
   int64_t n;
@@ -30,7 +30,7 @@ typedef struct oracle_problem {
   const double *y;              /* n */
   const double *w;              /* n, NULL = ones */
   const double *o;              /* n, NULL = zeros */
-  const int64_t *groups;        /* p, used by group-lasso alone */
+  const int64_t *groups;        /* p, used by the group penalties alone */
   const double *group_weights;  /* by ascending id, NULL = sqrt of the group's penalised columns */
   const double *penalty_factor; /* p, NULL = ones */
 } oracle_problem;
@@ -47,7 +47,11 @@ typedef struct oracle_certificate {
 /* The standardised problem. */
 typedef struct oracle_state {
   const oracle_problem *q;
-  oracle_real alpha;
+  /* a block has lambda omega (linear t + ridge t^2 / 2), t its norm, and lambda l1 |b_j| a column
+   */
+  oracle_real linear;
+  oracle_real ridge;
+  oracle_real l1;
   oracle_real *X;      /* n x p, standardised */
   oracle_real *w;      /* n */
   oracle_real *center; /* p */
@@ -154,7 +158,7 @@ static inline int64_t oracle_id_rank(const oracle_problem *q, int64_t id)
 static inline void oracle_blocks(oracle_state *s)
 {
   const oracle_problem *q = s->q;
-  int grouped = strcmp(q->penalty, "group-lasso") == 0;
+  int grouped = strstr(q->penalty, "group-lasso") != NULL;
   for (int64_t j = 0; j < q->p; j++) {
     oracle_real factor = q->penalty_factor != NULL ? q->penalty_factor[j] : 1;
     s->block[j] = j;
@@ -270,6 +274,55 @@ static inline oracle_real oracle_block_omega(const oracle_state *s, int64_t k)
   return -1;
 }
 
+/* Norm of S(scale x, level) over that block. */
+static inline oracle_real oracle_soft_norm(const oracle_state *s, oracle_real scale,
+                                           oracle_real level, const oracle_real *x, int64_t k)
+{
+  oracle_real sum = 0;
+  for (int64_t j = 0; j < s->q->p; j++) {
+    if (s->block[j] != k || isinf(s->omega[j])) continue;
+    oracle_real over = fmaxl(fabsl(scale * x[j]) - level, 0);
+    sum += over * over;
+  }
+  return sqrtl(sum);
+}
+
+/* Largest multiple of v (at most 1) whose block beginning at k is in the dual set. */
+static inline oracle_real oracle_dual_scale(const oracle_state *s, oracle_real lambda, int64_t k)
+{
+  oracle_real room = lambda * oracle_block_omega(s, k) * s->linear;
+  oracle_real low = 0;
+  oracle_real high = 1;
+  if (oracle_soft_norm(s, 1, lambda * s->l1, s->v, k) <= room) return 1;
+  for (int step = 0; step < 100; step++) {
+    oracle_real middle = (low + high) / 2;
+    if (oracle_soft_norm(s, middle, lambda * s->l1, s->v, k) <= room)
+      low = middle;
+    else
+      high = middle;
+  }
+  return low;
+}
+
+/* Smallest lambda at which zero is stationary for the block that begins at k. */
+static inline oracle_real oracle_entry(const oracle_state *s, int64_t k)
+{
+  oracle_real room = oracle_block_omega(s, k) * s->linear;
+  oracle_real low = 0;
+  oracle_real high = 0;
+  if (s->l1 == 0) return oracle_block_norm(s, s->v, k) / room;
+  for (int64_t j = 0; j < s->q->p; j++)
+    if (s->block[j] == k) high = fmaxl(high, fabsl(s->v[j]) / s->l1);
+  for (int step = 0; step < 100; step++) {
+    oracle_real middle = (low + high) / 2;
+    if (oracle_soft_norm(s, 1, middle * s->l1, s->v, k) <= middle * room)
+      high = middle;
+    else
+      low = middle;
+  }
+  return high;
+}
+
 static inline oracle_real oracle_mean_loss(const oracle_state *s)
 {
   oracle_real sum = 0;
@@ -284,7 +337,9 @@ static inline oracle_real oracle_objective(const oracle_state *s, oracle_real la
   for (int64_t k = 0; k < s->q->p; k++) {
     oracle_real omega = oracle_block_omega(s, k);
     oracle_real t = oracle_block_norm(s, s->b, k);
-    if (omega > 0) sum += lambda * omega * (s->alpha * t + (1 - s->alpha) * t * t / 2);
+    if (omega > 0) sum += lambda * omega * (s->linear * t + s->ridge * t * t / 2);
+    for (int64_t j = 0; j < s->q->p && omega > 0 && t > 0; j++)
+      if (s->block[j] == k) sum += lambda * s->l1 * fabsl(s->b[j]);
   }
   return sum;
 }
@@ -299,14 +354,16 @@ static inline oracle_real oracle_kkt(const oracle_state *s, oracle_real lambda)
     if (isinf(s->omega[k]) && s->b[k] != 0) return INFINITY;
     if (omega < 0) continue;
     oracle_real t = oracle_block_norm(s, s->b, k);
-    oracle_real slope = lambda * omega * (s->alpha + (1 - s->alpha) * t);
+    oracle_real slope = lambda * omega * (s->linear + s->ridge * t);
+    oracle_real level = omega > 0 ? lambda * s->l1 : 0;
     oracle_real sum = 0;
     for (int64_t j = 0; j < s->q->p && t > 0; j++) {
       if (s->block[j] != k || isinf(s->omega[j])) continue;
-      oracle_real d = -s->v[j] + slope * s->b[j] / t;
+      oracle_real d = -s->v[j] + slope * s->b[j] / t + copysignl(level, s->b[j]);
+      if (s->b[j] == 0) d = fmaxl(fabsl(s->v[j]) - level, 0);
       sum += d * d;
     }
-    worst = fmaxl(worst, t > 0 ? sqrtl(sum) : oracle_block_norm(s, s->v, k) - slope);
+    worst = fmaxl(worst, t > 0 ? sqrtl(sum) : oracle_soft_norm(s, 1, level, s->v, k) - slope);
   }
   return worst / lambda;
 }
@@ -320,11 +377,11 @@ static inline oracle_real oracle_dual(const oracle_state *s, oracle_real lambda)
     oracle_real omega = oracle_block_omega(s, k);
     oracle_real size = oracle_block_norm(s, s->v, k);
     if (omega <= 0) continue;
-    oracle_real excess = fmaxl(size - lambda * omega * s->alpha, 0);
-    if (s->alpha < 1)
-      value -= excess * excess / (2 * lambda * (1 - s->alpha) * omega);
-    else if (size > lambda * omega)
-      scale = fminl(scale, lambda * omega / size);
+    oracle_real excess = fmaxl(size - lambda * omega * s->linear, 0);
+    if (s->ridge > 0)
+      value -= excess * excess / (2 * lambda * s->ridge * omega);
+    else
+      scale = fminl(scale, oracle_dual_scale(s, lambda, k));
   }
   for (int64_t i = 0; i < s->q->n; i++) {
     if (s->w[i] <= 0) continue;
@@ -347,7 +404,7 @@ static inline void oracle_null(oracle_state *s, oracle_certificate *out)
     saturated += s->w[i] * oracle_conjugate(s->q->family, s->q->y[i], 0) / s->q->n;
   for (int64_t k = 0; k < s->q->p; k++) {
     oracle_real omega = oracle_block_omega(s, k);
-    if (omega > 0) largest = fmaxl(largest, oracle_block_norm(s, s->v, k) / (omega * s->alpha));
+    if (omega > 0) largest = fmaxl(largest, oracle_entry(s, k));
   }
   out->null_half = (double)(oracle_mean_loss(s) - saturated);
   out->lambda_max = (double)largest;
@@ -358,7 +415,11 @@ static inline oracle_certificate oracle_certify(const oracle_problem *q, double 
                                                 const double *beta, double b0)
 {
   oracle_certificate out = {0};
-  oracle_state s = {.q = q, .alpha = strcmp(q->penalty, "enet") == 0 ? q->alpha : 1.0, .b0 = b0};
+  oracle_state s = {.q = q, .linear = 1, .b0 = b0};
+  if (strcmp(q->penalty, "enet") == 0) s.linear = q->alpha;
+  if (strcmp(q->penalty, "enet") == 0) s.ridge = 1 - s.linear;
+  if (strcmp(q->penalty, "sparse-group-lasso") == 0) s.l1 = q->alpha;
+  if (strcmp(q->penalty, "sparse-group-lasso") == 0) s.linear = 1 - s.l1;
   s.X = oracle_alloc(q->n * q->p, sizeof *s.X);
   s.w = oracle_alloc(q->n, sizeof *s.w);
   s.eta = oracle_alloc(q->n, sizeof *s.eta);

@@ -23,8 +23,9 @@ typedef struct bvl_problem bvl_problem;
  * order. All are copied. Must agree on all ranks. */
 typedef struct bvl_problem_data {
   const char *family;          /**< "gaussian", "binomial", "poisson" */
-  const char *penalty;         /**< "lasso", "enet", "group-lasso" */
-  double alpha;                /**< NaN = the penalty's default */
+  const char *penalty;         /**< "lasso", "enet", "group-lasso", "sparse-group-lasso" */
+  double alpha;                /**< share of l1: enet (0, 1], 0.5; sparse-group-lasso [0, 1],
+                                    0.05; NaN = the penalty's default */
   int intercept;               /**< 1 */
   int standardize;             /**< 1 */
   const int64_t *groups;       /**< p ids, NULL = none */

@@ -118,7 +118,6 @@ static void scan_some(const bvl_problem *problem, int64_t from, int64_t to, doub
                       const double *beta, const double *v, scan *at, sums *sum, extremes *extreme)
 {
   const bvl_blocks *blocks = &problem->blocks;
-  const bvl_penalty *pen = &problem->penalty;
   const int counted = problem->grid->i == 0;
   double *g_block = problem->block_work;
   for (int64_t g = from; g < to; g++) {
@@ -130,17 +129,15 @@ static void scan_some(const bvl_problem *problem, int64_t from, int64_t to, doub
       if (weight == at->weight && fabs(v[begin]) <= at->top) continue;
       *at = (scan){fabs(v[begin]), weight};
     }
+    const bvl_penalty pen = bvl_penalty_at(&problem->penalty, weight);
     const double lw = lambda * weight;
     for (int64_t k = 0; k < m; k++) g_block[k] = -v[begin + k];
-    extreme->kkt = fmax(extreme->kkt, bvl_penalty_distance(pen, lw, m, beta + begin, g_block));
-    if (pen->type->convex && weight > 0) {
-      const double scale = pen->type->dual_scale(
-          pen, lw, bvl_block_norm(bvl_block_len(blocks, g), v + blocks->begin[g]));
-      extreme->shrink = fmax(extreme->shrink, -scale);
-    }
+    extreme->kkt = fmax(extreme->kkt, bvl_penalty_distance(&pen, lw, m, beta + begin, g_block));
+    if (pen.type->convex && weight > 0)
+      extreme->shrink = fmax(extreme->shrink, -bvl_penalty_dual_scale(&pen, lw, m, v + begin));
     if (!counted) continue;
     if (weight > 0)
-      sum->penalty += bvl_penalty_value(pen, lw, m, beta + begin);
+      sum->penalty += bvl_penalty_value(&pen, lw, m, beta + begin);
     else
       sum->free_gap += fabs(v[begin]) * 10 * (fabs(beta[begin]) + 1);
     for (int64_t k = 0; k < m; k++) sum->support += beta[begin + k] != 0;
@@ -359,9 +356,9 @@ bvl_status bvl_problem_lambda_max(bvl_problem *problem, double *lambda_max, doub
   BVL_TRY(correlate(problem, 1, r, v));
   *lambda_max = 0;
   for (int64_t g = 0; g < blocks->n; g++)
-    *lambda_max = fmax(*lambda_max, bvl_penalty_lambda_max(&problem->penalty, blocks->weight[g],
-                                                           bvl_block_norm(bvl_block_len(blocks, g),
-                                                                          v + blocks->begin[g])));
+    *lambda_max = fmax(*lambda_max,
+                       bvl_penalty_lambda_max(&problem->penalty, blocks->weight[g],
+                                              bvl_block_len(blocks, g), v + blocks->begin[g]));
   BVL_TRY(bvl_max(&problem->grid->all, lambda_max, 1));
   problem->lambda_max = *lambda_max;
 cleanup:

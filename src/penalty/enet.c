@@ -47,6 +47,7 @@ const bvl_penalty_type bvl_penalty_enet = {
     .name = "enet",
     .grouped = 0,
     .convex = 1,
+    .mixes = 1,
     .default_alpha = 0.5,
     .profile = profile,
     .slope = slope,

@@ -11,7 +11,8 @@
 #include "penalty/profile.h"
 
 static const bvl_penalty_type *const types[] = {&bvl_penalty_lasso, &bvl_penalty_enet,
-                                                &bvl_penalty_group_lasso, NULL};
+                                                &bvl_penalty_group_lasso,
+                                                &bvl_penalty_sparse_group_lasso, NULL};
 
 const bvl_penalty_type *bvl_penalty_find(const char *name)
 {
@@ -27,13 +28,22 @@ const bvl_penalty_type *const *bvl_penalty_all(void)
 
 bvl_status bvl_penalty_init(const bvl_penalty_type *type, double alpha, bvl_penalty *out)
 {
-  out->type = type;
-  out->alpha = isnan(alpha) ? type->default_alpha : alpha;
-  if (type->default_alpha == 1.0 && out->alpha != 1.0)
+  const int zero = type->at_zero != NULL;
+  *out = (bvl_penalty){.type = type, .alpha = isnan(alpha) ? type->default_alpha : alpha};
+  if (!type->mixes && out->alpha != 1.0)
     return bvl_fail(BVL_ERR_USAGE, "penalty %s takes no alpha (%g given)", type->name, alpha);
-  if (!(out->alpha > 0.0 && out->alpha <= 1.0))
-    return bvl_fail(BVL_ERR_USAGE, "alpha %g is not in (0, 1]", alpha);
+  if (!((out->alpha > 0.0 || (zero && out->alpha == 0.0)) && out->alpha <= 1.0))
+    return bvl_fail(BVL_ERR_USAGE, "alpha %g is not in %s0, 1]", alpha, zero ? "[" : "(");
+  if (out->alpha == 1.0 && type->at_one != NULL) out->type = type->at_one;
+  if (out->alpha == 0.0) *out = (bvl_penalty){.type = type->at_zero, .alpha = 1.0};
   return BVL_OK;
+}
+
+bvl_penalty bvl_penalty_at(const bvl_penalty *pen, double weight)
+{
+  bvl_penalty at = *pen;
+  if (pen->type->sparse && weight > 0.0 && weight < INFINITY) at.l1 = pen->alpha / weight;
+  return at;
 }
 
 double bvl_block_norm(int64_t m, const double *x)
@@ -42,6 +52,24 @@ double bvl_block_norm(int64_t m, const double *x)
   double sum = 0.0;
   for (int64_t k = 0; k < m; k++) sum += x[k] * x[k];
   return sqrt(sum);
+}
+
+/* ||S(scale v, level)||. Monotone in level and in scale to the last bit: every operation is. A NaN
+ * comes through. */
+static double soft_norm(double level, double scale, int64_t m, const double *v)
+{
+  double sum = 0.0;
+  for (int64_t k = 0; k < m; k++) {
+    const double excess = fabs(scale * v[k]) - level;
+    if (m == 1) return excess <= 0.0 ? 0.0 : excess;
+    if (!(excess <= 0.0)) sum += excess * excess;
+  }
+  return sqrt(sum);
+}
+
+double bvl_penalty_shrunk_norm(const bvl_penalty *pen, double lw, int64_t m, const double *v)
+{
+  return pen->l1 > 0.0 ? soft_norm(pen->l1 * lw, 1.0, m, v) : bvl_block_norm(m, v);
 }
 
 /* out = b scaled to norm `length`, t = ||b||. */
@@ -58,12 +86,21 @@ static void rescale(int64_t m, const double *b, double t, double length, double 
 double bvl_penalty_value(const bvl_penalty *pen, double lw, int64_t m, const double *b)
 {
   double t = bvl_block_norm(m, b);
-  return t > 0.0 ? pen->type->profile(pen, lw, t) : 0.0; /* not Inf * 0 */
+  if (!(t > 0.0)) return 0.0; /* not Inf * 0 */
+  double value = pen->type->profile(pen, lw, t);
+  if (pen->l1 > 0.0)
+    for (int64_t k = 0; k < m; k++) value += b[k] != 0.0 ? pen->l1 * lw * fabs(b[k]) : 0.0;
+  return value;
 }
 
 void bvl_penalty_prox(const bvl_penalty *pen, double lw, double rho, int64_t m, const double *z,
                       double *out)
 {
+  if (pen->l1 > 0.0) { /* the soft threshold first, then the group's shrinkage */
+    const double level = pen->l1 * lw / rho;
+    for (int64_t k = 0; k < m; k++) out[k] = copysign(fmax(fabs(z[k]) - level, 0.0), z[k]);
+    z = out;
+  }
   double t = bvl_block_norm(m, z);
   double length = 0.0;
   if (t > 0.0 && lw < INFINITY) length = pen->type->prox(pen, lw, rho, t);
@@ -73,13 +110,30 @@ void bvl_penalty_prox(const bvl_penalty *pen, double lw, double rho, int64_t m, 
     for (int64_t k = 0; k < m; k++) out[k] = 0.0;
 }
 
+/* The distance for b != 0 with an l1 part: a zero inside the block has a subdifferential of its
+ * own.
+ */
+static double sparse_distance(double per_t, double level, int64_t m, const double *b,
+                              const double *g)
+{
+  double sum = 0.0;
+  for (int64_t k = 0; k < m; k++) {
+    double d = b[k] != 0.0 ? g[k] + per_t * b[k] + copysign(level, b[k]) : fabs(g[k]) - level;
+    if (b[k] == 0.0 && d <= 0.0) continue;
+    sum += d * d;
+  }
+  return sqrt(sum);
+}
+
 double bvl_penalty_distance(const bvl_penalty *pen, double lw, int64_t m, const double *b,
                             const double *g)
 {
   if (isinf(lw)) return 0.0;
   double t = bvl_block_norm(m, b);
-  if (!(t > 0.0)) return fmax(bvl_block_norm(m, g) - bvl_penalty_threshold(pen, lw), 0.0);
+  if (!(t > 0.0))
+    return fmax(bvl_penalty_shrunk_norm(pen, lw, m, g) - bvl_penalty_threshold(pen, lw), 0.0);
   double slope = pen->type->slope(pen, lw, t);
+  if (pen->l1 > 0.0) return sparse_distance(slope / t, pen->l1 * lw, m, b, g);
   if (m == 1) return fabs(g[0] + copysign(slope, b[0]));
   double sum = 0.0;
   for (int64_t k = 0; k < m; k++) {
@@ -94,6 +148,8 @@ void bvl_penalty_gradient(const bvl_penalty *pen, double lw, int64_t m, const do
 {
   double t = bvl_block_norm(m, b);
   rescale(m, b, t, pen->type->slope(pen, lw, t), out);
+  if (pen->l1 > 0.0)
+    for (int64_t k = 0; k < m; k++) out[k] += b[k] != 0.0 ? copysign(pen->l1 * lw, b[k]) : 0.0;
 }
 
 void bvl_penalty_add_curvature(const bvl_penalty *pen, double lw, int64_t m, const double *b,
@@ -117,9 +173,29 @@ double bvl_penalty_threshold(const bvl_penalty *pen, double lw)
   return pen->type->slope(pen, lw, 0.0);
 }
 
-static int stays_zero(const bvl_penalty *pen, double weight, double norm, double lambda)
+static int stays_zero(const bvl_penalty *pen, double weight, int64_t m, const double *v,
+                      double lambda)
 {
-  return norm <= bvl_penalty_threshold(pen, lambda * weight);
+  return bvl_penalty_shrunk_norm(pen, lambda * weight, m, v) <=
+         bvl_penalty_threshold(pen, lambda * weight);
+}
+
+/* The u at which ||S(v, level u)|| = slope u, to rounding. The difference of the two is convex and
+ * decreasing, so Newton's method climbs from a point below the root without passing it. */
+static double balance(double level, double slope, int64_t m, const double *v)
+{
+  const double norm = bvl_block_norm(m, v);
+  double u = norm / (slope + level * sqrt((double)m));
+  for (int step = 0; step < 100; step++) {
+    double sum = 0.0;
+    const double shrunk = soft_norm(level * u, 1.0, m, v);
+    for (int64_t k = 0; k < m; k++) sum += fmax(fabs(v[k]) - level * u, 0.0);
+    const double fall = slope + (shrunk > 0.0 ? level * (sum / shrunk) : 0.0);
+    const double next = u + (shrunk - slope * u) / fall;
+    if (!(next > u * (1.0 + DBL_EPSILON))) break;
+    u = next;
+  }
+  return u;
 }
 
 /* Non-negative doubles are ordered as their bit patterns are. */
@@ -137,25 +213,41 @@ static double from_bits(uint64_t bits)
   return x;
 }
 
-double bvl_penalty_lambda_max(const bvl_penalty *pen, double weight, double norm)
+double bvl_penalty_lambda_max(const bvl_penalty *pen, double weight, int64_t m, const double *v)
 {
+  const double norm = bvl_block_norm(m, v);
+  const bvl_penalty at = bvl_penalty_at(pen, weight);
   if (isnan(norm)) return norm;
   if (weight == 0.0 || isinf(weight) || norm == 0.0) return 0.0;
   /* the quotient is right to a few ulps: bisect those (or, if it under- or overflowed, every
    * double) on the comparison itself, which is monotone in lambda */
-  double guess = norm / (weight * bvl_penalty_threshold(pen, 1.0));
-  double low = guess * (1.0 - 4.0 * DBL_EPSILON);
-  double high = guess * (1.0 + 4.0 * DBL_EPSILON);
-  if (stays_zero(pen, weight, norm, low)) low = 0.0;
-  if (!stays_zero(pen, weight, norm, high)) high = INFINITY;
+  const double slope = weight * bvl_penalty_threshold(pen, 1.0);
+  double guess = at.l1 > 0.0 ? balance(pen->alpha, slope, m, v) : norm / slope;
+  const double width = at.l1 > 0.0 ? 64.0 * DBL_EPSILON : 4.0 * DBL_EPSILON;
+  double low = guess * (1.0 - width);
+  double high = guess * (1.0 + width);
+  if (stays_zero(&at, weight, m, v, low)) low = 0.0;
+  if (!stays_zero(&at, weight, m, v, high)) high = INFINITY;
   uint64_t fails = bits_of(low);
   uint64_t holds = bits_of(high);
   while (holds - fails > 1) {
     uint64_t middle = fails + (holds - fails) / 2;
-    if (stays_zero(pen, weight, norm, from_bits(middle)))
+    if (stays_zero(&at, weight, m, v, from_bits(middle)))
       holds = middle;
     else
       fails = middle;
   }
   return from_bits(holds);
+}
+
+double bvl_penalty_dual_scale(const bvl_penalty *pen, double lw, int64_t m, const double *v)
+{
+  if (!(pen->l1 > 0.0)) return pen->type->dual_scale(pen, lw, bvl_block_norm(m, v));
+  const double level = pen->l1 * lw;
+  const double threshold = bvl_penalty_threshold(pen, lw);
+  if (lw == 0.0 || soft_norm(level, 1.0, m, v) <= threshold) return 1.0;
+  /* ||S(s v, level)|| = threshold at s = 1 / u */
+  double s = 1.0 / balance(level, threshold, m, v);
+  while (soft_norm(level, s, m, v) > threshold) s *= 1.0 - 2.0 * DBL_EPSILON;
+  return s;
 }

@@ -6,6 +6,7 @@
  *   lasso        lw t                         one column
  *   enet         lw (alpha t + (1-alpha) t^2/2)   one column
  *   group-lasso  lw t                         a group, weight sqrt(size) by default
+ *   sparse-group-lasso  (1-alpha) lw t        a group; and l1 lw ||b||_1, l1 = alpha / weight
  */
 #ifndef BVL_PENALTY_PENALTY_H
 #define BVL_PENALTY_PENALTY_H
@@ -16,11 +17,17 @@
 
 typedef struct bvl_penalty bvl_penalty;
 
-typedef struct bvl_penalty_type {
+typedef struct bvl_penalty_type bvl_penalty_type;
+
+struct bvl_penalty_type {
   const char *name;
   int grouped; /* blocks are groups */
   int convex;
-  double default_alpha; /* 1 = no mixing: any other alpha is refused */
+  int sparse; /* an l1 part of level alpha lambda inside the groups, whatever their weight */
+  int mixes;  /* takes an alpha; elsewhere only 1 is accepted */
+  double default_alpha;
+  const bvl_penalty_type *at_zero; /* the row it becomes at alpha = 0; NULL: alpha = 0 is refused */
+  const bvl_penalty_type *at_one;  /* the row it becomes at alpha = 1; NULL: it stays */
   /* the scalar profile on t >= 0 and its first two derivatives, at t > 0 (slope also at 0+) */
   double (*profile)(const bvl_penalty *pen, double lw, double t);
   double (*slope)(const bvl_penalty *pen, double lw, double t);
@@ -31,44 +38,55 @@ typedef struct bvl_penalty_type {
    * set, and the term Omega the dual objective loses at v (already scaled) */
   double (*dual_scale)(const bvl_penalty *pen, double lw, double v);
   double (*dual_loss)(const bvl_penalty *pen, double lw, double v);
-} bvl_penalty_type;
+};
 
 struct bvl_penalty {
   const bvl_penalty_type *type;
   double alpha;
+  double l1; /* the level of an l1 part per unit of lw: 0 but in bvl_penalty_at's copies */
 };
 
 /** The penalty row of that name, NULL when there is none; all rows, NULL-terminated. */
 const bvl_penalty_type *bvl_penalty_find(const char *name);
 const bvl_penalty_type *const *bvl_penalty_all(void);
-/** alpha NaN = the row's default. @return BVL_ERR_USAGE for an alpha outside (0, 1] (enet), or
- * other than 1 where the penalty does not mix. */
+/** alpha NaN = the row's default. At alpha 0 or 1 a sparse group lasso is the row it amounts to:
+ * read out->type, not type, from here on. @return BVL_ERR_USAGE for an alpha outside (0, 1] (or
+ * [0, 1] where the row has an at_zero), or other than 1 where the penalty does not mix. */
 bvl_status bvl_penalty_init(const bvl_penalty_type *type, double alpha, bvl_penalty *out);
+
+/** The penalty as a block of factor `weight` has it: what the functions of a block below take where
+ * the type is sparse; elsewhere a mere copy. */
+bvl_penalty bvl_penalty_at(const bvl_penalty *pen, double weight);
 
 /** ||x||_2 of a block; |x| itself for m = 1. The norm every comparison with a threshold uses. */
 double bvl_block_norm(int64_t m, const double *x);
+/** ||S(v, l1 lw)||_2, S the soft threshold: what is compared with bvl_penalty_threshold. */
+double bvl_penalty_shrunk_norm(const bvl_penalty *pen, double lw, int64_t m, const double *v);
 
 /** lambda Pen at b. */
 double bvl_penalty_value(const bvl_penalty *pen, double lw, int64_t m, const double *b);
-/** out = argmin over x of rho/2 ||x - z||^2 + P(||x||); out may be z. */
+/** out = argmin over x of rho/2 ||x - z||^2 + P(||x||) + l1 lw ||x||_1; out may be z. */
 void bvl_penalty_prox(const bvl_penalty *pen, double lw, double rho, int64_t m, const double *z,
                       double *out);
 /** Distance of -g (g the gradient of the smooth part) to the subdifferential of P at b: the KKT
  * residual of the block. lw = 0 gives ||g||; lw = INFINITY gives 0 (excluded). */
 double bvl_penalty_distance(const bvl_penalty *pen, double lw, int64_t m, const double *b,
                             const double *g);
-/** out = P'(t) b / t, for b != 0. */
+/** out = P'(t) b / t + l1 lw sign(b), for b != 0. */
 void bvl_penalty_gradient(const bvl_penalty *pen, double lw, int64_t m, const double *b,
                           double *out);
 /** H (m x m, leading dimension ld) += P''(t) uu' + P'(t)/t (I - uu'), u = b/t, for b != 0. */
 void bvl_penalty_add_curvature(const bvl_penalty *pen, double lw, int64_t m, const double *b,
                                double *H, int64_t ld);
-/** Slope at zero: the block stays 0 while ||g|| <= this. One function for lambda_max, screening and
- * KKT: two roundings of one product loop for ever. */
+/** Slope at zero: the block stays 0 while bvl_penalty_shrunk_norm(g) <= this. One function for
+ * lambda_max, screening and KKT: two roundings of one product loop for ever. */
 double bvl_penalty_threshold(const bvl_penalty *pen, double lw);
-/** Smallest double lambda at which 0 is stationary for a block of factor `weight` and gradient norm
- * `norm` (0 for weight 0 or INFINITY), such that norm <= threshold(lambda * weight) holds exactly
- * in floating point. */
-double bvl_penalty_lambda_max(const bvl_penalty *pen, double weight, double norm);
+/** Smallest double lambda at which 0 is stationary for a block of factor `weight` and gradient v
+ * (0 for weight 0 or INFINITY), such that shrunk_norm(lambda * weight, v) <= threshold(lambda *
+ * weight) holds exactly in floating point. pen as for all blocks: this function takes it at weight.
+ */
+double bvl_penalty_lambda_max(const bvl_penalty *pen, double weight, int64_t m, const double *v);
+/** Largest s <= 1 with s v in the dual set of the block (to rounding, on the safe side). */
+double bvl_penalty_dual_scale(const bvl_penalty *pen, double lw, int64_t m, const double *v);
 
 #endif

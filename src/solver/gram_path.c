@@ -100,8 +100,10 @@ static int is_candidate(const bvl_gram_path *s, const bvl_solve_state *state, in
     if (state->point.beta[k] != 0) return 1;
     v[k - blocks->begin[g]] = state->v[k] - way * s->slope[k];
   }
-  return bvl_block_norm(bvl_block_len(blocks, g), v) >=
-         bvl_penalty_threshold(&s->problem->penalty, level * blocks->weight[g]);
+  const bvl_penalty pen = bvl_penalty_at(&s->problem->penalty, blocks->weight[g]);
+  const double lw = level * blocks->weight[g];
+  return bvl_penalty_shrunk_norm(&pen, lw, bvl_block_len(blocks, g), v) >=
+         bvl_penalty_threshold(&pen, lw);
 }
 
 /* How far a batch looks ahead: what most columns are far from at all of its lambdas at once. */
@@ -224,6 +226,7 @@ static bvl_status find_violations(bvl_gram_path *s, int64_t batch, const double 
   const bvl_blocks *blocks = &s->problem->blocks;
   const int64_t p_local = s->problem->X->columns.p_local;
   int64_t mine = batch;
+  const int sparse = s->problem->penalty.type->sparse;
   double weight = NAN; /* that limit was made for: blocks of one weight come in long runs */
   double limit[MAX_BATCH];
   memset(s->wanted, 0, (size_t)blocks->n);
@@ -232,10 +235,14 @@ static bvl_status find_violations(bvl_gram_path *s, int64_t batch, const double 
     for (int64_t q = 0; q < batch && blocks->weight[g] != weight; q++)
       limit[q] = bvl_penalty_threshold(&s->problem->penalty, lambdas[q] * blocks->weight[g]);
     weight = blocks->weight[g];
+    const bvl_penalty pen = bvl_penalty_at(&s->problem->penalty, weight);
     for (int64_t q = 0; q < batch; q++) {
       const double norm = bvl_block_norm(bvl_block_len(blocks, g),
                                          s->v + q * p_local + blocks->begin[g]);
       if (!(norm > limit[q])) continue; /* a NaN is nobody's violation: the point is bad */
+      if (sparse && bvl_penalty_shrunk_norm(&pen, lambdas[q] * weight, bvl_block_len(blocks, g),
+                                            s->v + q * p_local + blocks->begin[g]) <= limit[q])
+        continue;
       s->wanted[g] = 1;
       mine = bvl_lesser(mine, q);
       break;

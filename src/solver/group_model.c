@@ -20,6 +20,7 @@ enum {
   MAX_BATCH = BVL_PAST_ROOM - BVL_PAST_USED,
   MAX_STEPS = 60,
   MAX_REFRESHES = 12, /* of a batch */
+  MAX_BACKS = 4,      /* halvings of a step */
   SYRK_COLS = 256
 };
 
@@ -39,13 +40,15 @@ struct bvl_group_model {
   double *eta;          /* n x MAX_BATCH, replicated, owned */
   double *r, *h;        /* n x MAX_BATCH, by lane, owned */
   double *B;            /* n x n, lower triangle, owned: this rank's groups, at tau_in */
-  int64_t capacity;     /* of the arrays by block */
-  double *tau;          /* capacity x MAX_BATCH, replicated, owned; of free blocks
-                           coefficients */
-  double *tau_in;       /* capacity: what B holds, owned */
-  int64_t *slot;        /* capacity: a block's column of V, -1 = none; replicated, owned */
-  int64_t *member;      /* capacity: the inverse of slot, owned */
-  int64_t n_known;      /* blocks these arrays are set for */
+  double *tau_in;       /* by dealt column: what B holds, owned */
+  int64_t n_columns;    /* that tau_in is set for */
+  int64_t column_capacity;
+  int64_t capacity; /* of the arrays by block */
+  double *tau;      /* capacity x MAX_BATCH, replicated, owned; of free blocks
+                       coefficients */
+  int64_t *slot;    /* capacity: a block's column of V, -1 = none; replicated, owned */
+  int64_t *member;  /* capacity: the inverse of slot, owned */
+  int64_t n_known;  /* blocks these arrays are set for */
   int64_t n_members;
   int has_factor;
   bvl_past past;
@@ -128,12 +131,12 @@ static bvl_status reserve(bvl_group_model *m, int64_t n_blocks)
 {
   bvl_status status = BVL_OK;
   const int64_t capacity = bvl_greater(n_blocks, m->capacity + m->capacity / 2);
-  int64_t room[4] = {m->capacity * MAX_BATCH, m->capacity, m->capacity, m->capacity};
+  int64_t room[3] = {m->capacity * MAX_BATCH, m->capacity, m->capacity};
+  BVL_TRY(BVL_GROW(&m->tau_in, &m->column_capacity, m->G->dealt->n_cols));
   if (n_blocks <= m->capacity) return BVL_OK;
   BVL_TRY(BVL_GROW(&m->tau, &room[0], capacity * MAX_BATCH));
-  BVL_TRY(BVL_GROW(&m->tau_in, &room[1], capacity));
-  BVL_TRY(BVL_GROW(&m->slot, &room[2], capacity));
-  BVL_TRY(BVL_GROW(&m->member, &room[3], capacity));
+  BVL_TRY(BVL_GROW(&m->slot, &room[1], capacity));
+  BVL_TRY(BVL_GROW(&m->member, &room[2], capacity));
   BVL_TRY(bvl_past_reserve(&m->past, m->n, capacity));
   m->capacity = capacity;
 cleanup:
@@ -148,6 +151,7 @@ static bvl_status follow_set(bvl_group_model *m)
   if (m->generation != m->set->generation) {
     m->generation = m->set->generation;
     m->n_known = 0;
+    m->n_columns = 0;
     m->n_members = 0;
     m->has_factor = 0;
     memset(m->B, 0, (size_t)(m->n * m->n) * sizeof *m->B);
@@ -156,10 +160,8 @@ static bvl_status follow_set(bvl_group_model *m)
   }
   BVL_TRY(bvl_group_set_follow(m->G));
   BVL_TRY(bvl_agree(comm_of(m), reserve(m, m->G->n_blocks)));
-  for (; m->n_known < m->G->n_blocks; m->n_known++) {
-    m->tau_in[m->n_known] = 0;
-    m->slot[m->n_known] = -1;
-  }
+  for (; m->n_known < m->G->n_blocks; m->n_known++) m->slot[m->n_known] = -1;
+  for (; m->n_columns < m->G->dealt->n_cols; m->n_columns++) m->tau_in[m->n_columns] = 0;
 cleanup:
   return status;
 }
@@ -168,7 +170,7 @@ cleanup:
  * -------------------------------------------------------------------
  */
 
-typedef enum action { DONE, STEP, SLOW_STEP, GIVE_UP, FAILED } action;
+typedef enum action { DONE, STEP, SLOW_STEP, GO_BACK, GIVE_UP, FAILED } action;
 
 /* Lane a works on lambda q[a] of the batch; lanes[0..n) are still to be solved.
  */
@@ -179,8 +181,10 @@ typedef struct lanes {
   double tol;                 /* relative to lambda */
   double residual[MAX_BATCH]; /* by q, at the last step */
   int64_t steps[MAX_BATCH];   /* by q */
-  int solved[MAX_BATCH];      /* by q */
-  int regrouped[MAX_BATCH];   /* by q: did the last step change what is active? */
+  int backs[MAX_BATCH];       /* by q: halvings of the last step */
+  double *before;           /* n + blocks, x lanes by q: eta and tau before the last step; owned */
+  int solved[MAX_BATCH];    /* by q */
+  int regrouped[MAX_BATCH]; /* by q: did the last step change what is active? */
   int refreshes;
   int64_t budget;
   double *packed;         /* n + blocks, x lanes: X b, then norms of the members; owned */
@@ -196,6 +200,7 @@ typedef struct lanes {
 static void close_lanes(lanes *at)
 {
   free(at->packed);
+  free(at->before);
   free(at->excess);
   free(at->x);
   free(at->state);
@@ -210,6 +215,7 @@ static bvl_status open_lanes(const bvl_group_model *m, lanes *at)
   int64_t longest = 1;
   for (int64_t g = 0; g < m->n_known; g++) longest = bvl_greater(longest, bvl_group_len(m->G, g));
   BVL_TRY(BVL_ALLOC(&at->packed, (m->n + m->n_known) * MAX_BATCH));
+  BVL_TRY(BVL_ALLOC(&at->before, (m->n + m->n_known) * MAX_BATCH));
   BVL_TRY(BVL_ALLOC(&at->state, (1 + m->n + m->n_known) * MAX_BATCH));
   BVL_TRY(BVL_ALLOC(&at->excess, m->n_known * MAX_BATCH));
   BVL_TRY(BVL_ALLOC(&at->x, m->n_known * MAX_BATCH));
@@ -233,6 +239,13 @@ static void residuals(bvl_group_model *m, const lanes *at)
                   m->h + a * m->n);
 }
 
+/* The lambdas of the lanes, side by side. */
+static const double *lane_lambdas(const lanes *at, double *out)
+{
+  for (int64_t a = 0; a < at->n; a++) out[a] = at->lambda[at->q[a]];
+  return out;
+}
+
 static int is_active(const bvl_group_model *m, const lanes *at, int64_t g)
 {
   if (bvl_group_is_free(m->G, g)) return 1;
@@ -245,9 +258,24 @@ static int is_active(const bvl_group_model *m, const lanes *at, int64_t g)
  * -----------------------------------------------------------------
  */
 
-/* Z_g = X_g v_g / ||v_g|| of the blocks member[from ..), v at residuals r, into
- * V on rank 0. */
-static bvl_status join(bvl_group_model *m, lanes *at, int64_t from, const int64_t *lane)
+/* at->v <- v_g of lane a; its norm. Where a sparse penalty's threshold leaves nothing of it: that
+ * of the last lane, then v_g without the threshold, so that no column of V is null. */
+static double direction(const bvl_group_model *m, const lanes *at, int64_t g, int64_t a)
+{
+  const int64_t lane[] = {a, at->n - 1, a};
+  const double lambda[] = {at->lambda[at->q[a]], at->lambda[at->q[at->n - 1]], 0};
+  double norm = 0;
+  for (int k = 0; k < 3; k++) {
+    bvl_group_correlate(m->G, g, 1, lambda + k, m->r + lane[k] * m->n, at->v, &norm);
+    if (norm != 0 || bvl_group_is_free(m->G, g)) break;
+  }
+  return norm;
+}
+
+/* Z_g = X_g v_g / ||v_g|| of the blocks member[from ..), v at residuals r of the lane lane[g] (by
+ * default `same`), into V on rank 0. */
+static bvl_status join(bvl_group_model *m, lanes *at, int64_t from, int64_t same,
+                       const int64_t *lane)
 {
   bvl_status status = BVL_OK;
   const int64_t n_new = m->n_members - from;
@@ -256,12 +284,11 @@ static bvl_status join(bvl_group_model *m, lanes *at, int64_t from, const int64_
   BVL_TRY(bvl_agree(comm_of(m), BVL_ALLOC(&Z, m->n * n_new)));
   for (int64_t k = 0; k < n_new; k++) {
     const int64_t g = m->member[from + k];
-    const int64_t a = lane != NULL ? lane[g] : 0;
-    double norm = 0;
+    const int64_t a = lane != NULL ? lane[g] : same;
     if (!bvl_group_is_here(m->G, g)) continue;
-    bvl_group_correlate(m->G, g, 1, m->r + a * m->n, at->v, &norm);
+    const double norm = direction(m, at, g, a);
     for (int64_t l = 0; l < bvl_group_len(m->G, g); l++)
-      at->v[l] = bvl_group_is_free(m->G, g) ? 1 : at->v[l] / norm;
+      at->v[l] = bvl_group_is_free(m->G, g) ? 1 : norm > 0 ? at->v[l] / norm : 0;
     bvl_group_forward(m->G, g, 1, at->v, Z + k * m->n);
   }
   BVL_TRY(bvl_sum_to(comm_of(m), 0, Z, m->n * n_new));
@@ -286,13 +313,14 @@ static bvl_status admit(bvl_group_model *m, lanes *at, int64_t *n_new)
   const int64_t from = m->n_members;
   int64_t *lane = NULL;
   double norm[MAX_BATCH];
+  double lambdas[MAX_BATCH];
   *n_new = 0;
   if (!m->has_factor || m->n_members == m->n_known) return BVL_OK;
   BVL_TRY(bvl_agree(comm_of(m), BVL_ALLOC(&lane, m->n_known)));
   residuals(m, at);
   for (int64_t g = 0; g < m->n_known; g++) {
     if (!bvl_group_is_here(m->G, g) || m->slot[g] >= 0) continue;
-    bvl_group_correlate(m->G, g, at->n, m->r, at->v, norm);
+    bvl_group_correlate(m->G, g, at->n, lane_lambdas(at, lambdas), m->r, at->v, norm);
     for (int64_t a = 0; a < at->n; a++) {
       const double lambda = at->lambda[at->q[a]];
       if (norm[a] > bvl_group_target(m->G, lambda, g) + at->tol * lambda) lane[g] = a + 1;
@@ -302,32 +330,44 @@ static bvl_status admit(bvl_group_model *m, lanes *at, int64_t *n_new)
   for (int64_t g = 0; g < m->n_known; g++)
     if (lane[g]-- > 0) make_member(m, g);
   *n_new = m->n_members - from;
-  BVL_TRY(join(m, at, from, lane));
+  BVL_TRY(join(m, at, from, 0, lane));
 cleanup:
   free(lane);
   return status;
 }
 
-/* B += sign sum over this rank's groups whose tau moved that way of |change|
- * X_g X_g' / n. */
+/* tau by dealt column, at lane a's point: under a sparse penalty, 0 of the columns that its l1 part
+ * holds at zero there. */
+static void spread_tau(const bvl_group_model *m, const lanes *at, int64_t a, double *out)
+{
+  const int sparse = m->problem->penalty.type->sparse;
+  const double *tau = tau_of(m, at->q[a]);
+  for (int64_t g = 0; g < m->n_known; g++) {
+    double norm = 0;
+    const int used = !bvl_group_is_free(m->G, g) && tau[g] > 0;
+    if (!bvl_group_is_here(m->G, g) || m->G->first[g] < 0) continue; /* not an intercept */
+    if (sparse && used)
+      bvl_group_correlate(m->G, g, 1, &at->lambda[at->q[a]], m->r + a * m->n, at->v, &norm);
+    for (int64_t k = 0; k < bvl_group_len(m->G, g); k++)
+      out[m->G->first[g] + k] = used && (!sparse || at->v[k] != 0) ? tau[g] : 0;
+  }
+}
+
+/* B += sign sum over this rank's columns whose tau moved that way of |change| x x' / n. */
 static void update_B(bvl_group_model *m, const double *tau, double sign, double *Y)
 {
   const int n = (int)m->n; /* at most MAX_ROWS */
   int cols = 0;
-  for (int64_t g = 0; g < m->n_known; g++) {
-    const double change = tau[g] - m->tau_in[g];
-    const int moved = fabs(change) > STALE * fmax(tau[g], m->tau_in[g]);
-    if (bvl_group_is_free(m->G, g) || !bvl_group_is_here(m->G, g) || !(sign * change > 0) || !moved)
-      continue;
+  for (int64_t k = 0; k < m->n_columns; k++) {
+    const double change = tau[k] - m->tau_in[k];
+    if (!(sign * change > 0) || !(fabs(change) > STALE * fmax(tau[k], m->tau_in[k]))) continue;
     const double factor = sqrt(fabs(change) / (double)m->n);
-    for (int64_t k = 0; k < bvl_group_len(m->G, g); k++) {
-      const double *x = m->G->dealt->values + (m->G->first[g] + k) * m->n;
-      for (int64_t i = 0; i < m->n; i++) Y[i + cols * m->n] = factor * x[i];
-      if (++cols < SYRK_COLS) continue;
-      cblas_dsyrk(CblasColMajor, CblasLower, CblasNoTrans, n, cols, sign, Y, n, 1, m->B, n);
-      cols = 0;
-    }
-    m->tau_in[g] = tau[g];
+    const double *x = m->G->dealt->values + k * m->n;
+    for (int64_t i = 0; i < m->n; i++) Y[i + cols * m->n] = factor * x[i];
+    m->tau_in[k] = tau[k];
+    if (++cols < SYRK_COLS) continue;
+    cblas_dsyrk(CblasColMajor, CblasLower, CblasNoTrans, n, cols, sign, Y, n, 1, m->B, n);
+    cols = 0;
   }
   if (cols > 0)
     cblas_dsyrk(CblasColMajor, CblasLower, CblasNoTrans, n, cols, sign, Y, n, 1, m->B, n);
@@ -358,11 +398,14 @@ static bvl_status refresh(bvl_group_model *m, lanes *at, int64_t a, int *ok)
 {
   bvl_status status = BVL_OK;
   double *Y = NULL;
+  double *tau = NULL; /* by dealt column */
   int64_t factored = 1;
-  const double *tau = tau_of(m, at->q[a]);
   *ok = 1;
-  BVL_TRY(bvl_agree(comm_of(m), BVL_ALLOC(&Y, m->n * SYRK_COLS)));
+  status = BVL_ALLOC(&Y, m->n * SYRK_COLS);
+  if (status == BVL_OK) status = BVL_ALLOC(&tau, m->n_columns);
+  BVL_TRY(bvl_agree(comm_of(m), status));
   residuals(m, at);
+  spread_tau(m, at, a, tau);
   update_B(m, tau, 1, Y);
   update_B(m, tau, -1, Y);
   BVL_TRY(collect_S(m));
@@ -376,9 +419,9 @@ static bvl_status refresh(bvl_group_model *m, lanes *at, int64_t a, int *ok)
     if (is_active(m, at, g)) make_member(m, g);
   }
   if (!*ok) goto cleanup;
-  memcpy(m->r, m->r + a * m->n, (size_t)m->n * sizeof *m->r); /* directions at this lane's r */
-  BVL_TRY(join(m, at, 0, NULL));
+  BVL_TRY(join(m, at, 0, a, NULL)); /* directions at this lane's r */
 cleanup:
+  free(tau);
   free(Y);
   return status;
 }
@@ -394,13 +437,15 @@ static bvl_status evaluate(bvl_group_model *m, lanes *at)
 {
   double *norms = at->packed + m->n * at->n;
   double norm[MAX_BATCH];
+  double lambdas[MAX_BATCH];
+  lane_lambdas(at, lambdas);
   residuals(m, at);
   memset(at->packed, 0, (size_t)((m->n + m->n_members) * at->n) * sizeof *at->packed);
   for (int64_t k = 0; k < m->n_members; k++) {
     const int64_t g = m->member[k];
     const int64_t len = bvl_group_len(m->G, g);
     if (!bvl_group_is_here(m->G, g)) continue;
-    bvl_group_correlate(m->G, g, at->n, m->r, at->v, norm);
+    bvl_group_correlate(m->G, g, at->n, lambdas, m->r, at->v, norm);
     for (int64_t a = 0; a < at->n; a++) {
       const double tau = tau_of(m, at->q[a])[g];
       norms[k + a * m->n_members] = norm[a];
@@ -442,6 +487,15 @@ static double residual_of(const bvl_group_model *m, lanes *at, int64_t a)
   return isfinite(sum) ? fmax(largest, sqrt(sum / (double)m->n)) : INFINITY;
 }
 
+/* Rank 0. Where columns come and go inside groups, a full step may overshoot, for the linear model
+ * ends at the next column's kink; elsewhere only far from the answer. */
+static int has_overshot(const bvl_group_model *m, const lanes *at, int64_t q, double residual)
+{
+  const double allowed = m->problem->penalty.type->sparse ? 1 : 4;
+  return m->has_factor && isfinite(at->residual[q]) && !(residual <= allowed * at->residual[q]) &&
+         at->backs[q] < MAX_BACKS;
+}
+
 /* Rank 0. */
 static action decide(const bvl_group_model *m, lanes *at, int64_t a)
 {
@@ -449,12 +503,33 @@ static action decide(const bvl_group_model *m, lanes *at, int64_t a)
   const double residual = residual_of(m, at, a);
   const double to_go = log(residual / (at->tol * at->lambda[q]));
   const int slow = to_go > WORTH_STEPS * log(at->residual[q] / residual);
+  at->backs[q] = has_overshot(m, at, q, residual) ? at->backs[q] + 1 : 0;
+  if (at->backs[q] > 0) return GO_BACK; /* to be compared with the same residual again */
   at->residual[q] = residual;
   if (!m->has_factor) return SLOW_STEP;
   if (residual <= at->tol * at->lambda[q]) return DONE;
   if (!isfinite(residual) || at->steps[q] >= at->budget) return GIVE_UP;
   /* after a change of active groups a poor step says nothing of the matrix */
   return slow && !at->regrouped[q] ? SLOW_STEP : STEP;
+}
+
+/* Rank 0: what a lane can go back to. */
+static void remember(const bvl_group_model *m, const lanes *at, int64_t q)
+{
+  double *to = at->before + q * (m->n + m->n_known);
+  memcpy(to, m->eta + q * m->n, (size_t)m->n * sizeof *to);
+  memcpy(to + m->n, tau_of(m, q), (size_t)m->n_known * sizeof *to);
+}
+
+/* Rank 0: half of the last step is taken back. */
+static void go_back(bvl_group_model *m, const lanes *at, int64_t q)
+{
+  bvl_anderson_reset(&m->anderson[q]);
+  const double *from = at->before + q * (m->n + m->n_known);
+  double *eta = m->eta + q * m->n;
+  double *tau = tau_of(m, q);
+  for (int64_t i = 0; i < m->n; i++) eta[i] = 0.5 * (eta[i] + from[i]);
+  for (int64_t g = 0; g < m->n_known; g++) tau[g] = 0.5 * (tau[g] + from[m->n + g]);
 }
 
 /* Rank 0: lane a moves by deta and to x, accelerated; what was active stays the measure of it. */
@@ -467,6 +542,7 @@ static bvl_status move_lane(bvl_group_model *m, lanes *at, int64_t a)
   double *eta = m->eta + q * m->n;
   double *z = at->point;
   double *f = at->point + length;
+  remember(m, at, q);
   int changed = 0; /* the active groups: the map is another one */
   memcpy(z, eta, (size_t)m->n * sizeof *z);
   memcpy(f, at->packed + a * m->n, (size_t)m->n * sizeof *f);
@@ -489,7 +565,7 @@ static bvl_status move_lane(bvl_group_model *m, lanes *at, int64_t a)
 }
 
 /* Rank 0: eta and tau of every lane after one step. */
-static bvl_status take_step(bvl_group_model *m, lanes *at)
+static bvl_status take_step(bvl_group_model *m, lanes *at, const action *what)
 {
   double tol[MAX_BATCH];
   for (int64_t a = 0; a < at->n; a++) {
@@ -498,7 +574,8 @@ static bvl_status take_step(bvl_group_model *m, lanes *at)
   }
   bvl_status status = bvl_group_newton_step(&m->newton, at->n, at->excess, at->bounded, tol, at->x,
                                             at->packed);
-  for (int64_t a = 0; status == BVL_OK && a < at->n; a++) status = move_lane(m, at, a);
+  for (int64_t a = 0; status == BVL_OK && a < at->n; a++)
+    if (what[a] != GO_BACK) status = move_lane(m, at, a);
   return status;
 }
 
@@ -540,7 +617,9 @@ static bvl_status advance(bvl_group_model *m, lanes *at, int64_t *slow)
     int any_slow = 0;
     for (int64_t a = 0; a < at->n; a++) what[a] = decide(m, at, a);
     for (int64_t a = 0; a < at->n; a++) any_slow |= what[a] == SLOW_STEP;
-    if (!any_slow) step = take_step(m, at); /* a finished lane only gets better */
+    if (!any_slow) step = take_step(m, at, what); /* a finished lane only gets better */
+    for (int64_t a = 0; a < at->n; a++)
+      if (what[a] == GO_BACK) go_back(m, at, at->q[a]);
     if (step != BVL_OK) what[0] = FAILED;
   }
   BVL_TRY(share(m, at, what));
@@ -656,6 +735,28 @@ cleanup:
   return status;
 }
 
+/* Of lane q, whose residuals stand at q. Replicated: every rank says the same. */
+static int is_finite(const bvl_group_model *m, int64_t q)
+{
+  double sum = 0;
+  for (int64_t i = 0; i < m->n; i++) sum += fabs(m->eta[i + q * m->n]) + fabs(m->r[i + q * m->n]);
+  for (int64_t g = 0; g < m->n_known; g++) sum += fabs(tau_of(m, q)[g]);
+  return isfinite(sum);
+}
+
+/* A lane that went astray answers with where the batch started: a NaN would tell the caller that
+ * every column violates. */
+static void replace_astray(const bvl_group_model *m, int64_t batch, double *answer)
+{
+  const int64_t d = m->set->d;
+  for (int64_t q = 0; q < batch; q++) {
+    double *b = answer + q * (d + BVL_ANSWER_EXTRA);
+    if (is_finite(m, q)) continue;
+    memset(b, 0, (size_t)d * sizeof *b);
+    if (is_root(m)) memcpy(b, m->set->b, (size_t)d * sizeof *b);
+  }
+}
+
 /* answers <- b_g = tau_g v_g, steps, solved; the same on every rank. */
 static bvl_status write_answers(bvl_group_model *m, int64_t batch, lanes *at, double *answer)
 {
@@ -669,7 +770,7 @@ static bvl_status write_answers(bvl_group_model *m, int64_t batch, lanes *at, do
   for (int64_t g = 0; g < m->n_known; g++) {
     const int64_t len = bvl_group_len(m->G, g);
     if (!bvl_group_is_here(m->G, g) || !is_active(m, at, g)) continue;
-    bvl_group_correlate(m->G, g, batch, m->r, at->v, norm);
+    bvl_group_correlate(m->G, g, batch, at->lambda, m->r, at->v, norm);
     for (int64_t q = 0; q < batch; q++) {
       double *b = answer + q * stride + m->set->begin[g];
       const double tau = tau_of(m, q)[g];
@@ -677,6 +778,7 @@ static bvl_status write_answers(bvl_group_model *m, int64_t batch, lanes *at, do
         b[k] = bvl_group_is_free(m->G, g) ? tau : tau * at->v[k + q * len];
     }
   }
+  replace_astray(m, batch, answer);
   for (int64_t q = 0; is_root(m) && q < batch; q++) {
     answer[q * stride + d] = (double)at->steps[q];
     answer[q * stride + d + 1] = at->solved[q];

@@ -16,7 +16,10 @@
  *     K dx = (||v|| - lambda omega) + V' L^-1 D F1 / n,  x >= 0,           K = V'V / n
  *     D deta = L^-T (V dx - L^-1 D F1)
  *
- * however many columns the active groups have. L, V and K may be stale: the residuals are exact, so
+ * however many columns the active groups have. Under a sparse group lasso v_g is soft-thresholded
+ * first, v_g = S(X_g'r / n, lambda alpha), which is piecewise linear: B then runs over the columns
+ * with v_k != 0, Z is as it was, and the method is semismooth.
+ * L, V and K may be stale: the residuals are exact, so
  * a stale matrix costs steps, not accuracy. Columns may join V and K between refreshes.
  * Several lambdas step together on one matrix, so that L and V are read once for all of them.
  * Cost: refresh n^3 / 3 + n^2 m, joining n^2 a column, step 2 n^2 + 4 n m a point, m columns of V.

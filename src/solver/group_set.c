@@ -3,6 +3,7 @@
  * follows finds them in the cache. */
 #include "solver/group_set.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -99,9 +100,21 @@ cleanup:
   return status;
 }
 
-void bvl_group_correlate(const bvl_group_set *G, int64_t g, int64_t k, const double *R, double *v,
-                         double *norm)
+/* v (len) <- S(v, l1 level at lambda). */
+static void soften(const bvl_group_set *G, int64_t g, double lambda, double *v)
 {
+  const double weight = G->set->weight[g];
+  const double level = bvl_penalty_at(&G->problem->penalty, weight).l1 * (lambda * weight);
+  for (int64_t l = 0; l < bvl_group_len(G, g); l++) {
+    const double excess = fabs(v[l]) - level;
+    v[l] = excess <= 0 ? 0 : copysign(excess, v[l]);
+  }
+}
+
+void bvl_group_correlate(const bvl_group_set *G, int64_t g, int64_t k, const double *lambda,
+                         const double *R, double *v, double *norm)
+{
+  const int sparse = G->problem->penalty.type->sparse && !bvl_group_is_free(G, g);
   const int64_t len = bvl_group_len(G, g);
   const int64_t n = G->n;
   const double scale = 1 / (double)n;
@@ -112,6 +125,7 @@ void bvl_group_correlate(const bvl_group_set *G, int64_t g, int64_t k, const dou
     bvl_kernels_get()->dense_adjoint[BVL_F64](G->dealt->values + G->first[g] * n, n, n, len, NULL,
                                               k, R, n, v, len, 0, NULL);
   for (int64_t l = 0; l < len * k; l++) v[l] *= scale;
+  for (int64_t a = 0; sparse && a < k; a++) soften(G, g, lambda[a], v + a * len);
   for (int64_t a = 0; a < k; a++)
     norm[a] = bvl_group_is_free(G, g) ? v[a] : bvl_block_norm(len, v + a * len);
 }

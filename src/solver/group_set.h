@@ -45,15 +45,17 @@ static inline int bvl_group_is_here(const bvl_group_set *G, int64_t g)
   return G->owner[g] == G->problem->grid->all.rank;
 }
 
-/** v (len x k) <- X_g'R / n for k residuals (n x k) of a block that is here; norm[a] <- ||v_a||, of
- * a free block v_a itself. Not collective. */
-void bvl_group_correlate(const bvl_group_set *G, int64_t g, int64_t k, const double *R, double *v,
-                         double *norm);
+/** v (len x k) <- X_g'R / n for k residuals (n x k) of a block that is here, under a sparse penalty
+ * soft-thresholded at its l1 level at lambda[a]; norm[a] <- ||v_a||, of a free block v_a itself.
+ * Not collective. */
+void bvl_group_correlate(const bvl_group_set *G, int64_t g, int64_t k, const double *lambda,
+                         const double *R, double *v, double *norm);
 
 /** out (n x k) += X_g b, b len x k, of a block that is here. Not collective. */
 void bvl_group_forward(const bvl_group_set *G, int64_t g, int64_t k, const double *b, double *out);
 
-/** The norm of v_g at which a group is active: 0 of free blocks. Not collective. */
+/** The norm of v_g, soft-thresholded under a sparse penalty, at which a group is active: 0 of free
+ * blocks. Not collective. */
 double bvl_group_target(const bvl_group_set *G, double lambda, int64_t g);
 
 #endif

@@ -134,10 +134,12 @@ static double penalty_value(const newton *s, const inner *in, const double *b)
 {
   const bvl_working_set *set = s->set;
   double value = 0;
-  for (int64_t g = 0; g < set->n_blocks; g++)
+  for (int64_t g = 0; g < set->n_blocks; g++) {
+    const bvl_penalty pen = bvl_penalty_at(&s->problem->penalty, set->weight[g]);
     if (in->lw[g] > 0)
-      value += bvl_penalty_value(&s->problem->penalty, in->lw[g], set->begin[g + 1] - set->begin[g],
+      value += bvl_penalty_value(&pen, in->lw[g], set->begin[g + 1] - set->begin[g],
                                  b + set->begin[g]);
+  }
   return value;
 }
 
@@ -164,10 +166,12 @@ static double set_residual(const newton *s, const inner *in)
 {
   const bvl_working_set *set = s->set;
   double largest = 0;
-  for (int64_t g = 0; g < set->n_blocks; g++)
-    largest = fmax(largest, bvl_penalty_distance(
-                                &s->problem->penalty, in->lw[g], set->begin[g + 1] - set->begin[g],
-                                set->b + set->begin[g], in->gradient + set->begin[g]));
+  for (int64_t g = 0; g < set->n_blocks; g++) {
+    const bvl_penalty pen = bvl_penalty_at(&s->problem->penalty, set->weight[g]);
+    largest = fmax(largest,
+                   bvl_penalty_distance(&pen, in->lw[g], set->begin[g + 1] - set->begin[g],
+                                        set->b + set->begin[g], in->gradient + set->begin[g]));
+  }
   return largest;
 }
 
@@ -184,12 +188,14 @@ static bvl_status solve_model(newton *s, inner *in, double tol)
                                  .n_blocks = set->n_blocks,
                                  .begin = set->begin,
                                  .lw = in->lw,
+                                 .weight = set->weight,
                                  .penalty = &s->problem->penalty};
     bvl_quadratic_outcome outcome;
     memcpy(in->answer, set->b, (size_t)set->d * sizeof *set->b);
-    status = bvl_quadratic_solve(&model, s->second_order, tol, s->second_order ? 200 : 100000,
-                                 in->answer, in->gradient, &outcome);
-    in->answer[set->d] = (double)(s->second_order ? outcome.newton_steps : outcome.sweeps);
+    const int second = s->second_order && !s->problem->penalty.type->sparse;
+    status = bvl_quadratic_solve(&model, second, tol, second ? 200 : 100000, in->answer,
+                                 in->gradient, &outcome);
+    in->answer[set->d] = (double)(second ? outcome.newton_steps : outcome.sweeps);
   }
   BVL_TRY(bvl_agree(all, status));
   BVL_TRY(bvl_bcast(all, 0, in->answer, set->d + 1));
@@ -310,8 +316,9 @@ static bvl_status cap_level(const newton *s, const bvl_solve_state *state, int64
   const double width = log(top / *level) / (BINS - 1);
   for (int64_t g = 0; s->problem->grid->i == 0 && g < blocks->n; g++) {
     if (s->set->member[g] || !(blocks->weight[g] > 0) || blocks->weight[g] == INFINITY) continue;
-    const double norm = bvl_block_norm(bvl_block_len(blocks, g), state->v + blocks->begin[g]);
-    const double entry = bvl_penalty_lambda_max(&s->problem->penalty, blocks->weight[g], norm);
+    const double entry = bvl_penalty_lambda_max(&s->problem->penalty, blocks->weight[g],
+                                                bvl_block_len(blocks, g),
+                                                state->v + blocks->begin[g]);
     if (entry < *level) continue;
     counts[(int)fmin(log(entry / *level) / width, BINS - 1)]++;
   }

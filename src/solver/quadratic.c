@@ -80,10 +80,16 @@ cleanup:
   return status;
 }
 
+static bvl_penalty penalty_of(const bvl_quadratic *p, int64_t g)
+{
+  return p->weight != NULL ? bvl_penalty_at(p->penalty, p->weight[g]) : *p->penalty;
+}
+
 static double block_residual(const work *w, int64_t g)
 {
   const bvl_quadratic *p = w->p;
-  return bvl_penalty_distance(p->penalty, p->lw[g], block_len(p, g), w->b + p->begin[g],
+  const bvl_penalty pen = penalty_of(p, g);
+  return bvl_penalty_distance(&pen, p->lw[g], block_len(p, g), w->b + p->begin[g],
                               w->gradient + p->begin[g]);
 }
 
@@ -117,7 +123,9 @@ static int zero_is_best(work *w, int64_t g)
     for (int64_t l = 0; l < m; l++)
       w->block[k] -= p->G[(begin + k) + (begin + l) * p->ld] * w->b[begin + l];
   }
-  return bvl_block_norm(m, w->block) <= bvl_penalty_threshold(p->penalty, p->lw[g]);
+  const bvl_penalty pen = penalty_of(p, g);
+  return bvl_penalty_shrunk_norm(&pen, p->lw[g], m, w->block) <=
+         bvl_penalty_threshold(&pen, p->lw[g]);
 }
 
 /* Minimises over one block: at once when it is one column or zero is the answer, else by proximal
@@ -128,6 +136,7 @@ static void descend_block(work *w, int64_t g)
   const int64_t begin = p->begin[g];
   const int64_t m = block_len(p, g);
   const double rho = w->curvature[g];
+  const bvl_penalty pen = penalty_of(p, g);
   if (!(rho > 0)) return; /* a zero column: nothing to gain */
   const double first = block_residual(w, g);
   if (first == 0) return;
@@ -138,7 +147,7 @@ static void descend_block(work *w, int64_t g)
   }
   for (int step = 0; step < (m == 1 ? 1 : BLOCK_STEPS); step++) {
     for (int64_t k = 0; k < m; k++) w->block[k] = w->b[begin + k] - w->gradient[begin + k] / rho;
-    bvl_penalty_prox(p->penalty, p->lw[g], rho, m, w->block, w->block);
+    bvl_penalty_prox(&pen, p->lw[g], rho, m, w->block, w->block);
     set_block(w, g);
     if (m > 1 && block_residual(w, g) <= 1e-2 * first) break;
   }

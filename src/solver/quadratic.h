@@ -19,6 +19,7 @@ typedef struct bvl_quadratic {
   int64_t n_blocks;
   const int64_t *begin; /* n_blocks + 1 */
   const double *lw;     /* n_blocks: lambda times the block's factor; 0 = unpenalised */
+  const double *weight; /* n_blocks: the factors alone, read where the penalty is sparse */
   const bvl_penalty *penalty;
 } bvl_quadratic;
 
@@ -31,7 +32,7 @@ typedef struct bvl_quadratic_outcome {
 /** Solves to residual <= tol (or as near as rounding and the budget allow).
  *
  * @param[in]     newton  1: block descent sweeps find the support, Newton finishes it; 0: sweeps
- * alone.
+ * alone, as a sparse penalty needs: it has kinks inside active blocks.
  * @param[in,out] b       d: start and answer; zeros in it are exact.
  * @param[in,out] gradient  d: of the smooth part, at the start and at the answer.
  * Not collective. @return BVL_OK (look at the residual) or BVL_ERR_NOMEM. */

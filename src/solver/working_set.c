@@ -109,9 +109,11 @@ int64_t bvl_working_set_mark(const bvl_working_set *set, const double *v, const 
   for (int64_t g = 0; g < blocks->n; g++) {
     wanted[g] = 0;
     if (blocks->weight[g] == INFINITY || set->member[g]) continue;
-    const double norm = bvl_block_norm(bvl_block_len(blocks, g), v + blocks->begin[g]);
-    const double threshold = bvl_penalty_threshold(&set->problem->penalty,
-                                                   fmax(level, 0) * blocks->weight[g]);
+    const bvl_penalty pen = bvl_penalty_at(&set->problem->penalty, blocks->weight[g]);
+    const double lw = fmax(level, 0) * blocks->weight[g];
+    const double norm = bvl_penalty_shrunk_norm(&pen, lw, bvl_block_len(blocks, g),
+                                                v + blocks->begin[g]);
+    const double threshold = bvl_penalty_threshold(&pen, lw);
     int nonzero = 0;
     for (int64_t k = blocks->begin[g]; k < blocks->begin[g + 1]; k++)
       nonzero |= point->beta[k] != 0;

@@ -74,7 +74,7 @@ static void judge(const test_problem *t, const solved *s)
 }
 
 static const char *const families[] = {"gaussian", "binomial", "poisson"};
-static const char *const penalties[] = {"lasso", "enet", "group-lasso"};
+static const char *const penalties[] = {"lasso", "enet", "group-lasso", "sparse-group-lasso"};
 
 static void test_every_pair_is_certified(void **state)
 {
@@ -84,7 +84,7 @@ static void test_every_pair_is_certified(void **state)
   static test_problem t;
   static solved s;
   for (int f = 0; f < 3; f++)
-    for (int q = 0; q < 3; q++) {
+    for (int q = 0; q < 4; q++) {
       test_problem_make(&t, 40, 50, families[f], penalties[q]);
       t.has_w = q == 1;
       t.has_o = q != 0;
@@ -164,11 +164,49 @@ static void test_size_one_groups_are_the_lasso(void **state)
   bvl_path_options options = short_path();
   test_problem_make(&t, 40, 50, "binomial", "lasso");
   solve(&t, 1, bvl_test_size(), &options, &s[0]);
-  t.penalty = "group-lasso";
   t.has_groups = 1;
   for (int64_t j = 0; j < t.p; j++) t.groups[j] = 100 - j;
-  solve(&t, 1, bvl_test_size(), &options, &s[1]);
-  assert_same(&s[0], &s[1], t.p);
+  for (int k = 2; k < 4; k++) {
+    t.penalty = penalties[k];
+    t.alpha = k == 3 ? 0.3 : NAN;
+    solve(&t, 1, bvl_test_size(), &options, &s[1]);
+    assert_same(&s[0], &s[1], t.p);
+  }
+}
+
+/* The weight of a group acts on its norm alone: every mix is certified, with all the zeros that the
+ * l1 part makes inside active groups, and the ends are the group lasso and the lasso. */
+static void test_sparse_group_mixes(void **state)
+{
+  (void)state;
+  static test_problem t;
+  static solved s[2];
+  const double alpha[] = {0.01, 0.3, 0.7, 0.95};
+  for (int k = 0; k < 4; k++) {
+    test_problem_make(&t, 40, 50, families[k % 3], "sparse-group-lasso");
+    t.alpha = alpha[k];
+    t.has_o = k == 1;
+    bvl_path_options options = short_path();
+    solve(&t, k % 2 ? bvl_test_size() : 1, k % 2 ? 1 : bvl_test_size(), &options, &s[0]);
+    judge(&t, &s[0]);
+    int64_t inner_zeros = 0; /* of groups that have something else */
+    for (int64_t j = 0; j < t.p; j++)
+      for (int64_t i = 0; i < t.p && s[0].beta[11][j] == 0; i++)
+        inner_zeros += t.groups[i] == t.groups[j] && s[0].beta[11][i] != 0;
+    ASSERT_ALL(k == 0 || inner_zeros > 0);
+  }
+  const char *const ends[] = {"group-lasso", "lasso"};
+  for (int k = 0; k < 2; k++) {
+    bvl_path_options options = short_path();
+    test_problem_make(&t, 40, 50, "gaussian", "sparse-group-lasso");
+    t.alpha = k;
+    solve(&t, 1, bvl_test_size(), &options, &s[0]);
+    judge(&t, &s[0]);
+    t.penalty = ends[k];
+    t.alpha = NAN;
+    solve(&t, 1, bvl_test_size(), &options, &s[1]);
+    assert_same(&s[0], &s[1], t.p);
+  }
 }
 
 /* Weight 2 is the row twice (weights are scaled to sum n, so lambda keeps its meaning). */
@@ -307,10 +345,11 @@ static void test_cd_agrees(void **state)
   (void)state;
   static test_problem t;
   static solved s[2];
-  for (int f = 0; f < 3; f++) {
+  for (int f = 0; f < 4; f++) {
     bvl_path_options options = short_path();
     options.lambda_min_ratio = 0.1;
-    test_problem_make(&t, 60, 30, families[f], penalties[f]);
+    test_problem_make(&t, 60, 30, families[f % 3], penalties[f]);
+    if (f == 3) t.alpha = 0.4;
     solve(&t, 1, bvl_test_size(), &options, &s[0]);
     options.solver = BVL_SOLVER_CD;
     solve(&t, 1, bvl_test_size(), &options, &s[1]);
@@ -370,14 +409,12 @@ static void test_refusals(void **state)
   bvl_grid_destroy(&grid);
 }
 
-BVL_TEST_MAIN_MPI(cmocka_unit_test(test_every_pair_is_certified),
-                  cmocka_unit_test(test_intercept_and_scaling), cmocka_unit_test(test_grids_agree),
-                  cmocka_unit_test(test_size_one_groups_are_the_lasso),
-                  cmocka_unit_test(test_weight_two_is_the_row_twice),
-                  cmocka_unit_test(test_offset_is_part_of_a_gaussian_response),
-                  cmocka_unit_test(test_permutation_and_scale),
-                  cmocka_unit_test(test_penalty_factors),
-                  cmocka_unit_test(test_unpenalised_is_the_plain_glm),
-                  cmocka_unit_test(test_constant_and_duplicate_columns),
-                  cmocka_unit_test(test_cd_agrees), cmocka_unit_test(test_any_order_and_fit),
-                  cmocka_unit_test(test_refusals))
+BVL_TEST_MAIN_MPI(
+    cmocka_unit_test(test_every_pair_is_certified), cmocka_unit_test(test_intercept_and_scaling),
+    cmocka_unit_test(test_grids_agree), cmocka_unit_test(test_size_one_groups_are_the_lasso),
+    cmocka_unit_test(test_sparse_group_mixes), cmocka_unit_test(test_weight_two_is_the_row_twice),
+    cmocka_unit_test(test_offset_is_part_of_a_gaussian_response),
+    cmocka_unit_test(test_permutation_and_scale), cmocka_unit_test(test_penalty_factors),
+    cmocka_unit_test(test_unpenalised_is_the_plain_glm),
+    cmocka_unit_test(test_constant_and_duplicate_columns), cmocka_unit_test(test_cd_agrees),
+    cmocka_unit_test(test_any_order_and_fit), cmocka_unit_test(test_refusals))

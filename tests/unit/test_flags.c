@@ -147,7 +147,7 @@ static void test_impossible_values(void **state)
   assert_refused("d -o o --nlambda 0", "--nlambda 0: wanted an integer of at least 1");
   assert_refused("d -o o --nlambda 2.5", "--nlambda 2.5");
   assert_refused("d -o o --nlambda 99999999999999999999", "--nlambda 9999");
-  assert_refused("d -o o --penalty enet --alpha 1.5", "(0, 1]");
+  assert_refused("d -o o --penalty enet --alpha 1.5", "[0, 1]");
   assert_refused("d -o o --grid 2", "--grid 2: wanted RxC");
   assert_refused("d -o o --grid 0x2", "--grid 0x2");
   assert_refused("d -o o --memory-limit 4Q", "--memory-limit 4Q");

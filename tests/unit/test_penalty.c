@@ -9,15 +9,23 @@
 
 enum { MAX_LEN = 3 };
 
-/* Every row, the elastic net at several mixes. m: columns of a block. */
+/* Every row, the mixes at several alphas. m: columns of a block. */
 typedef struct row {
   const char *name;
   double alpha;
   int64_t m;
 } row;
-static const row rows[] = {{"lasso", NAN, 1},      {"enet", NAN, 1},      {"enet", 0.01, 1},
-                           {"enet", 1.0, 1},       {"group-lasso", 1, 3}, {"group-lasso", NAN, 2},
-                           {"group-lasso", NAN, 1}};
+static const row rows[] = {{"lasso", NAN, 1},
+                           {"enet", NAN, 1},
+                           {"enet", 0.01, 1},
+                           {"enet", 1.0, 1},
+                           {"group-lasso", 1, 3},
+                           {"group-lasso", NAN, 2},
+                           {"group-lasso", NAN, 1},
+                           {"sparse-group-lasso", NAN, 3},
+                           {"sparse-group-lasso", 0.5, 3},
+                           {"sparse-group-lasso", 0.9, 2},
+                           {"sparse-group-lasso", 0.3, 1}};
 enum { N_ROWS = sizeof rows / sizeof *rows };
 
 static bvl_penalty make(const char *name, double alpha)
@@ -25,6 +33,13 @@ static bvl_penalty make(const char *name, double alpha)
   bvl_penalty pen;
   assert_int_equal(bvl_penalty_init(bvl_penalty_find(name), alpha, &pen), BVL_OK);
   return pen;
+}
+
+/* The row's penalty as a block of some weight has it. */
+static bvl_penalty make_at(const row *at, double weight)
+{
+  const bvl_penalty pen = make(at->name, at->alpha);
+  return bvl_penalty_at(&pen, weight);
 }
 
 static double uniform(uint64_t major, uint64_t minor)
@@ -51,7 +66,7 @@ static void test_rows_are_found_by_name(void **state)
   int count = 0;
   for (const bvl_penalty_type *const *type = bvl_penalty_all(); *type != NULL; type++, count++)
     assert_ptr_equal(bvl_penalty_find((*type)->name), *type);
-  assert_int_equal(count, 3);
+  assert_int_equal(count, 4);
   assert_null(bvl_penalty_find("ridge"));
   assert_true(bvl_penalty_find("group-lasso")->grouped);
   assert_false(bvl_penalty_find("enet")->grouped);
@@ -72,6 +87,29 @@ static void test_alpha_is_checked(void **state)
   assert_true(make("lasso", NAN).alpha == 1.0);
 }
 
+static void test_sparse_group_ends(void **state)
+{
+  (void)state;
+  const bvl_penalty_type *sparse = bvl_penalty_find("sparse-group-lasso");
+  const double bad[] = {-0.1, 1.0001, INFINITY};
+  bvl_penalty pen;
+  for (int k = 0; k < 3; k++) {
+    assert_int_equal(bvl_penalty_init(sparse, bad[k], &pen), BVL_ERR_USAGE);
+    assert_non_null(strstr(bvl_last_error(), "[0, 1]"));
+  }
+  assert_true(make(sparse->name, NAN).alpha == 0.05);
+  assert_ptr_equal(make(sparse->name, 0.5).type, sparse);
+  assert_ptr_equal(make(sparse->name, 0.0).type, bvl_penalty_find("group-lasso"));
+  assert_ptr_equal(make(sparse->name, 1.0).type, bvl_penalty_find("lasso"));
+  /* what it became initialises itself again: names and alphas travel apart */
+  pen = make(sparse->name, 0.0);
+  assert_int_equal(bvl_penalty_init(pen.type, pen.alpha, &pen), BVL_OK);
+  pen = make(sparse->name, 0.25);
+  assert_true(bvl_penalty_at(&pen, 2.0).l1 == 0.125);
+  assert_true(bvl_penalty_at(&pen, 0.0).l1 == 0.0);
+  assert_true(bvl_penalty_at(&pen, INFINITY).l1 == 0.0);
+}
+
 static void test_norm_of_one_column_is_exact(void **state)
 {
   (void)state;
@@ -90,7 +128,12 @@ static void test_value_is_the_formula(void **state)
   /* dyadic numbers: exact */
   assert_true(bvl_penalty_value(&enet, 2.0, 1, b + 2) == 2.0 * (0.25 * 4.0 + 0.75 * 8.0));
   assert_true(bvl_penalty_value(&group, 0.5, 3, b) == 2.5);
+  /* lambda 2, weight 4: 2 (0.25 (3 + 4) + 0.75 * 4 * 5) */
+  const row sparse = {"sparse-group-lasso", 0.25, 3};
+  bvl_penalty at = make_at(&sparse, 4.0);
+  assert_true(bvl_penalty_value(&at, 8.0, 3, b) == 33.5);
   const double zero[] = {0.0, 0.0};
+  assert_true(bvl_penalty_value(&at, INFINITY, 2, zero) == 0.0);
   assert_true(bvl_penalty_value(&group, INFINITY, 2, zero) == 0.0);
   assert_true(bvl_penalty_value(&enet, INFINITY, 1, zero) == 0.0);
   assert_true(bvl_penalty_value(&group, 0.0, 3, b) == 0.0);
@@ -102,14 +145,16 @@ static void test_gradient_and_curvature_match_differences(void **state)
   const double h = 1e-5;
   for (uint64_t trial = 0; trial < 50 * N_ROWS; trial++) {
     const row *at = &rows[trial % N_ROWS];
-    bvl_penalty pen = make(at->name, at->alpha);
+    bvl_penalty pen = make_at(at, 0.5 + (double)(trial % 3));
     double lw = 0.1 + 2.0 * uniform(1, trial);
     double b[MAX_LEN];
     double g[MAX_LEN];
     double H[MAX_LEN * MAX_LEN] = {0};
     draw(trial, at->m, 1.0, b);
     double t = bvl_block_norm(at->m, b);
-    if (t < 0.1) continue; /* differences need room before the kink */
+    double room = t; /* to the nearest kink: zero, or with an l1 part an axis */
+    for (int64_t k = 0; pen.l1 > 0.0 && k < at->m; k++) room = fmin(room, fabs(b[k]));
+    if (room < 0.1) continue;
     bvl_penalty_gradient(&pen, lw, at->m, b, g);
     bvl_penalty_add_curvature(&pen, lw, at->m, b, H, MAX_LEN);
     for (int64_t k = 0; k < at->m; k++) {
@@ -135,17 +180,17 @@ static void test_gradient_and_curvature_match_differences(void **state)
   }
 }
 
-/* rho/2 ||x - z||^2 + P(x) along the ray to z, minimised by ternary search: the function is convex.
- */
-static double best_length(const bvl_penalty *pen, double lw, double rho, double t)
+/* rho/2 (x - t)^2 + P(x) + level x over x in [0, t], minimised by ternary search: the function is
+ * convex. */
+static double best_length(const bvl_penalty *pen, double lw, double rho, double level, double t)
 {
   double low = 0.0;
   double high = t;
   for (int k = 0; k < 200; k++) {
     double a = low + (high - low) / 3.0;
     double b = high - (high - low) / 3.0;
-    double at_a = 0.5 * rho * (a - t) * (a - t) + pen->type->profile(pen, lw, a);
-    double at_b = 0.5 * rho * (b - t) * (b - t) + pen->type->profile(pen, lw, b);
+    double at_a = 0.5 * rho * (a - t) * (a - t) + pen->type->profile(pen, lw, a) + level * a;
+    double at_b = 0.5 * rho * (b - t) * (b - t) + pen->type->profile(pen, lw, b) + level * b;
     if (at_a <= at_b)
       high = b;
     else
@@ -159,22 +204,63 @@ static void test_prox_is_the_minimiser(void **state)
   (void)state;
   for (uint64_t trial = 0; trial < 100 * N_ROWS; trial++) {
     const row *at = &rows[trial % N_ROWS];
-    bvl_penalty pen = make(at->name, at->alpha);
+    bvl_penalty pen = make_at(at, 0.5 + (double)(trial % 3));
     double lw = 2.0 * uniform(2, trial);
     double rho = 0.3 + 2.0 * uniform(3, trial);
     double z[MAX_LEN];
     double x[MAX_LEN];
     draw(trial, at->m, 1.5, z);
     bvl_penalty_prox(&pen, lw, rho, at->m, z, x);
+    if (pen.l1 > 0.0 && at->m > 1) continue; /* not along a ray: see the next test */
     double t = bvl_block_norm(at->m, z);
     /* a search on values finds the place of a minimum to the root of their rounding: values of
      * O(10), curvature >= 0.3 */
-    ASSERT_NEAR(bvl_block_norm(at->m, x), best_length(&pen, lw, rho, t), 2e-7);
+    ASSERT_NEAR(bvl_block_norm(at->m, x), best_length(&pen, lw, rho, pen.l1 * lw, t), 2e-7);
     /* and x lies along z */
     ASSERT_NEAR(dot(at->m, x, z), bvl_block_norm(at->m, x) * t, 1e-14 * (1.0 + t * t));
     bvl_penalty_prox(&pen, lw, rho, at->m, z, z);
     assert_memory_equal(x, z, (size_t)at->m * sizeof *x); /* in place */
   }
+}
+
+static double prox_objective(const bvl_penalty *pen, double lw, double rho, const double *z,
+                             const double *x)
+{
+  double sum = bvl_penalty_value(pen, lw, 2, x);
+  for (int k = 0; k < 2; k++) sum += 0.5 * rho * (x[k] - z[k]) * (x[k] - z[k]);
+  return sum;
+}
+
+/* No point of a fine polar grid about it, from far to near, is better than the prox. */
+static void test_sparse_group_prox_by_brute_force(void **state)
+{
+  (void)state;
+  const double pi = acos(-1.0);
+  int n_inner_zeros = 0;
+  for (uint64_t trial = 0; trial < 200; trial++) {
+    const row at = {"sparse-group-lasso", 0.05 + 0.9 * uniform(17, trial), 2};
+    const double weight = 0.3 + 2.0 * uniform(18, trial);
+    const bvl_penalty pen = make_at(&at, weight);
+    const double lambda = uniform(19, trial);
+    const double rho = 0.3 + 2.0 * uniform(20, trial);
+    double z[2];
+    double x[2];
+    draw(trial, 2, 1.5, z);
+    bvl_penalty_prox(&pen, lambda * weight, rho, 2, z, x);
+    n_inner_zeros += (x[0] == 0.0) != (x[1] == 0.0);
+    const double best = prox_objective(&pen, lambda * weight, rho, z, x);
+    for (int k = 0; k < 64 * 30; k++) {
+      const double radius = pow(0.5, k / 64);
+      const double y[2] = {x[0] + radius * cos(pi / 32 * k), x[1] + radius * sin(pi / 32 * k)};
+      /* the penalty by its definition: the weight is the norm's alone */
+      const double norm = hypot(y[0], y[1]);
+      const double value = lambda * (at.alpha * (fabs(y[0]) + fabs(y[1])) +
+                                     (1.0 - at.alpha) * weight * norm);
+      ASSERT_NEAR(bvl_penalty_value(&pen, lambda * weight, 2, y), value, 1e-14 * (1.0 + value));
+      assert_true(prox_objective(&pen, lambda * weight, rho, z, y) >= best - 1e-14 * (1.0 + best));
+    }
+  }
+  assert_true(n_inner_zeros > 20);
 }
 
 /* Optimality of the prox is stationarity: rho (z - x) is in the subdifferential at x. */
@@ -183,7 +269,7 @@ static void test_prox_is_stationary(void **state)
   (void)state;
   for (uint64_t trial = 0; trial < 100 * N_ROWS; trial++) {
     const row *at = &rows[trial % N_ROWS];
-    bvl_penalty pen = make(at->name, at->alpha);
+    bvl_penalty pen = make_at(at, 0.5 + (double)(trial % 3));
     double lw = 2.0 * uniform(4, trial);
     double rho = 0.3 + 2.0 * uniform(5, trial);
     double z[MAX_LEN];
@@ -202,7 +288,7 @@ static void test_distance_off_zero(void **state)
   (void)state;
   for (uint64_t trial = 0; trial < 50 * N_ROWS; trial++) {
     const row *at = &rows[trial % N_ROWS];
-    bvl_penalty pen = make(at->name, at->alpha);
+    bvl_penalty pen = make_at(at, 0.5 + (double)(trial % 3));
     double b[MAX_LEN];
     double g[MAX_LEN];
     double slope[MAX_LEN];
@@ -211,6 +297,13 @@ static void test_distance_off_zero(void **state)
     bvl_penalty_gradient(&pen, 0.8, at->m, b, slope);
     double sum = 0.0;
     for (int64_t k = 0; k < at->m; k++) sum += (g[k] + slope[k]) * (g[k] + slope[k]);
+    if (trial % 5 == 0 && at->m > 1 && pen.l1 > 0.0) { /* a zero inside: an interval of its own */
+      sum -= (g[0] + slope[0]) * (g[0] + slope[0]);
+      b[0] = 0.0;
+      bvl_penalty_gradient(&pen, 0.8, at->m, b, slope);
+      sum = pow(fmax(fabs(g[0]) - 0.8 * pen.l1, 0.0), 2.0);
+      for (int64_t k = 1; k < at->m; k++) sum += (g[k] + slope[k]) * (g[k] + slope[k]);
+    }
     ASSERT_NEAR(bvl_penalty_distance(&pen, 0.8, at->m, b, g), sqrt(sum), 1e-14 * (1.0 + sqrt(sum)));
   }
 }
@@ -245,7 +338,7 @@ static void test_factors_zero_and_infinity(void **state)
   const double zero[] = {0.0, 0.0, 0.0};
   double x[MAX_LEN];
   for (int k = 0; k < N_ROWS; k++) {
-    bvl_penalty pen = make(rows[k].name, rows[k].alpha);
+    bvl_penalty pen = make_at(&rows[k], 1.0);
     int64_t m = rows[k].m;
     assert_true(bvl_penalty_distance(&pen, 0.0, m, b, g) == bvl_block_norm(m, g));
     assert_true(bvl_penalty_distance(&pen, 0.0, m, zero, g) == bvl_block_norm(m, g));
@@ -270,15 +363,14 @@ static void test_dual_side_bounds_every_inner_product(void **state)
   (void)state;
   for (uint64_t trial = 0; trial < 300 * N_ROWS; trial++) {
     const row *at = &rows[trial % N_ROWS];
-    bvl_penalty pen = make(at->name, at->alpha);
+    bvl_penalty pen = make_at(at, 0.5 + (double)(trial % 3));
     double lw = 0.05 + 2.0 * uniform(7, trial);
     double v[MAX_LEN];
     double b[MAX_LEN];
     draw(2 * trial, at->m, 2.0, v);
     draw(2 * trial + 1, at->m, 1.0, b);
-    double size = bvl_block_norm(at->m, v);
-    double s = pen.type->dual_scale(&pen, lw, size);
-    double lost = pen.type->dual_loss(&pen, lw, size);
+    double s = bvl_penalty_dual_scale(&pen, lw, at->m, v);
+    double lost = pen.type->dual_loss(&pen, lw, bvl_block_norm(at->m, v));
     double product = s * dot(at->m, v, b);
     double slack = 1e-14 * (1.0 + fabs(product) + lost); /* rounding of the products */
     assert_true(product <= bvl_penalty_value(&pen, lw, at->m, b) + lost + slack);
@@ -314,9 +406,38 @@ static void test_dual_scale_is_feasible_and_largest(void **state)
   }
 }
 
-static int stays_zero(const bvl_penalty *pen, double weight, double norm, double lambda)
+/* ||S(s v, l1 lw)|| <= threshold, and at a slightly larger s <= 1 no more. */
+static void test_sparse_group_dual_scale(void **state)
 {
-  return norm <= bvl_penalty_threshold(pen, lambda * weight);
+  (void)state;
+  int n_scaled = 0;
+  for (uint64_t trial = 0; trial < 10000; trial++) {
+    const row at = {"sparse-group-lasso", 0.01 + 0.98 * uniform(21, trial),
+                    1 + (int64_t)(trial % 3)};
+    const bvl_penalty pen = make_at(&at, 0.3 + 2.0 * uniform(22, trial));
+    const double lw = uniform(23, trial);
+    const double threshold = bvl_penalty_threshold(&pen, lw);
+    double v[MAX_LEN];
+    draw(trial, at.m, 2.0, v);
+    const double s = bvl_penalty_dual_scale(&pen, lw, at.m, v);
+    double scaled[MAX_LEN];
+    for (int64_t k = 0; k < at.m; k++) scaled[k] = s * v[k];
+    assert_true(s <= 1.0 && bvl_penalty_shrunk_norm(&pen, lw, at.m, scaled) <= threshold);
+    if (s == 1.0) continue;
+    n_scaled++;
+    /* the root is found to some roundings of s; the norm grows at least as fast as s does */
+    for (int64_t k = 0; k < at.m; k++) scaled[k] = s * (1.0 + 100.0 * DBL_EPSILON) * v[k];
+    assert_true(bvl_penalty_shrunk_norm(&pen, lw, at.m, scaled) > threshold);
+  }
+  assert_true(n_scaled > 1000);
+}
+
+/* The comparison of screening and certificates, of the penalty as a block has it. */
+static int stays_zero(const bvl_penalty *pen, double weight, int64_t m, const double *v,
+                      double lambda)
+{
+  return bvl_penalty_shrunk_norm(pen, lambda * weight, m, v) <=
+         bvl_penalty_threshold(pen, lambda * weight);
 }
 
 static void test_lambda_max_is_the_smallest_double(void **state)
@@ -327,11 +448,15 @@ static void test_lambda_max_is_the_smallest_double(void **state)
     /* from ordinary sizes to such as under- and overflow on the way */
     double spread = trial % 3 == 0 ? 600.0 : 4.0;
     double weight = pow(10.0, spread * (uniform(13, trial) - 0.5));
-    double norm = pow(10.0, spread * (uniform(14, trial) - 0.5));
-    double lambda = bvl_penalty_lambda_max(&pen, weight, norm);
+    const row *at = &rows[trial % N_ROWS];
+    if (at->m > 1 && spread > 4.0) spread = 200.0; /* the norm squares */
+    double v[MAX_LEN];
+    draw(trial, at->m, pow(10.0, spread * (uniform(14, trial) - 0.5)), v);
+    double lambda = bvl_penalty_lambda_max(&pen, weight, at->m, v);
+    bvl_penalty block = bvl_penalty_at(&pen, weight);
     assert_true(lambda > 0.0);
-    assert_true(stays_zero(&pen, weight, norm, lambda));
-    assert_false(stays_zero(&pen, weight, norm, nextafter(lambda, 0.0)));
+    assert_true(stays_zero(&block, weight, at->m, v, lambda));
+    assert_false(stays_zero(&block, weight, at->m, v, nextafter(lambda, 0.0)));
   }
 }
 
@@ -339,16 +464,20 @@ static void test_lambda_max_at_the_edges(void **state)
 {
   (void)state;
   bvl_penalty pen = make("enet", 0.3);
-  assert_true(bvl_penalty_lambda_max(&pen, 0.0, 2.0) == 0.0);
-  assert_true(bvl_penalty_lambda_max(&pen, INFINITY, 2.0) == 0.0);
-  assert_true(bvl_penalty_lambda_max(&pen, 1.0, 0.0) == 0.0);
-  assert_true(isnan(bvl_penalty_lambda_max(&pen, 1.0, NAN)) != 0);
+  const double values[] = {2.0, 0.0, NAN};
+  assert_true(bvl_penalty_lambda_max(&pen, 0.0, 1, values) == 0.0);
+  assert_true(bvl_penalty_lambda_max(&pen, INFINITY, 1, values) == 0.0);
+  assert_true(bvl_penalty_lambda_max(&pen, 1.0, 1, values + 1) == 0.0);
+  assert_true(isnan(bvl_penalty_lambda_max(&pen, 1.0, 1, values + 2)) != 0);
+  bvl_penalty sparse = make("sparse-group-lasso", NAN);
+  assert_true(isnan(bvl_penalty_lambda_max(&sparse, 1.0, 2, values + 1)) != 0);
+  assert_true(bvl_penalty_lambda_max(&sparse, 1.0, 1, values + 1) == 0.0);
   const double tiny[] = {4.9e-324, 1e-310, 2.3e-308};
   for (int k = 0; k < 9; k++) {
     double weight = k % 3 == 0 ? 1e-10 : k % 3 == 1 ? 1.0 : 1e10;
-    double lambda = bvl_penalty_lambda_max(&pen, weight, tiny[k / 3]);
-    assert_true(stays_zero(&pen, weight, tiny[k / 3], lambda));
-    assert_false(stays_zero(&pen, weight, tiny[k / 3], nextafter(lambda, 0.0)));
+    double lambda = bvl_penalty_lambda_max(&pen, weight, 1, tiny + k / 3);
+    assert_true(stays_zero(&pen, weight, 1, tiny + k / 3, lambda));
+    assert_false(stays_zero(&pen, weight, 1, tiny + k / 3, nextafter(lambda, 0.0)));
   }
 }
 
@@ -375,7 +504,8 @@ static void test_enet_at_one_and_groups_of_one_are_the_lasso(void **state)
     bvl_penalty_gradient(twin, lw, 1, in, a);
     bvl_penalty_gradient(&lasso, lw, 1, in, b);
     assert_true(a[0] == b[0]);
-    assert_true(bvl_penalty_lambda_max(twin, 0.7, v) == bvl_penalty_lambda_max(&lasso, 0.7, v));
+    assert_true(bvl_penalty_lambda_max(twin, 0.7, 1, &v) ==
+                bvl_penalty_lambda_max(&lasso, 0.7, 1, &v));
     assert_true(twin->type->dual_scale(twin, lw, v) == lasso.type->dual_scale(&lasso, lw, v));
     assert_true(twin->type->dual_loss(twin, lw, v) == 0.0);
   }
@@ -401,17 +531,19 @@ static void test_enet_tends_to_the_lasso(void **state)
 }
 
 BVL_TEST_MAIN(cmocka_unit_test(test_rows_are_found_by_name),
-              cmocka_unit_test(test_alpha_is_checked),
+              cmocka_unit_test(test_alpha_is_checked), cmocka_unit_test(test_sparse_group_ends),
               cmocka_unit_test(test_norm_of_one_column_is_exact),
               cmocka_unit_test(test_value_is_the_formula),
               cmocka_unit_test(test_gradient_and_curvature_match_differences),
               cmocka_unit_test(test_prox_is_the_minimiser),
+              cmocka_unit_test(test_sparse_group_prox_by_brute_force),
               cmocka_unit_test(test_prox_is_stationary), cmocka_unit_test(test_distance_off_zero),
               cmocka_unit_test(test_distance_at_zero),
               cmocka_unit_test(test_factors_zero_and_infinity),
               cmocka_unit_test(test_dual_side_bounds_every_inner_product),
               cmocka_unit_test(test_enet_dual_loss_is_the_supremum),
               cmocka_unit_test(test_dual_scale_is_feasible_and_largest),
+              cmocka_unit_test(test_sparse_group_dual_scale),
               cmocka_unit_test(test_lambda_max_is_the_smallest_double),
               cmocka_unit_test(test_lambda_max_at_the_edges),
               cmocka_unit_test(test_enet_at_one_and_groups_of_one_are_the_lasso),
