@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Rows about this machine, without peers: bandwidth of minibatch steps, a certified path, memory a rank."""
+"""Rows about this machine, without peers: bandwidth of minibatch steps, a certified path, memory a rank,
+large active sets."""
 import os
 
 import h5py
@@ -66,4 +67,19 @@ def memory(folder, quick):
            f"share {share / 1e9:.3f} GB", f"{peak / share:.2f} of the share")
 
 
-ROWS = {"bandwidth": bandwidth, "path": path, "memory": memory}
+def large(folder, quick):
+    """Lasso with 10,000 active columns and more: Gram and factor over both ranks against all on rank 0. The
+    lambdas go down by a fifth each, to where noise is fitted too."""
+    n, p, active = (1500, 2000, 1000) if quick else (15000, 20000, 10000)
+    data = _simulate(folder, f"large-{n}.h5", n, p, active=active, rho=0.5, snr=10)
+    for gram in ("distributed", "replicated"):
+        out = os.path.join(folder, f"large-{gram}.h5")
+        report = bevel(2, "path", data, "-o", out, "--nlambda", 17, "--lambda-min-ratio", 0.0281, "--gram", gram,
+                       yielding=True)
+        gap, solved = np.nanmax(_result(out, "dual_gap")), np.count_nonzero(_result(out, "status") == 0)
+        yield (f"lasso {n} x {p}, Gram {gram}", 2, f"{np.nansum(_result(out, 'seconds')):.1f} s",
+               f"{float(report['peak_bytes']) / 1e9:.1f} GB a rank at most",
+               f"{_result(out, 'df')[-1]} active, {solved} of 17 certified, worst gap {gap:.1e}")
+
+
+ROWS = {"bandwidth": bandwidth, "path": path, "memory": memory, "large": large}
