@@ -11,7 +11,7 @@
 #include "solver/batch_model.h"
 #include "solver/group_model.h"
 
-enum { MAX_BATCH = 8, MIN_NEW = 64 };
+enum { MAX_BATCH = 8, MIN_NEW = 64, MAX_PARTS = 32 };
 
 /* How far beyond its predicted correlation a column may move, in units of the lambdas' distance: 1
  * with no slope is the strong rule. Misses cost another sweep, excess costs Gram columns. */
@@ -297,6 +297,31 @@ static bvl_status solve(bvl_gram_path *s, int64_t batch, const double *lambdas, 
   return bvl_batch_model_solve(s->model, batch, lambdas, 1e-2 * tol, max_iter, s->answer);
 }
 
+/* One lambda that the group method could not reach from the last solutions: by way of lambdas in
+ * between, the more of them the harder it is. */
+static bvl_status solve_in_parts(bvl_gram_path *s, double from, double lambda, double tol,
+                                 int64_t max_iter)
+{
+  bvl_status status = BVL_OK;
+  double *steps = s->answer + s->set->d;
+  const double *is_solved = steps + 1; /* out of a collective */
+  double total = *steps;
+  for (int parts = 2; parts <= MAX_PARTS && *is_solved == 0; parts *= 2) {
+    bvl_group_model_keep(s->groups, 0);
+    for (int k = 1; k <= parts; k++) {
+      const double on_the_way = from * pow(lambda / from, (double)k / parts);
+      const double at = k < parts ? on_the_way : lambda;
+      BVL_TRY(solve(s, 1, &at, tol, max_iter));
+      total += *steps;
+      if (*is_solved == 0) break;
+      if (k < parts) bvl_group_model_keep(s->groups, 1);
+    }
+  }
+  *steps = total;
+cleanup:
+  return status;
+}
+
 /* Widens, solves and certifies up to n lambdas; *done of them are finished. *general = 1 when the
  * first one is beyond this engine (dependent columns it cannot order, rounding). */
 static bvl_status one_batch(bvl_gram_path *s, int64_t n, const double *lambdas,
@@ -320,6 +345,8 @@ static bvl_status one_batch(bvl_gram_path *s, int64_t n, const double *lambdas,
   BVL_TRY(bvl_agree(
       all, BVL_GROW(&s->answer, &s->answer_capacity, batch * (set->d + BVL_ANSWER_EXTRA))));
   BVL_TRY(solve(s, batch, lambdas, tol, control->options->max_iter));
+  if (batch == 1 && s->groups != NULL && state->lambda_previous > lambdas[0])
+    BVL_TRY(solve_in_parts(s, state->lambda_previous, lambdas[0], tol, control->options->max_iter));
   spread(s, batch, intercept);
   spread_out = batch;
   BVL_TRY(
