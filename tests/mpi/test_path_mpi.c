@@ -4,6 +4,8 @@
  */
 #include "bvl_problem.h"
 
+#include "model/problem.h"
+
 /* Stationarity and gap are asked for at 1e-8 (100 times that for KKT); the oracle's own rounding in
  * long double is far below. */
 static const double GAP_TOL = 1e-8;
@@ -186,6 +188,8 @@ static void test_sparse_group_mixes(void **state)
     test_problem_make(&t, 40, 50, families[k % 3], "sparse-group-lasso");
     t.alpha = alpha[k];
     t.has_o = k == 1;
+    t.has_factor = k == 2; /* two columns leave their groups */
+    for (int64_t j = 0; j < t.p; j++) t.factor[j] = j == 3 ? 0 : j == 2 ? INFINITY : 1;
     bvl_path_options options = short_path();
     solve(&t, k % 2 ? bvl_test_size() : 1, k % 2 ? 1 : bvl_test_size(), &options, &s[0]);
     judge(&t, &s[0]);
@@ -377,6 +381,32 @@ static void test_any_order_and_fit(void **state)
     ASSERT_ALL(bvl_test_near(s[0].beta[0][j], s[1].beta[0][j], SAME));
 }
 
+/* A point that is not a number is not certified: maxima drop a NaN. */
+static void test_nan_is_no_solution(void **state)
+{
+  (void)state;
+  static test_problem t;
+  static double v[TEST_MAX_P];
+  static double eta[TEST_MAX_N];
+  static double beta[TEST_MAX_P];
+  bvl_grid *grid = NULL;
+  bvl_problem *problem = NULL;
+  for (int f = 0; f < 3; f++) {
+    bvl_certificate c;
+    const double intercept = 0;
+    const double lambda = 0.1;
+    test_problem_make(&t, 40, 50, families[f], penalties[f]);
+    ASSERT_OK(bvl_grid_create(MPI_COMM_WORLD, 1, bvl_test_size(), &grid));
+    ASSERT_OK(test_problem_create(&t, grid, &problem));
+    for (int64_t j = 0; j < t.p; j++) beta[j] = NAN;
+    for (int64_t i = 0; i < t.n; i++) eta[i] = NAN;
+    ASSERT_OK(bvl_certify_many(problem, 1, &lambda, &intercept, beta, eta, v, &c));
+    ASSERT_ALL(!(c.gap <= 1) && !(c.kkt <= 1));
+    bvl_problem_destroy(&problem);
+    bvl_grid_destroy(&grid);
+  }
+}
+
 static void test_refusals(void **state)
 {
   (void)state;
@@ -409,12 +439,15 @@ static void test_refusals(void **state)
   bvl_grid_destroy(&grid);
 }
 
-BVL_TEST_MAIN_MPI(
-    cmocka_unit_test(test_every_pair_is_certified), cmocka_unit_test(test_intercept_and_scaling),
-    cmocka_unit_test(test_grids_agree), cmocka_unit_test(test_size_one_groups_are_the_lasso),
-    cmocka_unit_test(test_sparse_group_mixes), cmocka_unit_test(test_weight_two_is_the_row_twice),
-    cmocka_unit_test(test_offset_is_part_of_a_gaussian_response),
-    cmocka_unit_test(test_permutation_and_scale), cmocka_unit_test(test_penalty_factors),
-    cmocka_unit_test(test_unpenalised_is_the_plain_glm),
-    cmocka_unit_test(test_constant_and_duplicate_columns), cmocka_unit_test(test_cd_agrees),
-    cmocka_unit_test(test_any_order_and_fit), cmocka_unit_test(test_refusals))
+BVL_TEST_MAIN_MPI(cmocka_unit_test(test_every_pair_is_certified),
+                  cmocka_unit_test(test_intercept_and_scaling), cmocka_unit_test(test_grids_agree),
+                  cmocka_unit_test(test_size_one_groups_are_the_lasso),
+                  cmocka_unit_test(test_sparse_group_mixes),
+                  cmocka_unit_test(test_weight_two_is_the_row_twice),
+                  cmocka_unit_test(test_offset_is_part_of_a_gaussian_response),
+                  cmocka_unit_test(test_permutation_and_scale),
+                  cmocka_unit_test(test_penalty_factors),
+                  cmocka_unit_test(test_unpenalised_is_the_plain_glm),
+                  cmocka_unit_test(test_constant_and_duplicate_columns),
+                  cmocka_unit_test(test_cd_agrees), cmocka_unit_test(test_any_order_and_fit),
+                  cmocka_unit_test(test_nan_is_no_solution), cmocka_unit_test(test_refusals))
