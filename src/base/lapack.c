@@ -13,6 +13,9 @@ void dgetrf_(const int *m, const int *n, double *a, const int *lda, int *pivots,
 void dgetrs_(const char *trans, const int *n, const int *nrhs, const double *a, const int *lda,
              const int *pivots, double *b, const int *ldb, int *info, size_t trans_len);
 
+void dtrtri_(const char *uplo, const char *diag, const int *n, double *a, const int *lda, int *info,
+             size_t uplo_len, size_t diag_len);
+
 int bvl_cholesky(int64_t m, double *A, int64_t ld)
 {
   int m_int = 0;
@@ -31,6 +34,17 @@ int bvl_cholesky(int64_t m, double *A, int64_t ld)
   for (int64_t k = 0; k < m; k++)
     if (!(A[k + k * ld] * A[k + k * ld] > floor_ratio * smallest)) return (int)k + 1;
   return 0;
+}
+
+int bvl_invert_lower(int64_t m, double *L, int64_t ld)
+{
+  int m_int = 0;
+  int ld_int = 0;
+  int info = 0;
+  if (m == 0) return 0;
+  if (bvl_to_int(m, &m_int) != BVL_OK || bvl_to_int(ld, &ld_int) != BVL_OK) return -1;
+  dtrtri_("L", "N", &m_int, L, &ld_int, &info, 1, 1);
+  return info;
 }
 
 int bvl_cholesky_solve(int64_t m, double *A, int64_t ld, double *b)

@@ -209,8 +209,8 @@ static bvl_status take_step(bvl_group_model *m, bvl_group_lanes *at, const actio
     tol[a] = 0.01 * at->tol * at->lambda[at->q[a]];
     at->steps[at->q[a]]++;
   }
-  bvl_status status = bvl_group_newton_step(&m->newton, at->n, at->excess, at->bounded, tol, at->x,
-                                            at->packed);
+  bvl_status status = bvl_group_newton_step(&m->newton, at->n, at->q, at->excess, at->bounded, tol,
+                                            at->x, at->packed);
   for (int64_t a = 0; status == BVL_OK && a < at->n; a++)
     if (what[a] != GO_BACK) status = move_lane(m, at, a);
   return status;

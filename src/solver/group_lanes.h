@@ -12,7 +12,8 @@
 #include "solver/group_past.h"
 #include "solver/group_set.h"
 
-enum { BVL_GROUP_BATCH = BVL_PAST_ROOM - BVL_PAST_USED };
+enum { BVL_GROUP_BATCH = BVL_GROUP_LANES };
+_Static_assert(BVL_GROUP_BATCH + BVL_PAST_USED <= BVL_PAST_ROOM, "a batch may be taken back");
 
 /** Several lambdas at a time: q counts them in the batch, a (a lane) among those still solved. */
 struct bvl_group_model {

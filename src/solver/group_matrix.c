@@ -141,7 +141,7 @@ static bvl_status collect_S(bvl_group_model *m)
   BVL_TRY(bvl_sum_to(bvl_group_comm(m), 0, packed, m->n * (m->n + 1) / 2));
   at = packed;
   for (int64_t l = 0; bvl_group_is_root(m) && l < m->n; at += m->n - l, l++)
-    memcpy(m->newton.S + l + l * m->n, at, (size_t)(m->n - l) * sizeof *at);
+    memcpy(m->newton.L + l + l * m->n, at, (size_t)(m->n - l) * sizeof *at);
 cleanup:
   free(packed);
   return status;

@@ -22,44 +22,49 @@
  * L, V and K may be stale: the residuals are exact, so
  * a stale matrix costs steps, not accuracy. Columns may join V and K between refreshes.
  * Several lambdas step together on one matrix, so that L and V are read once for all of them.
- * Cost: refresh n^3 / 3 + n^2 m, joining n^2 a column, step 2 n^2 + 4 n m a point, m columns of V.
+ * Cost: refresh 2 n^3 / 3 + n^2 m, joining n^2 a column, step 2 n^2 + 4 n m a point, m columns of
+ * V.
  */
 #ifndef BVL_SOLVER_GROUP_NEWTON_H
 #define BVL_SOLVER_GROUP_NEWTON_H
 
 #include "solver/active_newton.h"
 
+enum { BVL_GROUP_LANES = 8 };
+
 typedef struct bvl_group_newton {
   int64_t n; /* rows */
-  double *S; /* n x n, owned: its lower triangle becomes L */
+  double *L; /* n x n, owned: lower triangle of B, then of L^-1; zero above */
   double *D; /* n, owned: square roots of the curvature that S has */
   double *V; /* n x m, owned */
   double *K; /* ld x ld, owned, both triangles */
   int64_t ld;
-  int64_t m;       /* columns of V */
-  int64_t m_known; /* of which the quadratic solver has heard */
+  int64_t m; /* columns of V */
   int64_t capacity;
   double *c;  /* capacity, owned */
   double *lw; /* capacity, owned */
-  bvl_active_newton newton;
+  /* each lane's quadratic has its own active set, and so its own factor of K */
+  bvl_active_newton quadratic[BVL_GROUP_LANES];
+  int64_t m_known[BVL_GROUP_LANES]; /* columns each has heard of since the refresh; 0 = none */
 } bvl_group_newton;
 
 /** @return BVL_ERR_NOMEM. A second call with the same n costs nothing. */
 bvl_status bvl_group_newton_open(bvl_group_newton *s, int64_t n);
 void bvl_group_newton_free(bvl_group_newton *s);
 
-/** Factors S = I + sqrt(h) B sqrt(h), B (n x n, lower triangle) given in s->S, and forgets V.
+/** Factors S = I + sqrt(h) B sqrt(h), B (n x n, lower triangle) given in s->L, and forgets V.
  * h[i] = 0 is allowed. @return 0 when rounding leaves S indefinite, else 1. */
 int bvl_group_newton_factor(bvl_group_newton *s, const double *h);
 
 /** Appends k columns Z (n x k, overwritten). @return BVL_ERR_NOMEM. */
 bvl_status bvl_group_newton_append(bvl_group_newton *s, int64_t k, double *Z);
 
-/** One step at k points at once. F1 (n x k) in, deta out. excess, x (m x k): ||v|| - lambda omega
+/** One step at k points at once, point a of lane[a] (0 .. BVL_GROUP_LANES - 1, which stays the same
+ * point from step to step). F1 (n x k) in, deta out. excess, x (m x k): ||v|| - lambda omega
  * (of a free column its own v); x in the points, out the new ones. bounded (m): 1 for groups, 0 for
  * free columns. tol (k): of the quadratic's gradient. @return BVL_ERR_NOMEM. */
-bvl_status bvl_group_newton_step(bvl_group_newton *s, int64_t k, const double *excess,
-                                 const unsigned char *bounded, const double *tol, double *x,
-                                 double *F1);
+bvl_status bvl_group_newton_step(bvl_group_newton *s, int64_t k, const int64_t *lane,
+                                 const double *excess, const unsigned char *bounded,
+                                 const double *tol, double *x, double *F1);
 
 #endif

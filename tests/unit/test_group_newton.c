@@ -57,7 +57,7 @@ static void make_matrix(bvl_group_newton *s, const double *eta, const double *ta
 {
   double Z[N * GROUPS] = {0};
   assert_int_equal(bvl_group_newton_open(s, N), BVL_OK);
-  make_B(tau, s->S);
+  make_B(tau, s->L);
   assert_int_equal(bvl_group_newton_factor(s, h), 1);
   for (int g = 0; g < GROUPS; g++) {
     double v[LEN];
@@ -104,7 +104,8 @@ static void converge(int duplicate)
       residual = evaluate(lambda[a], eta[a], tau[a], F1, excess, norm);
       make_matrix(&s, eta[a], tau[a]);
       for (int g = 0; g < GROUPS; g++) x[g] = tau[a][g] * norm[g];
-      assert_int_equal(bvl_group_newton_step(&s, 1, excess, bounded, &tol, x, F1), BVL_OK);
+      assert_int_equal(bvl_group_newton_step(&s, 1, &(int64_t){a}, excess, bounded, &tol, x, F1),
+                       BVL_OK);
       for (int g = 0; g < GROUPS; g++) tau[a][g] = x[g] / norm[g];
       for (int i = 0; i < N; i++) eta[a][i] += F1[i];
     }
@@ -142,12 +143,14 @@ static void test_lanes(void **state)
     evaluate(lambda[a], eta, tau, F1 + a * N, excess + a * GROUPS, norm);
     for (int g = 0; g < GROUPS; g++) x[g + a * GROUPS] = tau[g] * norm[g];
   }
-  assert_int_equal(bvl_group_newton_step(&s, LANES, excess, bounded, tol, x, F1), BVL_OK);
+  assert_int_equal(bvl_group_newton_step(&s, LANES, (int64_t[]){0, 1}, excess, bounded, tol, x, F1),
+                   BVL_OK);
   for (int a = 0; a < LANES; a++) {
     evaluate(lambda[a], eta, tau, alone, excess + a * GROUPS, norm);
     for (int g = 0; g < GROUPS; g++) x_alone[g] = tau[g] * norm[g];
-    assert_int_equal(
-        bvl_group_newton_step(&s, 1, excess + a * GROUPS, bounded, tol, x_alone, alone), BVL_OK);
+    assert_int_equal(bvl_group_newton_step(&s, 1, &(int64_t){2 + a}, excess + a * GROUPS, bounded,
+                                           tol, x_alone, alone),
+                     BVL_OK);
     for (int g = 0; g < GROUPS; g++) ASSERT_NEAR(x[g + a * GROUPS], x_alone[g], 1e-10);
     for (int i = 0; i < N; i++) ASSERT_NEAR(F1[i + a * N], alone[i], 1e-9);
   }
