@@ -56,6 +56,8 @@ const flag flag_table[] = {
      "sgd, momentum, adam: constant, step, cosine (default)"},
     {"gram", KIND_INDEX, SOLVE, AT(gram), 0, 0, "auto|replicated|distributed", "WORD",
      "gaussian lasso and enet: the working set's Gram on one rank or over all (auto: by size)"},
+    {"dfmax", KIND_INTEGER, COMMAND_PATH, AT(run.path.dfmax), 0, 0x1p62, "an integer of at least 0",
+     "N", "stop the path at the first lambda with more than N nonzero coefficients"},
     {"max-iter", KIND_INTEGER, SOLVE, AT(run.path.max_iter), COUNT, "K", "iterations a lambda"},
     {"max-seconds", KIND_REAL, SOLVE, AT(run.path.max_seconds), POSITIVE, "S",
      "finish with what there is after S seconds of solving"},
@@ -77,6 +79,10 @@ const flag flag_table[] = {
      "default /group_weights if there, else sqrt(size)"},
     {"penalty-factor", KIND_TEXT, SOLVE, AT(run.names.penalty_factor), ANY, "PATH|none",
      "default /penalty_factor if there"},
+    {"lower", KIND_TEXT, SOLVE, AT(lower), ANY, "L|PATH",
+     "coefficients of at least L <= 0 on the input's scale, or a dataset of p such bounds"},
+    {"upper", KIND_TEXT, SOLVE, AT(upper), ANY, "U|PATH",
+     "coefficients of at most U >= 0 on the input's scale, or a dataset of p such bounds"},
     {"checkpoint", KIND_TEXT, SOLVE, AT(run.checkpoint), ANY, "FILE", "save the state there"},
     {"checkpoint-every", KIND_REAL, SOLVE, AT(run.path.checkpoint_every_s), POSITIVE, "SECONDS",
      "default 600"},
@@ -130,9 +136,9 @@ _Static_assert(sizeof flag_table / sizeof flag_table[0] <= FLAGS_MAX,
                "settings.given is too short");
 
 /* Announced, refused by name until they exist. */
-static const char *const later_flags[] = {
-    "gamma",  "q",        "depth", "k1",    "k2",    "tl1-a", "log-eps", "param",
-    "starts", "admm-rho", "init",  "lower", "upper", "dfmax", "missing", "folds"};
+static const char *const later_flags[] = {"gamma", "q",       "depth", "k1",     "k2",
+                                          "tl1-a", "log-eps", "param", "starts", "admm-rho",
+                                          "init",  "missing", "folds"};
 static const char *const later_words[] = {
     "multinomial", "lq",          "group-lq",  "lpq",          "mcp",        "scad",
     "tl1",         "log",         "l1-l2",     "group-mcp",    "group-scad", "group-tl1",

@@ -198,8 +198,44 @@ static int check_ignored(const settings *s, char error[FLAGS_ERROR_BYTES])
     idle = "alpha";
     who = "--penalty enet or sparse-group-lasso";
   }
+  if (given(s, "dfmax") && !s->run.path.polish) {
+    idle = "dfmax"; /* a surrogate's own answer has no exact zeros to count */
+    who = "--polish";
+  }
   if (idle == NULL) return 0;
   snprintf(error, FLAGS_ERROR_BYTES, "--%s goes with %s", idle, who);
+  return -1;
+}
+
+/* A bound is a number for all columns or the name of a dataset. sign: -1 wants it <= 0, 1 >= 0. */
+static int take_bound(const char *name, const char *text, double sign, double *number,
+                      const char **dataset, char error[FLAGS_ERROR_BYTES])
+{
+  char *end = NULL;
+  if (text == NULL) return 0;
+  double value = strtod(text, &end);
+  if (end == text || *end != '\0') {
+    *dataset = text;
+    return 0;
+  }
+  *number = value;
+  if (value * sign >= 0) return 0;
+  snprintf(error, FLAGS_ERROR_BYTES, "--%s %.60s: wanted a number of at %s 0, or a dataset", name,
+           text, sign < 0 ? "most" : "least");
+  return -1;
+}
+
+static int check_bounds(settings *s, char error[FLAGS_ERROR_BYTES])
+{
+  bvl_run_options *run = &s->run;
+  if (take_bound("lower", s->lower, -1, &run->lower, &run->names.lower, error) != 0) return -1;
+  if (take_bound("upper", s->upper, 1, &run->upper, &run->names.upper, error) != 0) return -1;
+  if (s->lower == NULL && s->upper == NULL) return 0;
+  const char *name = s->lower != NULL ? "lower" : "upper";
+  const int scalar = strcmp(run->penalty, "lasso") == 0 || strcmp(run->penalty, "enet") == 0;
+  if (scalar && s->solver < BVL_SOLVER_SGD) return 0;
+  snprintf(error, FLAGS_ERROR_BYTES, "--%s goes with %s", name,
+           !scalar ? "--penalty lasso or enet" : "--solver newton or cd");
   return -1;
 }
 
@@ -216,7 +252,7 @@ static int check_solve(settings *s, char error[FLAGS_ERROR_BYTES])
     return refuse(error, "--lambda 0: wanted a number above 0");
   if (s->lambda != NULL && (given(s, "nlambda") || given(s, "lambda-min-ratio")))
     return refuse(error, "--lambda leaves nothing to --nlambda and --lambda-min-ratio");
-  if (check_ignored(s, error) != 0) return -1;
+  if (check_ignored(s, error) != 0 || check_bounds(s, error) != 0) return -1;
   s->run.data = s->file;
   s->run.output = s->output;
   path->solver = (bvl_solver)s->solver;

@@ -29,9 +29,10 @@ typedef struct settings {
   const char *log;
   int quiet, json, profile;
   bvl_run_options run;
-  int solver;     /* as bvl_solver */
-  int gram;       /* as bvl_gram */
-  double *lambda; /* owned */
+  const char *lower, *upper; /* a number or a dataset; NULL = not given */
+  int solver;                /* as bvl_solver */
+  int gram;                  /* as bvl_gram */
+  double *lambda;            /* owned */
   int64_t n_lambda;
   bvl_simulate_options simulate;
   const char *model;

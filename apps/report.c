@@ -73,6 +73,7 @@ static void json_path(const settings *s, const bvl_run_outcome *o, int ranks, in
   json_integer("converged", o->n_converged);
   json_integer("diverged", o->n_diverged);
   json_integer("not_attempted", o->n_not_attempted);
+  json_integer("full", o->full);
   json_integer("support", o->support);
   json_real("worst_gap", o->worst_gap);
   json_real("worst_kkt", o->worst_kkt);
@@ -158,6 +159,11 @@ static void last_lines(const settings *s, progress *p, FILE *to, int ranks,
   if (!isnan(o->worst_gap)) snprintf(gap, sizeof gap, "largest gap %.1e, ", o->worst_gap);
   if (o->n_converged == o->n_lambda)
     progress_say(p, to, "bevel %s: all %" PRId64 " lambdas converged", p->command, o->n_lambda);
+  else if (o->full && o->n_converged + o->n_not_attempted == o->n_lambda)
+    progress_say(p, to,
+                 "bevel %s: --dfmax %" PRId64 " reached: all %" PRId64
+                 " lambdas attempted converged, the other %" PRId64 " were left out",
+                 p->command, s->run.path.dfmax, o->n_converged, o->n_not_attempted);
   else
     progress_say(p, to,
                  "bevel %s: %" PRId64 " of %" PRId64 " lambdas converged; %" PRId64
@@ -178,8 +184,9 @@ int report_path(const settings *s, MPI_Comm comm, progress *p, const bvl_run_out
 {
   int rank, size;
   int as_asked = s->solver >= BVL_SOLVER_SGD && !s->run.path.polish;
-  int attempted = outcome->n_diverged == 0 && outcome->n_not_attempted == 0;
-  int done = outcome->n_converged == outcome->n_lambda || (as_asked && attempted);
+  int64_t wanted = outcome->n_lambda - (outcome->full ? outcome->n_not_attempted : 0);
+  int attempted = outcome->n_diverged == 0 && (outcome->n_not_attempted == 0 || outcome->full);
+  int done = outcome->n_converged == wanted || (as_asked && attempted);
   int code = done ? EXIT_DONE : EXIT_UNCONVERGED;
   FILE *to = s->quiet ? NULL : s->json ? stderr : stdout;
   MPI_Comm_rank(comm, &rank);

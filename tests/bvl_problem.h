@@ -25,7 +25,9 @@ typedef struct test_problem {
   double o[TEST_MAX_N];
   int64_t groups[TEST_MAX_P];
   double factor[TEST_MAX_P];
-  int has_w, has_o, has_groups, has_factor;
+  double lower[TEST_MAX_P];
+  double upper[TEST_MAX_P];
+  int has_w, has_o, has_groups, has_factor, has_bounds;
   const char *family;
   const char *penalty;
   double alpha;
@@ -99,6 +101,8 @@ static inline bvl_status test_problem_create(test_problem *t, const bvl_grid *gr
                                  .standardize = t->standardize,
                                  .groups = t->has_groups ? t->groups : NULL,
                                  .penalty_factor = t->has_factor ? t->factor : NULL,
+                                 .lower = t->has_bounds ? t->lower : NULL,
+                                 .upper = t->has_bounds ? t->upper : NULL,
                                  .n_slices = 1,
                                  .context = t,
                                  .read_rows = test_problem_read};
@@ -123,7 +127,9 @@ static inline oracle_problem test_problem_oracle(const test_problem *t)
                           .w = t->has_w ? t->w : NULL,
                           .o = t->has_o ? t->o : NULL,
                           .groups = t->groups,
-                          .penalty_factor = t->has_factor ? t->factor : NULL};
+                          .penalty_factor = t->has_factor ? t->factor : NULL,
+                          .lower = t->has_bounds ? t->lower : NULL,
+                          .upper = t->has_bounds ? t->upper : NULL};
 }
 
 /** Point k's coefficients by input column on every rank (columns are spread over ranks): each grid

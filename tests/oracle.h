@@ -33,6 +33,8 @@ typedef struct oracle_problem {
   const int64_t *groups;        /* p, used by the group penalties alone */
   const double *group_weights;  /* by ascending id, NULL = sqrt of the group's penalised columns */
   const double *penalty_factor; /* p, NULL = ones */
+  const double *lower;          /* p, input's scale, NULL = -Inf; lasso and enet */
+  const double *upper;          /* p, input's scale, NULL = Inf */
 } oracle_problem;
 
 typedef struct oracle_certificate {
@@ -142,6 +144,17 @@ static inline void oracle_standardize(oracle_state *s)
   }
 }
 
+/* Bounds of column j on the standardised scale. */
+static inline oracle_real oracle_lower(const oracle_state *s, int64_t j)
+{
+  return s->q->lower != NULL ? s->q->lower[j] * s->scale[j] : -INFINITY;
+}
+
+static inline oracle_real oracle_upper(const oracle_state *s, int64_t j)
+{
+  return s->q->upper != NULL ? s->q->upper[j] * s->scale[j] : INFINITY;
+}
+
 /* The id's place among the distinct ids, ascending. */
 static inline int64_t oracle_id_rank(const oracle_problem *q, int64_t id)
 {
@@ -175,6 +188,7 @@ static inline void oracle_blocks(oracle_state *s)
       if (factor == 0) s->block[j] = j;
     }
     if (s->omega[j] == 0) s->omega[j] = factor;
+    if (oracle_lower(s, j) == 0 && oracle_upper(s, j) == 0) s->omega[j] = INFINITY;
   }
 }
 
@@ -344,6 +358,40 @@ static inline oracle_real oracle_objective(const oracle_state *s, oracle_real la
   return sum;
 }
 
+/* Distance of 0 to the derivative of the objective along the directions column j may still move in:
+ * from the one-sided derivatives to the left and to the right. */
+static inline oracle_real oracle_bounded_residual(const oracle_state *s, int64_t j,
+                                                  oracle_real lambda)
+{
+  oracle_real lw = lambda * s->omega[j];
+  oracle_real b = s->b[j];
+  oracle_real ridge = lw * s->ridge * b - s->v[j];
+  oracle_real right = ridge + (b >= 0 ? lw : -lw) * s->linear;
+  oracle_real left = ridge + (b > 0 ? lw : -lw) * s->linear;
+  if (b < oracle_lower(s, j) || b > oracle_upper(s, j)) return INFINITY;
+  oracle_real worst = 0;
+  if (b < oracle_upper(s, j)) worst = fmaxl(worst, -right); /* going up would descend */
+  if (b > oracle_lower(s, j)) worst = fmaxl(worst, left);
+  return worst;
+}
+
+/* max over b in [l, u] of v b - lw (alpha |b| + (1 - alpha) b^2 / 2): at a bound, at zero or where
+ * the derivative vanishes; INFINITY where there is no maximum. */
+static inline oracle_real oracle_bounded_conjugate(const oracle_state *s, int64_t j,
+                                                   oracle_real lambda, oracle_real v)
+{
+  oracle_real lw = lambda * s->omega[j];
+  oracle_real best = 0;
+  for (int sign = -1; sign <= 1; sign += 2) {
+    oracle_real end = sign < 0 ? -oracle_lower(s, j) : oracle_upper(s, j);
+    oracle_real gain = sign * v - lw * s->linear;
+    if (gain <= 0 || end == 0) continue;
+    if (s->ridge > 0) end = fminl(end, gain / (lw * s->ridge));
+    best = fmaxl(best, gain * end - (s->ridge > 0 ? lw * s->ridge * end * end / 2 : 0));
+  }
+  return best;
+}
+
 static inline oracle_real oracle_kkt(const oracle_state *s, oracle_real lambda)
 {
   oracle_real worst = 0;
@@ -353,6 +401,10 @@ static inline oracle_real oracle_kkt(const oracle_state *s, oracle_real lambda)
     oracle_real omega = oracle_block_omega(s, k);
     if (isinf(s->omega[k]) && s->b[k] != 0) return INFINITY;
     if (omega < 0) continue;
+    if (s->q->lower != NULL || s->q->upper != NULL) {
+      worst = fmaxl(worst, oracle_bounded_residual(s, k, lambda));
+      continue;
+    }
     oracle_real t = oracle_block_norm(s, s->b, k);
     oracle_real slope = lambda * omega * (s->linear + s->ridge * t);
     oracle_real level = omega > 0 ? lambda * s->l1 : 0;
@@ -377,11 +429,23 @@ static inline oracle_real oracle_dual(const oracle_state *s, oracle_real lambda)
     oracle_real omega = oracle_block_omega(s, k);
     oracle_real size = oracle_block_norm(s, s->v, k);
     if (omega <= 0) continue;
+    if (s->q->lower != NULL || s->q->upper != NULL) {
+      /* any scale gives a bound: this one is 1 where coefficients are at ends or solved exactly */
+      oracle_real end = s->v[k] > 0 ? oracle_upper(s, k) : oracle_lower(s, k);
+      if (s->b[k] != end && s->ridge == 0 && size > lambda * omega)
+        scale = fminl(scale, lambda * omega / size);
+      continue;
+    }
     oracle_real excess = fmaxl(size - lambda * omega * s->linear, 0);
     if (s->ridge > 0)
       value -= excess * excess / (2 * lambda * s->ridge * omega);
     else
       scale = fminl(scale, oracle_dual_scale(s, lambda, k));
+  }
+  for (int64_t k = 0; k < s->q->p && (s->q->lower != NULL || s->q->upper != NULL); k++) {
+    oracle_real end = s->v[k] > 0 ? oracle_upper(s, k) : -oracle_lower(s, k);
+    if (s->omega[k] <= 0 || isinf(s->omega[k]) || (isinf(end) && s->ridge == 0)) continue;
+    value -= oracle_bounded_conjugate(s, k, lambda, scale * s->v[k]);
   }
   for (int64_t i = 0; i < s->q->n; i++) {
     if (s->w[i] <= 0) continue;
@@ -404,7 +468,8 @@ static inline void oracle_null(oracle_state *s, oracle_certificate *out)
     saturated += s->w[i] * oracle_conjugate(s->q->family, s->q->y[i], 0) / s->q->n;
   for (int64_t k = 0; k < s->q->p; k++) {
     oracle_real omega = oracle_block_omega(s, k);
-    if (omega > 0) largest = fmaxl(largest, oracle_entry(s, k));
+    const int shut = (s->v[k] > 0 ? oracle_upper(s, k) : -oracle_lower(s, k)) == 0;
+    if (omega > 0 && !shut) largest = fmaxl(largest, oracle_entry(s, k));
   }
   out->null_half = (double)(oracle_mean_loss(s) - saturated);
   out->lambda_max = (double)largest;

@@ -42,6 +42,8 @@ typedef struct bvl_path_options {
   double path_to;          /**< > 0: solve down from lambda_max to this (bevel fit); the grid's
                                 intermediate points are not reported */
   double tol;              /**< 1e-8: relative duality gap; KKT residual to 100 tol */
+  int64_t dfmax;           /**< stop below the first lambda with more nonzero coefficients than
+                                this, which is kept (as glmnet does); < 0 (the default): never */
   int64_t max_iter;        /**< Newton / CD / L-BFGS iterations a lambda; 0 = a default */
   double max_seconds;      /**< 0 = no limit */
   bvl_gram gram;           /**< BVL_GRAM_AUTO */

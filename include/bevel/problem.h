@@ -32,8 +32,12 @@ typedef struct bvl_problem_data {
   const double *group_weights; /**< one per distinct id ascending, NULL = sqrt(size) */
   int64_t n_group_weights;
   const double *penalty_factor; /**< p, NULL = ones */
-  int64_t n_slices;             /**< minibatches an epoch, 1 = none */
-  int stochastic;               /**< lay X out for minibatch steps */
+  /** Bounds lower_j <= b_j <= upper_j on the input's scale, lower <= 0 <= upper, infinite ones
+   * allowed; p, NULL = none. Scalar penalties alone, and not on unpenalised columns. */
+  const double *lower;
+  const double *upper;
+  int64_t n_slices; /**< minibatches an epoch, 1 = none */
+  int stochastic;   /**< lay X out for minibatch steps */
   int store_float32;
   /** Fills out[0..count) with values of input rows row0 .. of "y", "weights" or "offset";
    * collective; sets *present = 0 (and nothing else) when the data have no such vector. */
@@ -51,8 +55,9 @@ typedef struct bvl_problem_data {
  * @param[in]  data    copied or used only during the call.
  * @param[out] out     the caller's; NULL on failure.
  * @return BVL_OK; BVL_ERR_INPUT (label outside the family, negative weight, NaN, all weights 0, no
- *         finite intercept; dataset and row in the message), BVL_ERR_USAGE (unknown family or
- *         penalty), BVL_ERR_NOMEM, BVL_ERR_MPI: the same on every rank.
+ *         finite intercept, a bound on the wrong side of 0; dataset and row in the message),
+ * BVL_ERR_USAGE (unknown family or penalty; bounds with a group penalty), BVL_ERR_NOMEM,
+ * BVL_ERR_MPI: the same on every rank.
  */
 bvl_status bvl_problem_create(const bvl_grid *grid, const bvl_source *source,
                               const bvl_problem_data *data, bvl_problem **out);

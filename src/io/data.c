@@ -183,6 +183,10 @@ static bvl_status open_training(bvl_data *data, const bvl_data_names *names)
   if (status == BVL_OK)
     status = open_numbers(data, names->penalty_factor, "/penalty_factor", p, "columns",
                           &data->penalty_factor);
+  if (status == BVL_OK && names->lower != NULL)
+    status = open_numbers(data, names->lower, names->lower, p, "columns", &data->lower);
+  if (status == BVL_OK && names->upper != NULL)
+    status = open_numbers(data, names->upper, names->upper, p, "columns", &data->upper);
   return status;
 }
 
@@ -239,6 +243,8 @@ void bvl_data_close(bvl_data **handle)
                          &data->groups,
                          &data->group_weights,
                          &data->penalty_factor,
+                         &data->lower,
+                         &data->upper,
                          &data->feature_names};
   for (size_t k = 0; k < sizeof arrays / sizeof *arrays; k++) bvl_array_close(arrays[k]);
   bvl_h5_release(&data->file); /* after everything inside it */

@@ -78,6 +78,13 @@ bvl_status bvl_data_read_penalty_factor(bvl_data *data, double **out)
   return read_replicated(data, &data->penalty_factor, H5T_NATIVE_DOUBLE, out);
 }
 
+bvl_status bvl_data_read_bounds(bvl_data *data, double **lower, double **upper)
+{
+  bvl_status status = read_replicated(data, &data->lower, H5T_NATIVE_DOUBLE, lower);
+  *upper = NULL;
+  return status != BVL_OK ? status : read_replicated(data, &data->upper, H5T_NATIVE_DOUBLE, upper);
+}
+
 bvl_status bvl_data_read_feature_names(bvl_data *data, char ***out)
 {
   bvl_status status = BVL_OK;

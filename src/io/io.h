@@ -23,6 +23,8 @@ typedef struct bvl_data_names {
   const char *groups;         /* "/groups" */
   const char *group_weights;  /* "/group_weights" */
   const char *penalty_factor; /* "/penalty_factor" */
+  const char *lower;          /* only by name */
+  const char *upper;          /* only by name */
 } bvl_data_names;
 
 /** Opens a data file for parallel reading and checks every shape, type and sparse header, so that a
@@ -50,10 +52,11 @@ bvl_status bvl_data_fingerprint(bvl_data *data, uint64_t *out);
 bvl_status bvl_data_read_rows(void *data, const char *what, int64_t row0, int64_t count,
                               double *out, int *present);
 /** Replicated vectors over columns: *out is NULL when the file has none, else the caller's (free).
- * groups: p ids; penalty_factor: p; group_weights: *count of them. */
+ * groups: p ids; penalty_factor, lower, upper: p; group_weights: *count of them. */
 bvl_status bvl_data_read_groups(bvl_data *data, int64_t **out);
 bvl_status bvl_data_read_group_weights(bvl_data *data, int64_t *count, double **out);
 bvl_status bvl_data_read_penalty_factor(bvl_data *data, double **out);
+bvl_status bvl_data_read_bounds(bvl_data *data, double **lower, double **upper);
 /** Feature names on rank 0 only (NULL elsewhere and when the file has none): *out is p strings in
  * one malloc'ed block of pointers and bytes. */
 bvl_status bvl_data_read_feature_names(bvl_data *data, char ***out);

@@ -125,16 +125,17 @@ static void scan_some(const bvl_problem *problem, int64_t from, int64_t to, doub
     const int64_t m = bvl_block_len(blocks, g);
     const double weight = blocks->weight[g];
     if (weight == INFINITY) continue;
-    if (m == 1 && weight > 0 && beta[begin] == 0) {
+    /* with bounds the size of v does not order the residuals of zeros */
+    if (m == 1 && weight > 0 && beta[begin] == 0 && problem->bounds == NULL) {
       if (weight == at->weight && fabs(v[begin]) <= at->top) continue;
       *at = (scan){fabs(v[begin]), weight};
     }
     const bvl_penalty pen = bvl_penalty_at(&problem->penalty, weight);
     const double lw = lambda * weight;
     for (int64_t k = 0; k < m; k++) g_block[k] = -v[begin + k];
-    extreme->kkt = fmax(extreme->kkt, bvl_penalty_distance(&pen, lw, m, beta + begin, g_block));
+    extreme->kkt = fmax(extreme->kkt, bvl_problem_distance(problem, lw, g, beta, g_block));
     if (pen.type->convex && weight > 0)
-      extreme->shrink = fmax(extreme->shrink, -bvl_penalty_dual_scale(&pen, lw, m, v + begin));
+      extreme->shrink = fmax(extreme->shrink, -bvl_problem_dual_scale(problem, lw, g, beta, v));
     if (!counted) continue;
     if (weight > 0)
       sum->penalty += bvl_penalty_value(&pen, lw, m, beta + begin);
@@ -202,12 +203,11 @@ static double omega(const bvl_problem *problem, double lambda, double s, const d
   const bvl_blocks *blocks = &problem->blocks;
   const bvl_penalty *pen = &problem->penalty;
   double sum = 0;
-  if (!(pen->type->dual_loss(pen, 1, 2) > 0)) return 0; /* an indicator: s is feasible */
+  /* an indicator: s is feasible */
+  if (problem->bounds == NULL && !(pen->type->dual_loss(pen, 1, 2) > 0)) return 0;
   for (int64_t g = 0; problem->grid->i == 0 && g < blocks->n; g++)
     if (blocks->weight[g] > 0 && blocks->weight[g] < INFINITY)
-      sum += pen->type->dual_loss(
-          pen, lambda * blocks->weight[g],
-          s * bvl_block_norm(bvl_block_len(blocks, g), v + blocks->begin[g]));
+      sum += bvl_problem_dual_loss(problem, lambda * blocks->weight[g], g, s, v);
   return sum;
 }
 
@@ -215,7 +215,8 @@ static double omega(const bvl_problem *problem, double lambda, double s, const d
  * one (the dual is a parabola in s). */
 static double dual_scaling(const bvl_problem *problem, const bvl_data_sums *sum, double feasible)
 {
-  if (!problem->loss->quadratic) return fmin(1, feasible);
+  /* with bounds a negative multiple is another problem, and Omega is no constant */
+  if (!problem->loss->quadratic || problem->bounds != NULL) return fmin(1, feasible);
   if (problem->penalty.type->dual_loss(&problem->penalty, 1, 2) > 0) return 1; /* elastic net */
   const double best = sum->r_theta > 0 ? sum->r_y / sum->r_theta : 0;
   return fmax(-feasible, fmin(feasible, best));
@@ -356,9 +357,7 @@ bvl_status bvl_problem_lambda_max(bvl_problem *problem, double *lambda_max, doub
   BVL_TRY(correlate(problem, 1, r, v));
   *lambda_max = 0;
   for (int64_t g = 0; g < blocks->n; g++)
-    *lambda_max = fmax(*lambda_max,
-                       bvl_penalty_lambda_max(&problem->penalty, blocks->weight[g],
-                                              bvl_block_len(blocks, g), v + blocks->begin[g]));
+    *lambda_max = fmax(*lambda_max, bvl_problem_entry(problem, g, v + blocks->begin[g]));
   BVL_TRY(bvl_max(&problem->grid->all, lambda_max, 1));
   problem->lambda_max = *lambda_max;
 cleanup:

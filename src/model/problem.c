@@ -214,6 +214,7 @@ bvl_status bvl_problem_create(const bvl_grid *grid, const bvl_source *source,
   BVL_TRY(read_vectors(problem, data));
   BVL_TRY(bvl_design_standardize(problem->X, problem->w, data->intercept, data->standardize));
   if (data->intercept || data->standardize) drop_constant_columns(problem);
+  BVL_TRY(bvl_problem_set_bounds(problem, data));
   BVL_TRY(gather_free_columns(problem));
   BVL_TRY(fit_null(problem));
   *out = problem;
@@ -234,6 +235,8 @@ void bvl_problem_destroy(bvl_problem **problem)
   free(p->null_point.beta);
   free(p->block_work);
   free(p->block_of);
+  free(p->bounds);
+  free(p->bounds_input);
   free(p->offset);
   free(p->w);
   free(p->y);

@@ -7,6 +7,7 @@
 #include "data/active.h"
 #include "loss/loss.h"
 #include "penalty/blocks.h"
+#include "penalty/bounded.h"
 #include "penalty/penalty.h"
 
 /** Where a solver stands, on the standardised problem. */
@@ -35,6 +36,10 @@ struct bvl_problem {
   double *block_work;       /* blocks.max_len, owned scratch */
   int64_t *block_of;        /* p_local: the block of each local column, owned */
   bvl_point null_point;     /* intercept and unpenalised columns alone, beta owned */
+  /* this rank's bounds on the standardised and on the input's scale; NULL = no bounds at all */
+  bvl_interval *bounds;
+  bvl_interval *bounds_input;
+  int has_ends; /* some bound is neither zero nor infinite: a coefficient may stop short of it */
 };
 
 /** What is known of a point at a lambda, the same on every rank. */
@@ -48,6 +53,29 @@ typedef struct bvl_certificate {
   double scale;     /* the s of the dual point s theta */
   double support;   /* nonzero coefficients */
 } bvl_certificate;  /* doubles only: it travels as one array */
+
+/** Checks data's bounds and brings them to the standardised scale; columns with [0, 0] become
+ * excluded. After the standardization, before anything is fitted. Collective.
+ * @return BVL_ERR_INPUT (a bound on the wrong side of 0 or NaN; bounds on an unpenalised column;
+ * the column in the message), BVL_ERR_USAGE (a group penalty), BVL_ERR_NOMEM. */
+bvl_status bvl_problem_set_bounds(bvl_problem *problem, const bvl_problem_data *data);
+
+/** Block functions of this problem's penalty and bounds, at local block g; beta and v are p_local,
+ * v_block is the block's part of v, g_block of -v. None is collective.
+ * pull: what every comparison with bvl_penalty_threshold compares (screening, stationarity) and
+ * bvl_penalty_lambda_max takes: ||v_g||, with bounds what of it points to an open side. */
+double bvl_problem_pull(const bvl_problem *problem, const bvl_penalty *pen, double lw, int64_t g,
+                        const double *v_block);
+/** Smallest lambda at which 0 is stationary for block g. */
+double bvl_problem_entry(const bvl_problem *problem, int64_t g, const double *v_block);
+double bvl_problem_distance(const bvl_problem *problem, double lw, int64_t g, const double *beta,
+                            const double *g_block);
+double bvl_problem_dual_scale(const bvl_problem *problem, double lw, int64_t g, const double *beta,
+                              const double *v);
+double bvl_problem_dual_loss(const bvl_problem *problem, double lw, int64_t g, double s,
+                             const double *v);
+/** beta_k on the input's scale: a coefficient at its bound is the bound, to the last bit. */
+double bvl_problem_input_scale(const bvl_problem *problem, int64_t k, double beta);
 
 /** eta (n_split) = offset + intercept + X~ beta for this rank's split rows, from scratch.
  * Collective: one reduction along the grid row. */

@@ -21,6 +21,7 @@ void bvl_path_options_init(bvl_path_options *options)
                                 .n_lambda = 100,
                                 .lambda_min_ratio = NAN,
                                 .tol = 1e-8,
+                                .dfmax = -1,
                                 .polish = 1,
                                 .schedule = BVL_SCHEDULE_COSINE,
                                 .checkpoint_every_s = 0};
@@ -43,6 +44,15 @@ static int is_surrogate(bvl_solver solver)
 {
   return solver == BVL_SOLVER_SGD || solver == BVL_SOLVER_MOMENTUM || solver == BVL_SOLVER_ADAM ||
          solver == BVL_SOLVER_LBFGS;
+}
+
+static bvl_status check_bounds(const bvl_problem *problem, const bvl_path_options *options)
+{
+  if (problem->bounds == NULL) return BVL_OK;
+  if (options->gram == BVL_GRAM_DISTRIBUTED)
+    return bvl_fail(BVL_ERR_USAGE, "lower, upper: not with gram distributed");
+  if (!is_surrogate(options->solver)) return BVL_OK;
+  return bvl_fail(BVL_ERR_USAGE, "lower, upper: the surrogate solvers know no bounds (newton, cd)");
 }
 
 static void choose_solvers(bvl_path *path)
@@ -78,6 +88,7 @@ bvl_status bvl_path_create(bvl_problem *problem, const bvl_path_options *options
   *out = NULL;
   BVL_TRY(bvl_agree(all, check_options(options)));
   BVL_TRY(bvl_agree(all, check_gram(problem, options)));
+  BVL_TRY(bvl_agree(all, check_bounds(problem, options)));
   BVL_TRY(bvl_agree(all, BVL_ALLOC(&path, 1)));
   path->problem = problem;
   path->monitor = monitor != NULL ? monitor : &silent;
@@ -161,12 +172,20 @@ static double take_seconds(bvl_path *path, double now)
   return path->share_s;
 }
 
+/* More nonzero coefficients than asked for? The certificate is one rank's: all agree. */
+static int is_full(const bvl_path *path, int64_t k)
+{
+  const int64_t dfmax = path->options.dfmax;
+  return k >= 0 && dfmax >= 0 && path->state.certificate.support > (double)dfmax;
+}
+
 /* The stop in work has its answer in state: records it and makes state ready for the next. */
 static bvl_status finished(void *context)
 {
   bvl_path *path = context;
   bvl_solve_state *state = &path->state;
   bvl_status status = BVL_OK;
+  if (path->control.enough) return BVL_OK; /* solved along with the last one wanted */
   const int64_t k = path->stop_point[path->next_stop];
   const double now = MPI_Wtime();
   const double seconds = take_seconds(path, now);
@@ -180,6 +199,10 @@ static bvl_status finished(void *context)
   state->lambda_previous = state->lambda;
   state->iterations = 0;
   state->epochs = 0;
+  if (is_full(path, k)) {
+    path->control.enough = 1;
+    path->next_stop = path->n_stops; /* a resumed run ends here too */
+  }
 cleanup:
   return status;
 }

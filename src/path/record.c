@@ -46,7 +46,7 @@ static bvl_status store_columns(const bvl_path *path, bvl_path_point *point, dou
   BVL_TRY(BVL_GROW(&value, &room[1], 1));
   for (int64_t k = 0; k < X->columns.p_local; k++) {
     if (beta[k] == 0) continue;
-    const double coefficient = beta[k] * X->inv_scale[k];
+    const double coefficient = bvl_problem_input_scale(path->problem, k, beta[k]);
     *shift += X->center[k] * coefficient;
     if (coefficient == 0) continue;
     BVL_TRY(BVL_GROW(&column, &room[0], count + 1));

@@ -24,7 +24,11 @@ typedef struct bvl_job {
   double *group_weights; /* n_group_weights, owned; NULL = sqrt(size) */
   int64_t n_group_weights;
   double *penalty_factor; /* p, owned; NULL = ones */
-  char **feature_names;   /* rank 0: p strings in one block, owned; NULL = none */
+  double *lower;          /* p, owned; NULL = no bounds */
+  double *upper;          /* p, owned; NULL = no bounds */
+  char lower_name[40];    /* a number where it is one for all columns */
+  char upper_name[40];
+  char **feature_names; /* rank 0: p strings in one block, owned; NULL = none */
   int grid_rows, grid_cols;
   bvl_grid *grid;            /* owned */
   bvl_problem *problem;      /* owned */

@@ -26,6 +26,8 @@ void bvl_run_options_init(bvl_run_options *options)
   memset(options, 0, sizeof *options);
   options->penalty = "lasso";
   options->alpha = NAN;
+  options->lower = -INFINITY;
+  options->upper = INFINITY;
   options->intercept = 1;
   options->standardize = 1;
   options->collective_io = 1;
@@ -112,6 +114,34 @@ static const char *used_name(const void *values, const char *asked, const char *
   return asked != NULL ? asked : by_default;
 }
 
+/* One number for every column where no dataset was named; what it is called in the result. */
+static bvl_status spread_bound(int64_t p, double all, const char *asked, double **values,
+                               char text[40], const char **name)
+{
+  *name = used_name(*values, asked, "none");
+  if (*values != NULL || isinf(all)) return BVL_OK;
+  snprintf(text, 40, "%.17g", all);
+  *name = text;
+  bvl_status status = BVL_ALLOC(values, p);
+  for (int64_t j = 0; status == BVL_OK && j < p; j++) (*values)[j] = all;
+  return status;
+}
+
+static bvl_status read_bounds(bvl_job *job)
+{
+  const bvl_run_options *o = job->options;
+  bvl_status status = BVL_OK;
+  BVL_TRY(bvl_data_read_bounds(job->data, &job->lower, &job->upper));
+  status = spread_bound(job->p, o->lower, o->names.lower, &job->lower, job->lower_name,
+                        &job->names.lower);
+  if (status == BVL_OK)
+    status = spread_bound(job->p, o->upper, o->names.upper, &job->upper, job->upper_name,
+                          &job->names.upper);
+  status = bvl_agree(&job->comm, status);
+cleanup:
+  return status;
+}
+
 /* Vectors beside X, and the names under which they stand in the file. */
 static bvl_status read_columns(bvl_job *job)
 {
@@ -127,6 +157,7 @@ static bvl_status read_columns(bvl_job *job)
     BVL_TRY(bvl_data_read_group_weights(job->data, &job->n_group_weights, &job->group_weights));
   }
   BVL_TRY(bvl_data_read_penalty_factor(job->data, &job->penalty_factor));
+  BVL_TRY(read_bounds(job));
   BVL_TRY(bvl_data_read_feature_names(job->data, &job->feature_names));
   used->groups = used_name(job->groups, asked->groups, "/groups");
   used->group_weights = used_name(job->group_weights, asked->group_weights, "/group_weights");
@@ -219,6 +250,8 @@ static bvl_status read_problem(bvl_job *job)
       .group_weights = job->group_weights,
       .n_group_weights = job->n_group_weights,
       .penalty_factor = job->penalty_factor,
+      .lower = job->lower,
+      .upper = job->upper,
       .n_slices = job->n_slices,
       .stochastic = bvl_solver_is_stochastic(o->path.solver),
       .store_float32 = o->single,
@@ -252,7 +285,7 @@ cleanup:
 /* ---- what it came to --------------------------------------------------------------------------
  */
 
-static void count_points(const bvl_path *path, bvl_run_outcome *outcome)
+static void count_points(const bvl_path *path, int64_t dfmax, bvl_run_outcome *outcome)
 {
   double smallest = INFINITY;
   outcome->n_lambda = bvl_path_n_lambda(path);
@@ -263,6 +296,7 @@ static void count_points(const bvl_path *path, bvl_run_outcome *outcome)
     outcome->n_diverged += point.status == 2;
     outcome->n_not_attempted += point.status == 3;
     if (point.status == 3) continue;
+    outcome->full |= dfmax >= 0 && point.df > dfmax;
     outcome->worst_gap = fmax(outcome->worst_gap, point.dual_gap); /* fmax ignores a NaN */
     outcome->worst_kkt = fmax(outcome->worst_kkt, point.kkt_residual);
     if (point.lambda < smallest) {
@@ -295,7 +329,7 @@ static bvl_status measure(bvl_job *job, bvl_run_outcome *outcome)
   BVL_TRY(bvl_max_i64(&job->comm, &outcome->peak_bytes, 1));
   BVL_TRY(bvl_sum_i64(&job->comm, bytes, 2));
   outcome->passes = bytes[1] > 0 ? (double)bytes[0] / (double)bytes[1] : 0.0;
-  count_points(job->path, outcome);
+  count_points(job->path, job->options->path.dfmax, outcome);
 cleanup:
   return status;
 }
@@ -318,6 +352,8 @@ static void close_job(bvl_job *job)
   free(job->identity);
   free(job->feature_names);
   free(job->penalty_factor);
+  free(job->lower);
+  free(job->upper);
   free(job->group_weights);
   free(job->groups);
   bvl_comm_free(&job->comm);

@@ -26,7 +26,9 @@ static uint64_t hash_columns(const bvl_job *job)
   hash = hash_bytes(hash, job->groups, job->p * (int64_t)sizeof *job->groups);
   hash = hash_bytes(hash, job->group_weights,
                     job->n_group_weights * (int64_t)sizeof *job->group_weights);
-  return hash_bytes(hash, job->penalty_factor, job->p * (int64_t)sizeof *job->penalty_factor);
+  hash = hash_bytes(hash, job->penalty_factor, job->p * (int64_t)sizeof *job->penalty_factor);
+  hash = hash_bytes(hash, job->lower, job->p * (int64_t)sizeof *job->lower);
+  return hash_bytes(hash, job->upper, job->p * (int64_t)sizeof *job->upper);
 }
 
 static void print_lambdas(FILE *text, const bvl_path_options *path)
@@ -54,6 +56,7 @@ bvl_status bvl_job_identify(bvl_job *job)
           job->n, job->p);
   fprintf(text, "x=%s\ny=%s\nweights=%s\noffset=%s\n", job->names.x, job->names.y,
           job->names.weights, job->names.offset);
+  fprintf(text, "lower=%s\nupper=%s\n", job->names.lower, job->names.upper);
   fprintf(text, "groups=%s\ngroup_weights=%s\npenalty_factor=%s\ncolumns=%016" PRIx64 "\n",
           job->names.groups, job->names.group_weights, job->names.penalty_factor,
           hash_columns(job));
@@ -63,8 +66,9 @@ bvl_status bvl_job_identify(bvl_job *job)
           o->standardize, o->single ? "single" : "double", bvl_solver_name(path->solver),
           bvl_gram_name(path->gram));
   print_lambdas(text, path);
-  fprintf(text, "tol=%.17g\nmax_iter=%" PRId64 "\npolish=%d\nepochs=%" PRId64 "\n", path->tol,
-          path->max_iter, path->polish, path->epochs);
+  fprintf(text,
+          "tol=%.17g\ndfmax=%" PRId64 "\nmax_iter=%" PRId64 "\npolish=%d\nepochs=%" PRId64 "\n",
+          path->tol, path->dfmax, path->max_iter, path->polish, path->epochs);
   fprintf(text, "lr=%.17g\nschedule=%d\nseed=%" PRIu64 "\nslices=%" PRId64 "\n", path->step,
           path->schedule, path->seed, job->n_slices);
   if (fclose(text) != 0) return bvl_fail(BVL_ERR_NOMEM, "cannot describe the run");

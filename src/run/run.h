@@ -20,6 +20,8 @@ typedef struct bvl_run_options {
   const char *family;  /* NULL = the file's, else gaussian */
   const char *penalty; /* "lasso" */
   double alpha;        /* NaN = the penalty's default */
+  double lower; /* <= 0, -INFINITY = none: bounds of every coefficient on the input's scale... */
+  double upper; /* >= 0, INFINITY = none; ... where names.lower, names.upper give no dataset */
   int intercept;
   int standardize;
   int64_t batch; /* rows a minibatch, 0 = default (for stochastic solvers) */
@@ -40,6 +42,7 @@ void bvl_run_options_init(bvl_run_options *options);
 typedef struct bvl_run_outcome {
   int64_t n, p, nnz;
   int64_t n_lambda, n_converged, n_diverged, n_not_attempted;
+  int full;         /* the path ended at its dfmax: what was not attempted was not asked for */
   int64_t support;  /* nonzero coefficients at the smallest lambda attempted */
   double worst_gap; /* over the lambdas attempted; NaN when no gap is known */
   double worst_kkt;

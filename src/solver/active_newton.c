@@ -77,6 +77,13 @@ static double ridge_of(const bvl_lasso *p, int64_t k)
   return p->ridge != NULL ? p->ridge[k] : 0;
 }
 
+/* The end of k's interval on the way from zero or from where it is. */
+static double end_ahead(const bvl_lasso *p, int64_t k, double way)
+{
+  if (p->bounds == NULL) return copysign(INFINITY, way);
+  return way > 0 ? p->bounds[k].upper : p->bounds[k].lower;
+}
+
 /* Appends list[0..n) to the factor and marks what got in. */
 static bvl_status activate(bvl_active_newton *s, const bvl_lasso *p, int64_t n, int64_t *n_refused)
 {
@@ -98,8 +105,10 @@ bvl_status bvl_active_newton_start(bvl_active_newton *s, const bvl_lasso *p, con
   if (!own) memcpy(s->b, b, (size_t)p->d * sizeof *b);
   for (int64_t k = 0; k < p->d; k++) {
     s->active[k] = 0;
-    s->sign[k] = p->lw[k] > 0 ? (double)((s->b[k] > 0) - (s->b[k] < 0)) : 0;
-    if (p->lw[k] == 0 || s->b[k] != 0) s->list[n++] = k;
+    const int at_end = p->bounds != NULL && s->b[k] == end_ahead(p, k, s->b[k]);
+    const int free = p->lw[k] == 0;
+    s->sign[k] = free || at_end ? 0 : (double)((s->b[k] > 0) - (s->b[k] < 0));
+    if (free || (s->b[k] != 0 && !at_end)) s->list[n++] = k;
   }
   status = activate(s, p, n, &n_refused);
   /* a start on dependent columns: those left out go to zero, Newton finds the way from there */
@@ -126,10 +135,12 @@ bvl_status bvl_active_newton_widen(bvl_active_newton *s, const bvl_lasso *p)
   return BVL_OK;
 }
 
-static void deactivate(bvl_active_newton *s, int64_t position)
+/* The active unknown at `position` leaves at what stops it on the way of `step`: zero, or the end
+ * on its side. */
+static void deactivate(bvl_active_newton *s, const bvl_lasso *p, int64_t position, double step)
 {
   const int64_t k = s->factor.index[position];
-  s->b[k] = 0;
+  s->b[k] = step * s->sign[k] < 0 ? 0 : end_ahead(p, k, step);
   s->sign[k] = 0;
   s->active[k] = 0;
   bvl_factor_drop(&s->factor, position);
@@ -148,8 +159,9 @@ static double active_residual(const bvl_active_newton *s, const bvl_lasso *p, do
   return largest;
 }
 
-/* Fraction of `step` at which the first active coefficient reaches zero (1 when none does), and
- * whose position it is. A coefficient that just came in has b = 0: it must move along its sign. */
+/* Fraction of `step` at which the first active coefficient reaches zero or its end (1 when none
+ * does), and whose position it is. One that just came in has b = 0: it must move along its sign; or
+ * stands at its end, and must move inwards. */
 static double first_crossing(const bvl_active_newton *s, const bvl_lasso *p, const double *step,
                              double limit, int64_t *position)
 {
@@ -157,8 +169,10 @@ static double first_crossing(const bvl_active_newton *s, const bvl_lasso *p, con
   *position = -1;
   for (int64_t i = 0; i < s->factor.m; i++) {
     const int64_t k = s->factor.index[i];
-    if (p->lw[k] == 0 || step[i] * s->sign[k] >= 0) continue;
-    const double at = fabs(s->b[k] / step[i]);
+    const int outwards = step[i] * s->sign[k] >= 0;
+    if (p->lw[k] == 0 || (outwards && (p->bounds == NULL || step[i] == 0))) continue;
+    const double left = outwards ? end_ahead(p, k, step[i]) - s->b[k] : s->b[k];
+    const double at = fabs(left / step[i]);
     if (at >= t) continue;
     t = at;
     *position = i;
@@ -195,7 +209,7 @@ static void newton(bvl_active_newton *s, const bvl_lasso *p, bvl_active_outcome 
     move(s, t, s->step);
     if (position < 0) break;
     const int64_t behind = s->factor.m - 1 - position;
-    deactivate(s, position);
+    deactivate(s, p, position, s->step[position]);
     outcome->drops++;
     memmove(s->rest + position, s->rest + position + 1, (size_t)behind * sizeof *s->rest);
     for (int64_t i = 0; i < s->factor.m; i++) s->rest[i] *= 1 - t;
@@ -203,12 +217,21 @@ static void newton(bvl_active_newton *s, const bvl_lasso *p, bvl_active_outcome 
   catch_up(s, p);
 }
 
-/* Inactive unknowns whose |q| is above their weight, into list. */
+/* By how much inactive unknown k wants in: from zero to a side that is open, from an end inwards.
+ */
+static double violation(const bvl_active_newton *s, const bvl_lasso *p, int64_t k)
+{
+  if (p->bounds == NULL) return fabs(s->q[k]) - p->lw[k];
+  if (s->b[k] == 0) return bvl_bounded_pull(p->bounds[k], s->q[k]) - p->lw[k];
+  const double inwards = s->q[k] - ridge_of(p, k) * s->b[k];
+  return p->lw[k] - (s->b[k] > 0 ? inwards : -inwards);
+}
+
 static int64_t find_violators(const bvl_active_newton *s, const bvl_lasso *p, double tol)
 {
   int64_t n = 0;
   for (int64_t k = 0; k < p->d; k++)
-    if (!s->active[k] && fabs(s->q[k]) > p->lw[k] + tol) s->list[n++] = k;
+    if (!s->active[k] && violation(s, p, k) > tol) s->list[n++] = k;
   return n;
 }
 
@@ -225,8 +248,10 @@ static bvl_status swap_in(bvl_active_newton *s, const bvl_lasso *p, int64_t k, i
   bvl_factor_solve(&s->factor, s->step);
   const double t = first_crossing(s, p, s->step, INFINITY, &position);
   if (position < 0) return BVL_OK;
+  /* k from an end, or to one, is beyond this */
+  if (p->bounds != NULL && (s->b[k] != 0 || t > fabs(end_ahead(p, k, sigma)))) return BVL_OK;
   move(s, t, s->step);
-  deactivate(s, position);
+  deactivate(s, p, position, s->step[position]);
   s->b[k] = t * sigma;
   catch_up(s, p);
   s->sign[k] = sigma;
@@ -245,7 +270,10 @@ static bvl_status swap_in(bvl_active_newton *s, const bvl_lasso *p, int64_t k, i
 static bvl_status let_in(bvl_active_newton *s, const bvl_lasso *p, int64_t n, int *stuck)
 {
   int64_t n_refused = 0;
-  for (int64_t k = 0; k < n; k++) s->sign[s->list[k]] = s->q[s->list[k]] > 0 ? 1 : -1;
+  for (int64_t k = 0; k < n; k++) {
+    const double towards = s->b[s->list[k]] != 0 ? s->b[s->list[k]] : s->q[s->list[k]];
+    s->sign[s->list[k]] = towards > 0 ? 1 : -1;
+  }
   for (int64_t k = 0; k < n; k++)
     if (p->lw[s->list[k]] == 0) s->sign[s->list[k]] = 0;
   bvl_status status = activate(s, p, n, &n_refused);
@@ -263,7 +291,7 @@ static double residual_everywhere(bvl_active_newton *s, const bvl_lasso *p)
 {
   double largest = active_residual(s, p, s->step);
   for (int64_t k = 0; k < p->d; k++)
-    if (!s->active[k]) largest = fmax(largest, fabs(s->q[k]) - p->lw[k]);
+    if (!s->active[k]) largest = fmax(largest, violation(s, p, k));
   return largest;
 }
 

@@ -12,6 +12,7 @@
 
 #include <stdint.h>
 
+#include "penalty/bounded.h"
 #include "solver/factor.h"
 
 typedef struct bvl_lasso {
@@ -21,6 +22,8 @@ typedef struct bvl_lasso {
   const double *c;     /* d: the gradient's negative at b = 0 */
   const double *lw;    /* d: l1 weights at this lambda; 0 = unpenalised, INFINITY = excluded */
   const double *ridge; /* d, NULL = none */
+  /* d, NULL = none; not heeded where lw = 0. At an end an unknown is as inactive as at zero. */
+  const bvl_interval *bounds;
 } bvl_lasso;
 
 /** What persists between lambdas: the coefficients, the active set's factor. */

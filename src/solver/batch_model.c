@@ -25,6 +25,7 @@ struct bvl_batch_model {
   double *c;
   double *lw;
   double *ridge;
+  bvl_interval *bounds; /* NULL = none */
   int64_t capacity;
   int64_t c_d;                        /* quadratic: unknowns c is right for */
   bvl_active_newton newton;           /* quadratic, rank 0 */
@@ -48,6 +49,7 @@ void bvl_batch_model_destroy(bvl_batch_model **model)
   free(m->c);
   free(m->lw);
   free(m->ridge);
+  free(m->bounds);
   free(m);
 }
 
@@ -101,11 +103,12 @@ int bvl_batch_model_is_distributed(const bvl_batch_model *m)
 static bvl_status reserve(bvl_batch_model *m)
 {
   bvl_status status = BVL_OK;
-  int64_t capacity[3];
-  for (int k = 0; k < 3; k++) capacity[k] = m->capacity;
+  int64_t capacity[4];
+  for (int k = 0; k < 4; k++) capacity[k] = m->capacity;
   BVL_TRY(BVL_GROW(&m->c, &capacity[0], m->set->d + 2));
   BVL_TRY(BVL_GROW(&m->lw, &capacity[1], m->set->d + 2));
   BVL_TRY(BVL_GROW(&m->ridge, &capacity[2], m->set->d + 2));
+  if (m->problem->bounds != NULL) BVL_TRY(BVL_GROW(&m->bounds, &capacity[3], m->set->d + 2));
   m->capacity = capacity[0];
 cleanup:
   return status;
@@ -125,8 +128,13 @@ static void set_weights(bvl_batch_model *m, double lambda)
 
 static bvl_lasso model_of(const bvl_batch_model *m)
 {
-  return (bvl_lasso){
-      .d = m->set->d, .G = m->set->G, .ld = m->set->ld, .c = m->c, .lw = m->lw, .ridge = m->ridge};
+  return (bvl_lasso){.d = m->set->d,
+                     .G = m->set->G,
+                     .ld = m->set->ld,
+                     .c = m->c,
+                     .lw = m->lw,
+                     .ridge = m->ridge,
+                     .bounds = m->bounds};
 }
 
 /* The factor holds the ridge too: with one it is another matrix at every lambda. */
@@ -189,6 +197,7 @@ static bvl_status solve_others(bvl_batch_model *m, int64_t batch, const double *
   const int64_t d = m->set->d;
   bvl_stale_problem p = {.lw = m->lw,
                          .ridge = is_ridged(m) ? m->ridge : NULL,
+                         .bounds = m->bounds,
                          .max_steps = max_iter > 0 ? max_iter : MAX_STEPS};
   for (int64_t q = 0; q < batch; q++, answer += d + BVL_ANSWER_EXTRA) {
     bvl_stale_outcome outcome;
@@ -210,8 +219,9 @@ bvl_status bvl_batch_model_solve(bvl_batch_model *m, int64_t batch, const double
   bvl_status status = BVL_OK;
   const bvl_comm *all = &m->problem->grid->all;
   BVL_TRY(bvl_agree(all, reserve(m)));
+  if (m->bounds != NULL) BVL_TRY(bvl_working_set_bounds(m->set, m->bounds));
   if (m->problem->loss->quadratic) {
-    if (m->distributed == NULL && bvl_distributed_model_wanted(m->set))
+    if (m->distributed == NULL && m->bounds == NULL && bvl_distributed_model_wanted(m->set))
       BVL_TRY(bvl_distributed_model_create(m->problem, m->set, &m->distributed));
     if (m->distributed == NULL) BVL_TRY(bvl_working_set_gram(m->set));
     BVL_TRY(refresh_gradient(m));

@@ -39,6 +39,7 @@ struct bvl_covariance_path {
   double *beta;             /* p_local x MAX_BATCH, owned */
   double *v;                /* p_local x MAX_BATCH, owned */
   bvl_active_newton newton; /* rank 0 */
+  bvl_interval *bounds;     /* d, owned; NULL = none */
 };
 
 void bvl_covariance_path_destroy(bvl_covariance_path **path)
@@ -55,6 +56,7 @@ void bvl_covariance_path_destroy(bvl_covariance_path **path)
   free(s->norm);
   free(s->lw);
   free(s->ridge);
+  free(s->bounds);
   free(s->answer);
   free(s->beta);
   free(s->v);
@@ -105,6 +107,7 @@ static bvl_status allocate(bvl_covariance_path *s)
   BVL_TRY(BVL_ALLOC(&s->norm, s->d));
   BVL_TRY(BVL_ALLOC(&s->lw, s->d));
   BVL_TRY(BVL_ALLOC(&s->ridge, s->d));
+  if (s->problem->bounds != NULL) BVL_TRY(BVL_ALLOC(&s->bounds, s->d));
   BVL_TRY(BVL_ALLOC(&s->answer, MAX_BATCH * (2 * s->d + SUMMARY)));
   BVL_TRY(BVL_ALLOC(&s->beta, MAX_BATCH * p_local));
   BVL_TRY(BVL_ALLOC(&s->v, MAX_BATCH * p_local));
@@ -125,6 +128,20 @@ static bvl_status gather(const bvl_covariance_path *s, double intercept, const d
   return status;
 }
 
+/* Every column's bounds, the intercept's infinite. */
+static bvl_status gather_bounds(bvl_covariance_path *s)
+{
+  const bvl_problem *problem = s->problem;
+  const bvl_columns *columns = &problem->X->columns;
+  if (s->bounds == NULL) return BVL_OK;
+  memset(s->bounds, 0, (size_t)s->d * sizeof *s->bounds);
+  memcpy(s->bounds + problem->intercept + columns->first, problem->bounds,
+         (size_t)columns->p_local * sizeof *s->bounds);
+  bvl_status status = bvl_sum(&problem->grid->row, (double *)s->bounds, 2 * s->d);
+  if (problem->intercept) s->bounds[0] = (bvl_interval){-INFINITY, INFINITY};
+  return status;
+}
+
 /* u = y - eta at the null fit; its coefficients and every column's penalty factor. */
 static bvl_status measure_from_null(bvl_covariance_path *s)
 {
@@ -132,6 +149,7 @@ static bvl_status measure_from_null(bvl_covariance_path *s)
   bvl_problem *problem = s->problem;
   const double *y = problem->y + problem->X->rows.split0;
   BVL_TRY(gather(s, 0, problem->blocks.weight, s->weight));
+  BVL_TRY(gather_bounds(s));
   BVL_TRY(gather(s, problem->null_point.intercept, problem->null_point.beta, s->null_b));
   BVL_TRY(bvl_problem_eta(problem, &problem->null_point, s->u));
   for (int64_t i = 0; i < bvl_problem_n_split(problem); i++) s->u[i] = y[i] - s->u[i];
@@ -262,7 +280,8 @@ static bvl_status solve_batch(bvl_covariance_path *s, int64_t batch, const doubl
                            .ld = s->d + 1,
                            .c = s->M + s->d * (s->d + 1),
                            .lw = s->lw,
-                           .ridge = s->ridge};
+                           .ridge = s->ridge,
+                           .bounds = s->bounds};
   for (int64_t q = 0; q < batch; q++) {
     bvl_active_outcome outcome;
     const double unit = lambdas[q] > 0 ? lambdas[q] : s->problem->lambda_max;
@@ -356,7 +375,9 @@ bvl_status bvl_covariance_path_run(bvl_covariance_path *s, int64_t n, const doub
   bvl_status status = BVL_OK;
   int wants = 0;
   *n_done = 0;
-  *general = 0;
+  while (s->problem->bounds != NULL && n > 0 && lambdas[n - 1] == 0) n--; /* no signs to go by */
+  *general = n == 0;
+  if (n == 0) return BVL_OK;
   if (!s->formed) BVL_TRY(form(s, state, control, &wants));
   if (wants & BVL_WANT_TIME_UP) return BVL_OK;
   BVL_TRY(gather(s, state->point.intercept, state->point.beta, s->start));

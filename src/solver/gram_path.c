@@ -37,6 +37,7 @@ struct bvl_gram_path {
 
 int bvl_gram_path_fits(const bvl_problem *problem)
 {
+  if (problem->has_ends && !problem->loss->quadratic) return 0;
   if (problem->penalty.type->grouped) return bvl_group_model_fits(problem);
   return problem->penalty.type->convex;
 }
@@ -102,8 +103,7 @@ static int is_candidate(const bvl_gram_path *s, const bvl_solve_state *state, in
   }
   const bvl_penalty pen = bvl_penalty_at(&s->problem->penalty, blocks->weight[g]);
   const double lw = level * blocks->weight[g];
-  return bvl_penalty_shrunk_norm(&pen, lw, bvl_block_len(blocks, g), v) >=
-         bvl_penalty_threshold(&pen, lw);
+  return bvl_problem_pull(s->problem, &pen, lw, g, v) >= bvl_penalty_threshold(&pen, lw);
 }
 
 /* How far a batch looks ahead: what most columns are far from at all of its lambdas at once. */
@@ -237,11 +237,11 @@ static bvl_status find_violations(bvl_gram_path *s, int64_t batch, const double 
     weight = blocks->weight[g];
     const bvl_penalty pen = bvl_penalty_at(&s->problem->penalty, weight);
     for (int64_t q = 0; q < batch; q++) {
-      const double norm = bvl_block_norm(bvl_block_len(blocks, g),
-                                         s->v + q * p_local + blocks->begin[g]);
+      const double *v = s->v + q * p_local + blocks->begin[g];
+      const double norm = bvl_block_norm(bvl_block_len(blocks, g), v);
       if (!(norm > limit[q])) continue; /* a NaN is nobody's violation: the point is bad */
-      if (sparse && bvl_penalty_shrunk_norm(&pen, lambdas[q] * weight, bvl_block_len(blocks, g),
-                                            s->v + q * p_local + blocks->begin[g]) <= limit[q])
+      if ((sparse || s->problem->bounds != NULL) &&
+          bvl_problem_pull(s->problem, &pen, lambdas[q] * weight, g, v) <= limit[q])
         continue;
       s->wanted[g] = 1;
       mine = bvl_lesser(mine, q);
@@ -393,6 +393,7 @@ bvl_status bvl_gram_path_run(bvl_gram_path *s, int64_t n, const double *lambdas,
   bvl_status status = BVL_OK;
   int general = 0;
   *n_done = 0;
+  while (s->problem->bounds != NULL && n > 0 && lambdas[n - 1] == 0) n--; /* no signs to go by */
   while (*n_done < n && !general) {
     int wants = 0;
     int64_t done = 0;

@@ -106,6 +106,7 @@ typedef struct inner {
   double *trial;    /* d */
   double objective; /* at set->b */
   int wants;
+  bvl_interval *bounds; /* d; NULL = none */
 } inner;
 
 static void inner_free(inner *in)
@@ -113,6 +114,7 @@ static void inner_free(inner *in)
   free(in->gradient);
   free(in->answer);
   free(in->lw);
+  free(in->bounds);
   free(in->trial);
 }
 
@@ -124,9 +126,19 @@ static bvl_status inner_init(inner *in, const bvl_working_set *set, double lambd
   BVL_TRY(BVL_ALLOC(&in->answer, set->d + 2));
   BVL_TRY(BVL_ALLOC(&in->lw, set->n_blocks));
   BVL_TRY(BVL_ALLOC(&in->trial, set->d));
+  if (set->problem->bounds != NULL) BVL_TRY(BVL_ALLOC(&in->bounds, set->d));
   for (int64_t g = 0; g < set->n_blocks; g++)
     in->lw[g] = set->weight[g] == 0 ? 0 : lambda * set->weight[g];
 cleanup:
+  return status;
+}
+
+/* The bounds of W; b within them: a checkpoint's may be off by a rounding of the scale. */
+static bvl_status heed_bounds(inner *in, bvl_working_set *set)
+{
+  if (in->bounds == NULL) return BVL_OK;
+  bvl_status status = bvl_working_set_bounds(set, in->bounds);
+  for (int64_t k = 0; k < set->d; k++) set->b[k] = bvl_interval_clip(in->bounds[k], set->b[k]);
   return status;
 }
 
@@ -162,16 +174,27 @@ static bvl_status evaluate(newton *s, inner *in, bvl_solve_control *control)
   return status;
 }
 
+static bvl_quadratic model_of(const newton *s, const inner *in)
+{
+  const bvl_working_set *set = s->set;
+  return (bvl_quadratic){.d = set->d,
+                         .G = set->G,
+                         .ld = set->ld,
+                         .n_blocks = set->n_blocks,
+                         .begin = set->begin,
+                         .lw = in->lw,
+                         .weight = set->weight,
+                         .bounds = in->bounds,
+                         .penalty = &s->problem->penalty};
+}
+
 static double set_residual(const newton *s, const inner *in)
 {
   const bvl_working_set *set = s->set;
   double largest = 0;
-  for (int64_t g = 0; g < set->n_blocks; g++) {
-    const bvl_penalty pen = bvl_penalty_at(&s->problem->penalty, set->weight[g]);
-    largest = fmax(largest,
-                   bvl_penalty_distance(&pen, in->lw[g], set->begin[g + 1] - set->begin[g],
-                                        set->b + set->begin[g], in->gradient + set->begin[g]));
-  }
+  const bvl_quadratic model = model_of(s, in);
+  for (int64_t g = 0; g < set->n_blocks; g++)
+    largest = fmax(largest, bvl_quadratic_residual(&model, g, set->b, in->gradient));
   return largest;
 }
 
@@ -182,14 +205,7 @@ static bvl_status solve_model(newton *s, inner *in, double tol)
   const bvl_working_set *set = s->set;
   const bvl_comm *all = &s->problem->grid->all;
   if (all->rank == 0) {
-    const bvl_quadratic model = {.d = set->d,
-                                 .G = set->G,
-                                 .ld = set->ld,
-                                 .n_blocks = set->n_blocks,
-                                 .begin = set->begin,
-                                 .lw = in->lw,
-                                 .weight = set->weight,
-                                 .penalty = &s->problem->penalty};
+    const bvl_quadratic model = model_of(s, in);
     bvl_quadratic_outcome outcome;
     memcpy(in->answer, set->b, (size_t)set->d * sizeof *set->b);
     const int second = s->second_order && !s->problem->penalty.type->sparse;
@@ -242,6 +258,7 @@ static bvl_status solve_on_set(newton *s, bvl_solve_state *state, bvl_solve_cont
   double best = INFINITY;
   int stalls = 0;
   BVL_TRY(bvl_agree(all, inner_init(&in, s->set, state->lambda)));
+  BVL_TRY(heed_bounds(&in, s->set));
   while (state->iterations < max_iter) {
     int moved = 0;
     BVL_TRY(evaluate(s, &in, control));
@@ -316,9 +333,7 @@ static bvl_status cap_level(const newton *s, const bvl_solve_state *state, int64
   const double width = log(top / *level) / (BINS - 1);
   for (int64_t g = 0; s->problem->grid->i == 0 && g < blocks->n; g++) {
     if (s->set->member[g] || !(blocks->weight[g] > 0) || blocks->weight[g] == INFINITY) continue;
-    const double entry = bvl_penalty_lambda_max(&s->problem->penalty, blocks->weight[g],
-                                                bvl_block_len(blocks, g),
-                                                state->v + blocks->begin[g]);
+    const double entry = bvl_problem_entry(s->problem, g, state->v + blocks->begin[g]);
     if (entry < *level) continue;
     counts[(int)fmin(log(entry / *level) / width, BINS - 1)]++;
   }

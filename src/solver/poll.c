@@ -10,7 +10,7 @@ int bvl_solve_wants(const bvl_problem *problem, bvl_solve_control *control)
   int wants = monitor->poll != NULL ? monitor->poll(monitor->context) : 0;
   if (problem->grid->all.rank != 0) return wants;
   const double now = MPI_Wtime();
-  if (now > control->deadline_s) wants |= BVL_WANT_TIME_UP;
+  if (now > control->deadline_s || control->enough) wants |= BVL_WANT_TIME_UP;
   if (now > control->next_checkpoint_s) wants |= BVL_WANT_CHECKPOINT;
   return wants;
 }

@@ -4,9 +4,10 @@
  * Radial penalties are smooth away from zero, so on a fixed support (and, for scalars, fixed signs)
  * the problem is a smooth one: H = G_AA + penalty curvature. A step that would carry blocks through
  * zero is tried with those blocks set to zero, and cut at the first crossing when that does not
- * descend; what then wants to come back is found by the next sweep. The sweep is also the
- * safeguard: each of its block steps descends whatever G is. Cost: a sweep d^2 flops times the
- * share of blocks that move; a Newton step |A|^3 / 3. */
+ * descend; bounds are such stops too, and a coordinate at one leaves the system. What then wants to
+ * come back is found by the next sweep. The sweep is also the safeguard: each of its block steps
+ * descends whatever G is. Cost: a sweep d^2 flops times the share of blocks that move; a Newton
+ * step |A|^3 / 3. */
 #include "solver/quadratic.h"
 
 #include <math.h>
@@ -85,12 +86,24 @@ static bvl_penalty penalty_of(const bvl_quadratic *p, int64_t g)
   return p->weight != NULL ? bvl_penalty_at(p->penalty, p->weight[g]) : *p->penalty;
 }
 
+static bvl_interval interval(const bvl_quadratic *p, int64_t k)
+{
+  return p->bounds != NULL ? p->bounds[k] : (bvl_interval){-INFINITY, INFINITY};
+}
+
+double bvl_quadratic_residual(const bvl_quadratic *p, int64_t g, const double *b,
+                              const double *gradient)
+{
+  const int64_t k = p->begin[g];
+  if (p->bounds != NULL && block_len(p, g) == 1)
+    return bvl_bounded_distance(p->penalty, p->lw[g], interval(p, k), b[k], gradient[k]);
+  const bvl_penalty pen = penalty_of(p, g);
+  return bvl_penalty_distance(&pen, p->lw[g], block_len(p, g), b + k, gradient + k);
+}
+
 static double block_residual(const work *w, int64_t g)
 {
-  const bvl_quadratic *p = w->p;
-  const bvl_penalty pen = penalty_of(p, g);
-  return bvl_penalty_distance(&pen, p->lw[g], block_len(p, g), w->b + p->begin[g],
-                              w->gradient + p->begin[g]);
+  return bvl_quadratic_residual(w->p, g, w->b, w->gradient);
 }
 
 static double largest_residual(const work *w)
@@ -148,6 +161,7 @@ static void descend_block(work *w, int64_t g)
   for (int step = 0; step < (m == 1 ? 1 : BLOCK_STEPS); step++) {
     for (int64_t k = 0; k < m; k++) w->block[k] = w->b[begin + k] - w->gradient[begin + k] / rho;
     bvl_penalty_prox(&pen, p->lw[g], rho, m, w->block, w->block);
+    if (m == 1) w->block[0] = bvl_interval_clip(interval(p, begin), w->block[0]);
     set_block(w, g);
     if (m > 1 && block_residual(w, g) <= 1e-2 * first) break;
   }
@@ -160,14 +174,24 @@ static int is_zero(const double *b, int64_t m)
   return 1;
 }
 
-/* Coordinates of unpenalised and nonzero blocks, and Newton's system on them. Blocks of length > 1
- * are wholly in or wholly out. */
+/* Does Newton move block g: not at a bound, and unpenalised or nonzero? */
+static int is_moving(const work *w, int64_t g)
+{
+  const bvl_quadratic *p = w->p;
+  const int64_t k = p->begin[g];
+  const bvl_interval in = interval(p, k);
+  if (p->bounds != NULL && (w->b[k] <= in.lower || w->b[k] >= in.upper)) return 0;
+  return p->lw[g] == 0 || !is_zero(w->b + k, block_len(p, g));
+}
+
+/* Coordinates of the blocks that move, and Newton's system on them. Blocks of length > 1 are wholly
+ * in or wholly out. */
 static bvl_status build_system(work *w, int64_t *size)
 {
   const bvl_quadratic *p = w->p;
   int64_t m = 0;
   for (int64_t g = 0; g < p->n_blocks; g++)
-    if (p->lw[g] == 0 || !is_zero(w->b + p->begin[g], block_len(p, g)))
+    if (is_moving(w, g))
       for (int64_t k = p->begin[g]; k < p->begin[g + 1]; k++) w->support[m++] = k;
   *size = m;
   bvl_status status = BVL_GROW(&w->H, &w->H_len, m * m);
@@ -209,8 +233,8 @@ static bvl_status solve_system(work *w, int64_t m, int *solved)
   return BVL_OK;
 }
 
-/* trial = b + t step on the support; scalar blocks that change sign are stopped at zero. Returns
- * how many were. */
+/* trial = b + t step on the support; scalar blocks that change sign are stopped at zero, those that
+ * reach a bound (to rounding) at the bound. Returns how many were. */
 static int64_t make_trial(work *w, int64_t m, double t)
 {
   const bvl_quadratic *p = w->p;
@@ -222,6 +246,14 @@ static int64_t make_trial(work *w, int64_t m, double t)
     if (p->lw[g] == 0 || block_len(p, g) != 1 || w->b[k] == 0) continue;
     if (w->trial[k] * w->b[k] > 1e-14 * w->b[k] * w->b[k]) continue;
     w->trial[k] = 0;
+    stopped++;
+  }
+  for (int64_t k = 0; p->bounds != NULL && k < m; k++) {
+    const int64_t c = w->support[k];
+    const double bound = w->rhs[k] > 0 ? p->bounds[c].upper : p->bounds[c].lower;
+    const double left = w->rhs[k] > 0 ? bound - w->trial[c] : w->trial[c] - bound;
+    if (isinf(bound) || left > 1e-14 * fabs(bound)) continue;
+    w->trial[c] = bound;
     stopped++;
   }
   return stopped;
@@ -254,7 +286,8 @@ static double objective_change(work *w, int64_t m, double *rounding)
   return change;
 }
 
-/* The fraction of the step at which the first scalar block reaches zero; 1 when none does. */
+/* The fraction of the step at which the first scalar block reaches zero or its bound; 1 when none
+ * does. */
 static double first_crossing(const work *w, int64_t m)
 {
   double t = 1;
@@ -264,6 +297,9 @@ static double first_crossing(const work *w, int64_t m)
     if (w->support[at] != p->begin[g]) continue;
     const double b = w->b[p->begin[g]];
     if (block_len(p, g) == 1 && p->lw[g] > 0 && w->rhs[at] * b < 0) t = fmin(t, -b / w->rhs[at]);
+    const bvl_interval in = interval(p, p->begin[g]);
+    if (p->bounds != NULL && w->rhs[at] != 0)
+      t = fmin(t, ((w->rhs[at] > 0 ? in.upper : in.lower) - b) / w->rhs[at]);
     at += block_len(p, g);
   }
   return t;

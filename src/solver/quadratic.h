@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* A penalised quadratic in a few thousand unknowns, on one rank:
  *
- *   min over b  q'(b - b0) + (b - b0)'G(b - b0)/2 + sum_g P_g(b_g)
+ *   min over b  q'(b - b0) + (b - b0)'G(b - b0)/2 + sum_g P_g(b_g),   b within its bounds
  *
  * the inner problem of the working-set solver. Purely local: no MPI. */
 #ifndef BVL_SOLVER_QUADRATIC_H
@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "base/status.h"
+#include "penalty/bounded.h"
 #include "penalty/penalty.h"
 
 typedef struct bvl_quadratic {
@@ -21,6 +22,7 @@ typedef struct bvl_quadratic {
   const double *lw;     /* n_blocks: lambda times the block's factor; 0 = unpenalised */
   const double *weight; /* n_blocks: the factors alone, read where the penalty is sparse */
   const bvl_penalty *penalty;
+  const bvl_interval *bounds; /* d, for blocks of one column; NULL = none */
 } bvl_quadratic;
 
 typedef struct bvl_quadratic_outcome {
@@ -29,11 +31,15 @@ typedef struct bvl_quadratic_outcome {
   int64_t sweeps; /* of coordinate (block) descent */
 } bvl_quadratic_outcome;
 
+/** Violation of stationarity of block g at b with this gradient of the smooth part. */
+double bvl_quadratic_residual(const bvl_quadratic *problem, int64_t g, const double *b,
+                              const double *gradient);
+
 /** Solves to residual <= tol (or as near as rounding and the budget allow).
  *
  * @param[in]     newton  1: block descent sweeps find the support, Newton finishes it; 0: sweeps
  * alone, as a sparse penalty needs: it has kinks inside active blocks.
- * @param[in,out] b       d: start and answer; zeros in it are exact.
+ * @param[in,out] b       d: start, within the bounds, and answer; zeros in it are exact.
  * @param[in,out] gradient  d: of the smooth part, at the start and at the answer.
  * Not collective. @return BVL_OK (look at the residual) or BVL_ERR_NOMEM. */
 bvl_status bvl_quadratic_solve(const bvl_quadratic *problem, int newton, double tol,

@@ -33,6 +33,7 @@ typedef struct bvl_solve_control {
   /** Called, collectively, by solve_run as each lambda is finished: takes state's answer and makes
    * state ready for the next (lambda_previous, iterations, epochs). */
   bvl_status (*finished)(void *context);
+  int enough;       /* set by finished: no further lambda is wanted. The same on all ranks */
   int64_t together; /* set before the first of that many calls of finished: they share their time */
   void *context;
   bvl_progress progress; /* k, n_lambda, elapsed: for monitor->progress */

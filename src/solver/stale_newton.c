@@ -82,7 +82,8 @@ static double find_violators(bvl_stale_newton *s, const bvl_stale_problem *p, do
   double largest = 0;
   for (int64_t k = 0; k < s->d; k++) {
     if (s->active[k]) continue;
-    const double violation = fabs(s->g[k]) - p->lw[k];
+    const double pull = p->bounds != NULL ? bvl_bounded_pull(p->bounds[k], s->g[k]) : fabs(s->g[k]);
+    const double violation = pull - p->lw[k];
     largest = fmax(largest, violation);
     if (violation <= fmax(level, p->tol)) continue;
     bvl_stale_set_sign(s, p, k);

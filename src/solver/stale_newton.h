@@ -12,6 +12,7 @@
 #ifndef BVL_SOLVER_STALE_NEWTON_H
 #define BVL_SOLVER_STALE_NEWTON_H
 
+#include "penalty/bounded.h"
 #include "solver/factor.h"
 #include "solver/row_work.h"
 #include "solver/secant.h"
@@ -48,6 +49,7 @@ typedef struct bvl_stale_problem {
   const double *ridge; /* d, NULL = none */
   double tol;          /* of the largest violation of stationarity */
   int64_t max_steps;
+  const bvl_interval *bounds; /* d, NULL = none: sides of zero that are closed; no ends */
 } bvl_stale_problem;
 
 typedef struct bvl_stale_outcome {

@@ -111,8 +111,7 @@ int64_t bvl_working_set_mark(const bvl_working_set *set, const double *v, const 
     if (blocks->weight[g] == INFINITY || set->member[g]) continue;
     const bvl_penalty pen = bvl_penalty_at(&set->problem->penalty, blocks->weight[g]);
     const double lw = fmax(level, 0) * blocks->weight[g];
-    const double norm = bvl_penalty_shrunk_norm(&pen, lw, bvl_block_len(blocks, g),
-                                                v + blocks->begin[g]);
+    const double norm = bvl_problem_pull(set->problem, &pen, lw, g, v + blocks->begin[g]);
     const double threshold = bvl_penalty_threshold(&pen, lw);
     int nonzero = 0;
     for (int64_t k = blocks->begin[g]; k < blocks->begin[g + 1]; k++)
@@ -175,6 +174,17 @@ bvl_status bvl_working_set_load(bvl_working_set *set, const bvl_point *point)
   }
   if (shift) set->b[0] = point->intercept;
   return bvl_sum(&set->problem->grid->row, set->b + shift, set->columns->n_cols);
+}
+
+bvl_status bvl_working_set_bounds(const bvl_working_set *set, bvl_interval *out)
+{
+  const int64_t shift = set->problem->intercept;
+  for (int64_t k = 0; k < set->columns->n_cols; k++) {
+    const int64_t local = local_column(set, k);
+    out[shift + k] = local >= 0 ? set->problem->bounds[local] : (bvl_interval){0, 0};
+  }
+  if (shift) out[0] = (bvl_interval){-INFINITY, INFINITY};
+  return bvl_sum(&set->problem->grid->row, (double *)(out + shift), 2 * set->columns->n_cols);
 }
 
 void bvl_working_set_scatter(const bvl_working_set *set, const double *b, double *beta)

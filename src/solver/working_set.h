@@ -53,6 +53,9 @@ void bvl_working_set_store(const bvl_working_set *set, bvl_point *point);
 /** beta[c] <- b of the set's columns that are this rank's (NULL = 0), the rest of beta untouched.
  * Not collective; d steps where bvl_working_set_store takes p_local. */
 void bvl_working_set_scatter(const bvl_working_set *set, const double *b, double *beta);
+/** The problem's bounds of all d unknowns, the intercept's infinite; for a problem that has bounds.
+ * Collective: a reduction along the grid row. */
+bvl_status bvl_working_set_bounds(const bvl_working_set *set, bvl_interval *out);
 
 /** eta (n_split x k) = offset + intercept + columns b, from scratch, for k vectors b ld_b apart.
  * Not collective. */

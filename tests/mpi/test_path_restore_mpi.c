@@ -125,6 +125,8 @@ static bvl_status save(void *context)
 typedef struct answer {
   int64_t iterations;
   int64_t done;
+  int64_t df[16];
+  int status[16];
   double objective[16];
   double beta[16][TEST_MAX_P];
 } answer;
@@ -138,9 +140,13 @@ static void collect(const bvl_path *path, int64_t p, answer *out)
     out->iterations += point.iterations;
     out->done += point.status == 0;
     out->objective[k] = point.objective;
+    out->df[k] = point.df;
+    out->status[k] = point.status;
     test_coefficients(path, k, p, out->beta[k]);
   }
 }
+
+static int64_t dfmax = -1; /* of every run below */
 
 static bvl_path_options options_for(bvl_solver solver)
 {
@@ -150,6 +156,7 @@ static bvl_path_options options_for(bvl_solver solver)
   options.lambda_min_ratio = 0.05;
   options.solver = solver;
   options.seed = 4;
+  options.dfmax = dfmax;
   return options;
 }
 
@@ -259,5 +266,98 @@ static void test_other_problem_is_refused(void **state)
   store_clear(&s.memory);
 }
 
+/* `part` is `whole` down to the first lambda with more than dfmax nonzeros, that one included, and
+ * nothing below it. Both are certified: equal to 1e-9 as above. */
+static void judge_dfmax(const answer *whole, const answer *part, int64_t p)
+{
+  int64_t last = 0;
+  while (last < 7 && whole->df[last] <= dfmax) last++;
+  ASSERT_ALL(whole->df[last] > dfmax && last < 7); /* or the test tests nothing */
+  ASSERT_ALL(part->done == last + 1);
+  for (int64_t k = 0; k < 8; k++) {
+    ASSERT_ALL(part->status[k] == (k <= last ? 0 : 3));
+    if (k <= last) {
+      ASSERT_ALL(part->df[k] == whole->df[k]);
+      ASSERT_ALL(
+          bvl_test_near(whole->objective[k], part->objective[k], 1e-9 * fabs(whole->objective[k])));
+      continue;
+    }
+    ASSERT_ALL(isnan(part->objective[k]) && part->df[k] == 0);
+    for (int64_t j = 0; j < p; j++) ASSERT_ALL(part->beta[k][j] == 0);
+  }
+}
+
+/* Where lambdas are solved in batches, one by one, and by a surrogate and its polish; on every rank
+ * count, and stopped and taken up again on another grid. */
+static void test_dfmax(void **state)
+{
+  (void)state;
+  static const struct {
+    bvl_solver solver;
+    const char *family, *penalty;
+    int64_t p;
+  } pair[] = {{BVL_SOLVER_AUTO, "gaussian", "lasso", 50},
+              {BVL_SOLVER_AUTO, "gaussian", "lasso", 12},
+              {BVL_SOLVER_AUTO, "binomial", "group-lasso", 50},
+              {BVL_SOLVER_CD, "poisson", "enet", 50},
+              {BVL_SOLVER_LBFGS, "gaussian", "lasso", 50}};
+  static test_problem t;
+  static stopper s;
+  static answer whole;
+  static answer part;
+  const int size = bvl_test_size();
+  for (size_t f = 0; f < sizeof pair / sizeof pair[0]; f++) {
+    test_problem_make(&t, 40, pair[f].p, pair[f].family, pair[f].penalty);
+    dfmax = -1;
+    ASSERT_OK(run(&t, pair[f].solver, 1, size, -1, NULL, &s, &whole));
+    for (int round = 0; round < 3; round++) {
+      dfmax = round == 0 ? 0 : whole.df[round]; /* two places, or the very first entry */
+      ASSERT_OK(run(&t, pair[f].solver, 1, size, -1, NULL, &s, &part));
+      judge_dfmax(&whole, &part, t.p);
+      if (run(&t, pair[f].solver, 1, size, 2 * round + 1, NULL, &s, &part) == BVL_OK) continue;
+      memory_store memory = s.memory;
+      memset(&s.memory, 0, sizeof s.memory);
+      ASSERT_OK(run(&t, pair[f].solver, size, 1, -1, &memory, &s, &part));
+      judge_dfmax(&whole, &part, t.p);
+      store_clear(&memory);
+    }
+    store_clear(&s.memory);
+  }
+  dfmax = -1;
+}
+
+/* Saved after its end, such a path has nothing left to do. */
+static void test_full_path_stays_full(void **state)
+{
+  (void)state;
+  static test_problem t;
+  static stopper s;
+  static answer part;
+  static answer again;
+  const int size = bvl_test_size();
+  bvl_grid *grid = NULL;
+  bvl_problem *problem = NULL;
+  test_problem_make(&t, 40, 50, "gaussian", "lasso");
+  dfmax = 2;
+  const bvl_path_options options = options_for(BVL_SOLVER_AUTO);
+  ASSERT_OK(bvl_grid_create(MPI_COMM_WORLD, 1, size, &grid));
+  ASSERT_OK(test_problem_create(&t, grid, &problem));
+  ASSERT_OK(bvl_path_create(problem, &options, NULL, &s.path));
+  ASSERT_OK(bvl_path_solve(s.path, NULL, NULL));
+  ASSERT_OK(save(&s));
+  collect(s.path, t.p, &part);
+  bvl_path_destroy(&s.path);
+  bvl_problem_destroy(&problem);
+  bvl_grid_destroy(&grid);
+  memory_store memory = s.memory;
+  memset(&s.memory, 0, sizeof s.memory);
+  ASSERT_ALL(part.done > 0 && part.done < 8);
+  ASSERT_OK(run(&t, BVL_SOLVER_AUTO, size, 1, -1, &memory, &s, &again));
+  ASSERT_ALL(again.done == part.done && again.iterations == part.iterations);
+  store_clear(&memory);
+  dfmax = -1;
+}
+
 BVL_TEST_MAIN_MPI(cmocka_unit_test(test_newton), cmocka_unit_test(test_surrogate),
-                  cmocka_unit_test(test_other_problem_is_refused))
+                  cmocka_unit_test(test_other_problem_is_refused), cmocka_unit_test(test_dfmax),
+                  cmocka_unit_test(test_full_path_stays_full))
