@@ -74,6 +74,7 @@ static void check_rows(int64_t n, int n_rows, int n_cols)
   bvl_dealt_destroy(&D);
   bvl_active_destroy(&A);
   bvl_design_destroy(&X);
+  bvl_source_memory_free(&source);
   bvl_grid_destroy(&grid);
 }
 
