@@ -49,9 +49,17 @@ static void describe_memory(const speaker *to, const bvl_source *source)
   const bvl_step_shape step = {source->n, source->p, source->nnz, source->n, 0};
   const bvl_dtype held[] = {source->dtype, bvl_design_held_dtype(source, 1)};
   const int choice = held[1] != held[0];
-  bvl_memory_shape shape = {
-      source->n, source->p, source->nnz, source->format, source->dtype, BVL_SOLVER_AUTO,
-      100,       1,         1,           BVL_GRAM_AUTO};
+  bvl_memory_shape shape = {source->n,
+                            source->p,
+                            source->nnz,
+                            source->format,
+                            source->dtype,
+                            BVL_SOLVER_AUTO,
+                            100,
+                            1,
+                            1,
+                            BVL_GRAM_AUTO,
+                            0};
   say(to, "memory a rank would need for a path of 100 lambdas%s:",
       choice ? " (and with --precision single)" : "");
   for (int ranks = 1; ranks <= 64; ranks *= 2) {

@@ -11,6 +11,7 @@
 
 #include "base/checked.h"
 #include "comm/grid.h"
+#include "solver/group_model.h"
 
 static const double mebi = 1048576.0;
 
@@ -39,7 +40,11 @@ static double working_set_bytes(const bvl_memory_shape *s, double rows)
   double values = 8.0 * columns * split;
   if (s->format != BVL_DENSE)
     values = fmin(1.5 * values, 12.0 * share(s->nnz, s->grid_rows * s->grid_cols)) + 8.0 * split;
-  return values + 16.0 * columns * columns / spread +
+  double groups =
+      0.0; /* the group engine: S and this rank's part of it, columns once more, whole */
+  if (s->grouped && s->n <= BVL_GROUP_MAX_ROWS)
+    groups = 16.0 * (double)s->n * (double)s->n + 8.0 * columns * split;
+  return values + groups + 16.0 * columns * columns / spread +
          16.0 * (double)s->n_lambda * columns / (double)s->grid_cols;
 }
 

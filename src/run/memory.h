@@ -19,6 +19,7 @@ typedef struct bvl_memory_shape {
   int64_t n_lambda;
   int grid_rows, grid_cols;
   bvl_gram gram;
+  int grouped; /* a group penalty: the group engine's matrices come on top */
 } bvl_memory_shape;
 
 /** Bytes the largest rank is expected to hold at its peak. Not collective; a pure function. */

@@ -204,6 +204,7 @@ static bvl_status check_memory(bvl_job *job, int64_t n_lambda, int64_t *estimate
       .dtype = job->dtype,
       .solver = job->options->path.solver,
       .gram = job->options->path.gram,
+      .grouped = job->penalty.type->grouped,
       .n_lambda = n_lambda,
       .grid_rows = job->grid_rows,
       .grid_cols = job->grid_cols,

@@ -266,9 +266,9 @@ static bvl_status read_matrix(prediction *job)
   /* a model of X rounded to float32 predicts from X rounded the same way */
   const bvl_design_options options = {.store_float32 = job->model.single};
   const bvl_dtype held = bvl_design_held_dtype(source, job->model.single);
-  const bvl_memory_shape shape = {source->n, source->p,       source->nnz,   source->format,
-                                  held,      BVL_SOLVER_AUTO, job->n_lambda, job->comm.size,
-                                  1,         BVL_GRAM_AUTO};
+  const bvl_memory_shape shape = {
+      source->n,     source->p,      source->nnz, source->format, held, BVL_SOLVER_AUTO,
+      job->n_lambda, job->comm.size, 1,           BVL_GRAM_AUTO,  0};
   bvl_status status = BVL_OK;
   int64_t answer = 8 * (source->n / job->comm.size + 1) * job->n_lambda;
   BVL_TRY(bvl_memory_check(&job->comm, bvl_memory_estimate(&shape) + answer, 0));

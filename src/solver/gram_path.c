@@ -10,8 +10,9 @@
 #include "base/checked.h"
 #include "solver/batch_model.h"
 #include "solver/group_model.h"
+#include "solver/group_newton.h"
 
-enum { MAX_BATCH = 8, MIN_NEW = 64, MAX_PARTS = 32 };
+enum { MAX_BATCH = BVL_GROUP_LANES, MIN_NEW = 64, MAX_PARTS = 32 };
 
 /* How far beyond its predicted correlation a column may move, in units of the lambdas' distance: 1
  * with no slope is the strong rule. Misses cost another sweep, excess costs Gram columns. */

@@ -111,7 +111,7 @@ static void spread_tau(const bvl_group_model *m, const bvl_group_lanes *at, int6
 /* B += sign sum over this rank's columns whose tau moved that way of |change| x x' / n. */
 static void update_B(bvl_group_model *m, const double *tau, double sign, double *Y)
 {
-  const int n = (int)m->n; /* at most MAX_ROWS */
+  const int n = (int)m->n; /* at most BVL_GROUP_MAX_ROWS */
   int cols = 0;
   for (int64_t k = 0; k < m->n_columns; k++) {
     const double change = tau[k] - m->tau_in[k];

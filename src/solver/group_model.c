@@ -9,11 +9,12 @@
 #include "base/checked.h"
 #include "solver/group_lanes.h"
 
-enum { MAX_ROWS = 8192 /* an n x n factor of 512 MB on rank 0 */, MAX_STEPS = 60 };
+enum { MAX_STEPS = 60 };
 
 int bvl_group_model_fits(const bvl_problem *problem)
 {
-  return problem->penalty.type->convex && problem->penalty.type->grouped && problem->n <= MAX_ROWS;
+  return problem->penalty.type->convex && problem->penalty.type->grouped &&
+         problem->n <= BVL_GROUP_MAX_ROWS;
 }
 
 void bvl_group_model_destroy(bvl_group_model **model)

@@ -12,6 +12,8 @@
 
 #include "solver/batch_model.h"
 
+enum { BVL_GROUP_MAX_ROWS = 8192 }; /* an n x n factor of 512 MB on rank 0 */
+
 typedef struct bvl_group_model bvl_group_model; /* opaque */
 
 /** Convex group penalty, and rows few enough for an n x n factor. Not collective. */

@@ -74,8 +74,8 @@ static void test_nothing_to_share(void **state)
 
 static bvl_memory_shape shape_of(int64_t n, int64_t p, int rows, int cols)
 {
-  bvl_memory_shape shape = {n,   p,    n * p, BVL_DENSE,    BVL_F64, BVL_SOLVER_AUTO,
-                            100, rows, cols,  BVL_GRAM_AUTO};
+  bvl_memory_shape shape = {n,   p,    n * p, BVL_DENSE,     BVL_F64, BVL_SOLVER_AUTO,
+                            100, rows, cols,  BVL_GRAM_AUTO, 0};
   return shape;
 }
 
@@ -126,6 +126,20 @@ static void test_estimate_follows_the_gram(void **state)
   assert_true(whole - bvl_memory_estimate(&shape) == both - both / 8);
 }
 
+/* Two n x n matrices and the columns again; beyond the group engine's rows, nothing. */
+static void test_estimate_follows_groups(void **state)
+{
+  (void)state;
+  bvl_memory_shape shape = shape_of(4000, 10000, 1, 1);
+  const int64_t single = bvl_memory_estimate(&shape);
+  shape.grouped = 1;
+  assert_true(bvl_memory_estimate(&shape) - single == 16 * 4000 * 4000 + 8 * 2048 * 4000);
+  shape.n = 100000;
+  const int64_t many = bvl_memory_estimate(&shape);
+  shape.grouped = 0;
+  assert_true(bvl_memory_estimate(&shape) == many);
+}
+
 /* Shapes whose byte counts pass 64 bits neither wrap nor fit. */
 static void test_estimate_saturates(void **state)
 {
@@ -154,4 +168,5 @@ BVL_TEST_MAIN(cmocka_unit_test(test_wide_paths_split_columns),
               cmocka_unit_test(test_nothing_to_share), cmocka_unit_test(test_estimate_holds_x),
               cmocka_unit_test(test_estimate_follows_type_and_solver),
               cmocka_unit_test(test_estimate_follows_the_gram),
+              cmocka_unit_test(test_estimate_follows_groups),
               cmocka_unit_test(test_estimate_saturates), cmocka_unit_test(test_words))
