@@ -48,6 +48,8 @@ typedef struct bvl_path_options {
   double max_seconds;      /**< 0 = no limit */
   bvl_gram gram;           /**< BVL_GRAM_AUTO */
   int64_t gram_limit;      /**< auto: working set columns above which it is distributed; 0 = 8000 */
+  int rounded;             /**< 1: sweeps over a dense X read an 8-bit copy of it, made once, and X
+                                itself only where the copy cannot prove a column inactive */
   int polish;              /**< 1: certified engine after a surrogate solver */
   int64_t epochs;          /**< stochastic epochs a lambda; 0 = default */
   double step;             /**< learning rate; 0 = default from the data's curvature */

@@ -137,10 +137,11 @@ const bvl_kernels bvl_kernels_set_avx2 = {"avx2",
                                           bvl_kern_sparse_scatter_ref,
                                           bvl_kern_sparse_gather_wide_avx2,
                                           bvl_kern_sparse_scatter_wide_avx2,
-                                          bvl_kern_sparse_gram_ref};
+                                          bvl_kern_sparse_gram_ref,
+                                          &bvl_rounded_set_avx2};
 
 #else
 
-const bvl_kernels bvl_kernels_set_avx2 = {NULL, {NULL}, {NULL}, NULL, NULL, NULL, NULL, NULL};
+const bvl_kernels bvl_kernels_set_avx2 = {NULL, {NULL}, {NULL}, NULL, NULL, NULL, NULL, NULL, NULL};
 
 #endif

@@ -99,10 +99,12 @@ const bvl_kernels bvl_kernels_set_avx512 = {"avx512",
                                             bvl_kern_sparse_scatter_ref,
                                             bvl_kern_sparse_gather_wide_avx2,
                                             bvl_kern_sparse_scatter_wide_avx2,
-                                            bvl_kern_sparse_gram_ref};
+                                            bvl_kern_sparse_gram_ref,
+                                            &bvl_rounded_set_avx512};
 
 #else
 
-const bvl_kernels bvl_kernels_set_avx512 = {NULL, {NULL}, {NULL}, NULL, NULL, NULL, NULL, NULL};
+const bvl_kernels bvl_kernels_set_avx512 = {NULL, {NULL}, {NULL}, NULL, NULL,
+                                            NULL, NULL,   NULL,   NULL};
 
 #endif

@@ -42,4 +42,5 @@ const bvl_kernels bvl_kernels_set_ref = {"ref",
                                          bvl_kern_sparse_scatter_ref,
                                          bvl_kern_sparse_gather_wide_ref,
                                          bvl_kern_sparse_scatter_wide_ref,
-                                         bvl_kern_sparse_gram_ref};
+                                         bvl_kern_sparse_gram_ref,
+                                         &bvl_rounded_set_ref};

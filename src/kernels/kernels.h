@@ -48,6 +48,32 @@ typedef void (*bvl_kern_sparse_gram)(const int64_t *ptr, const int32_t *idx, con
                                      int64_t n_rows, const double *h, int32_t begin, int32_t end,
                                      int32_t first, int32_t last, double *G, int64_t ld);
 
+/** Columns rounded to 8 bits, x = mid + step code + error, in groups of 16: group g's row i is the
+ * 16 codes at x + g ld + 16 i. */
+enum {
+  BVL_ROUNDED_GROUP = 16, /* columns */
+  BVL_ROUNDED_SIDES = 8,  /* right-hand sides, the most */
+  BVL_ROUNDED_ROWS = 512  /* summed in float, the most: see BVL_ROUNDED_SUM_ERROR */
+};
+
+/** |float sum of at most BVL_ROUNDED_ROWS products, with r rounded to float, less the exact one| <=
+ * this times ||codes|| ||r||, in any order: (512 + 2) 2^-24 (1 + o(1)). */
+#define BVL_ROUNDED_SUM_ERROR 0x1.1p-15
+
+typedef struct bvl_rounded_kernels {
+  /* v[16 (g k + q) + c] += sum_i code[g][i][c] r[i k + q], k 4 or BVL_ROUNDED_SIDES, sums of `rows`
+   * <= BVL_ROUNDED_ROWS products in float */
+  void (*adjoint)(const int8_t *x, int64_t ld, int64_t rows, int64_t n_groups, int k,
+                  const float *r, double *v);
+  /* low = min(low, x), high = max(high, x) over m elements */
+  void (*range)(const double *x, int64_t m, double *low, double *high);
+  /* codes of m rows of 16 columns, column c at x + c ld, to out (m x 16): nearest integers to (x -
+   * mid) / step, 0 where step is 0, which the caller has seen to lie in [-127, 127]. error[c] +=
+   * sum (x - mid - step code)^2, size[c] += sum (step code)^2. */
+  void (*round)(const double *x, int64_t ld, int64_t m, const double *mid, const double *step,
+                int8_t *out, double *error, double *size);
+} bvl_rounded_kernels;
+
 typedef struct bvl_kernels {
   const char *name;                /* "ref", "avx2", "avx512" */
   bvl_kern_dense dense_forward[4]; /* by bvl_dtype */
@@ -57,6 +83,7 @@ typedef struct bvl_kernels {
   bvl_kern_sparse_wide sparse_gather_wide;
   bvl_kern_sparse_wide sparse_scatter_wide;
   bvl_kern_sparse_gram sparse_gram;
+  const bvl_rounded_kernels *rounded;
 } bvl_kernels;
 
 /** The set in use: decided once, at the first call (thread-safe, not collective). */

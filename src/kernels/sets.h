@@ -12,6 +12,11 @@ extern const bvl_kernels bvl_kernels_set_ref;
 extern const bvl_kernels bvl_kernels_set_avx2;
 extern const bvl_kernels bvl_kernels_set_avx512;
 
+/** In rounded_ref.c, rounded_avx2.c and rounded_avx512.c. */
+extern const bvl_rounded_kernels bvl_rounded_set_ref;
+extern const bvl_rounded_kernels bvl_rounded_set_avx2;
+extern const bvl_rounded_kernels bvl_rounded_set_avx512;
+
 /** See kernels.h. */
 void bvl_kern_sparse_gather_ref(const int64_t *ptr, const int32_t *idx, const double *val,
                                 int64_t n_slices, const int64_t *which, int32_t lo, int32_t hi,

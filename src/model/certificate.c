@@ -15,46 +15,6 @@
 #include "base/checked.h"
 #include "model/problem.h"
 
-/* The pieces of k residual vectors, [rank][vector][row] as gathered, side by side as block rows and
- * divided by n: they are shorter than v in all problems where this counts. */
-static void lay_out(const bvl_problem *problem, int64_t k, const double *gathered, double *r)
-{
-  const int64_t n_local = problem->X->rows.n_local;
-  const int64_t size = problem->grid->row.size;
-  for (int64_t j = 0; j < size; j++) {
-    const int64_t begin = bvl_cut(n_local, size, j);
-    const int64_t len = bvl_cut(n_local, size, j + 1) - begin;
-    for (int64_t q = 0; q < k; q++)
-      for (int64_t i = 0; i < len; i++)
-        r[q * n_local + begin + i] = gathered[begin * k + q * len + i] / (double)problem->n;
-  }
-}
-
-/* V = X~'R / n for k residuals given on split rows. */
-static bvl_status correlate(bvl_problem *problem, int64_t k, const double *r_split, double *v)
-{
-  bvl_status status = BVL_OK;
-  bvl_design *X = problem->X;
-  const bvl_comm *row = &problem->grid->row;
-  const int64_t n_local = X->rows.n_local;
-  int64_t *counts = NULL;
-  double *gathered = NULL;
-  double *r = NULL;
-  BVL_TRY(bvl_agree(&problem->grid->all, BVL_ALLOC(&counts, row->size)));
-  BVL_TRY(bvl_agree(&problem->grid->all, BVL_ALLOC(&gathered, k * n_local)));
-  BVL_TRY(bvl_agree(&problem->grid->all, BVL_ALLOC(&r, k * n_local)));
-  for (int64_t j = 0; j < row->size; j++)
-    counts[j] = k * (bvl_cut(n_local, row->size, j + 1) - bvl_cut(n_local, row->size, j));
-  BVL_TRY(bvl_gather_all(row, r_split, counts, gathered));
-  lay_out(problem, k, gathered, r);
-  BVL_TRY(bvl_design_adjoint(X, 0, NULL, k, r, v, 0, NULL));
-cleanup:
-  free(r);
-  free(gathered);
-  free(counts);
-  return status;
-}
-
 typedef struct sums {
   bvl_data_sums data; /* over rows */
   double penalty;     /* lambda Pen(beta) */
@@ -215,6 +175,7 @@ static double omega(const bvl_problem *problem, double lambda, double s, const d
  * one (the dual is a parabola in s). */
 static double dual_scaling(const bvl_problem *problem, const bvl_data_sums *sum, double feasible)
 {
+  if (problem->rounded != NULL) feasible = fmin(1, feasible); /* columns are known feasible for 1 */
   /* with bounds a negative multiple is another problem, and Omega is no constant */
   if (!problem->loss->quadratic || problem->bounds != NULL) return fmin(1, feasible);
   if (problem->penalty.type->dual_loss(&problem->penalty, 1, 2) > 0) return 1; /* elastic net */
@@ -311,7 +272,10 @@ bvl_status bvl_certify_many(bvl_problem *problem, int64_t k, const double *lambd
                                      problem->w + split0, eta + q * n_split, r + q * n_split, NULL);
     scan_rows(problem, r + q * n_split, &sum[q].data);
   }
-  BVL_TRY(correlate(problem, k, r, v));
+  if (problem->rounded != NULL)
+    BVL_TRY(bvl_correlate_screened(problem, k, lambda, beta, r, v));
+  else
+    BVL_TRY(bvl_correlate(problem, k, r, v));
   BVL_TRY(judge(problem, k, lambda, intercept, beta, r, v, sum, out));
 cleanup:
   free(sum);
@@ -354,7 +318,7 @@ bvl_status bvl_problem_lambda_max(bvl_problem *problem, double *lambda_max, doub
   BVL_TRY(bvl_problem_eta(problem, &problem->null_point, eta));
   bvl_loss_eval(problem->loss, bvl_problem_n_split(problem), problem->y + rows->split0,
                 problem->w + rows->split0, eta, r, NULL);
-  BVL_TRY(correlate(problem, 1, r, v));
+  BVL_TRY(bvl_correlate(problem, 1, r, v));
   *lambda_max = 0;
   for (int64_t g = 0; g < blocks->n; g++)
     *lambda_max = fmax(*lambda_max, bvl_problem_entry(problem, g, v + blocks->begin[g]));

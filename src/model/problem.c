@@ -230,6 +230,7 @@ void bvl_problem_destroy(bvl_problem **problem)
   *problem = NULL;
   if (p == NULL) return;
   bvl_active_destroy(&p->free_columns);
+  bvl_rounded_destroy(&p->rounded);
   bvl_blocks_free(&p->blocks);
   bvl_design_destroy(&p->X);
   free(p->null_point.beta);

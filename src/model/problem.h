@@ -5,6 +5,7 @@
 
 #include "bevel/problem.h"
 #include "data/active.h"
+#include "data/rounded.h"
 #include "loss/loss.h"
 #include "penalty/blocks.h"
 #include "penalty/bounded.h"
@@ -39,6 +40,7 @@ struct bvl_problem {
   /* this rank's bounds on the standardised and on the input's scale; NULL = no bounds at all */
   bvl_interval *bounds;
   bvl_interval *bounds_input;
+  bvl_rounded *rounded; /* X in 8 bits, for bvl_certify_many, owned; NULL: every sweep is exact */
   int has_ends; /* some bound is neither zero nor infinite: a coefficient may stop short of it */
 };
 
@@ -95,10 +97,24 @@ bvl_status bvl_problem_fit_free(bvl_problem *problem, bvl_point *point, double *
 bvl_status bvl_certify(bvl_problem *problem, double lambda, bvl_point *point, double *eta,
                        double *v, bvl_certificate *out);
 
+/** V (p_local x k) = X~'R / n for R (n_split x k), divided by all rows' n. Collective. */
+bvl_status bvl_correlate(bvl_problem *problem, int64_t k, const double *r_split, double *v);
+
+/** The same by way of problem->rounded: V is exact in every block that is not 0 in each of the k
+ * beta (p_local x k), is unpenalised, or may reach its threshold at one of lambda (k); elsewhere it
+ * is near and both it and the truth are below. Collective. */
+bvl_status bvl_correlate_screened(bvl_problem *problem, int64_t k, const double *lambda,
+                                  const double *beta, const double *r_split, double *v);
+
+/** From here on bvl_certify_many reads X only where it must, if the copy that takes pays: see
+ * data/rounded.h. Collective; a pass over X the first time. @return BVL_ERR_NOMEM. */
+bvl_status bvl_problem_round(bvl_problem *problem);
+
 /** Certifies k points at k lambdas with one sweep over X, as they are: their free block must be
  * optimal already (to rounding: what is left of its gradient weakens the bound, never breaks it).
- * intercept (k), beta and v (p_local x k), eta (n_split x k). Collective: the traffic of one
- * certificate with k times the payload, without bvl_problem_fit_free. */
+ * intercept (k), beta and v (p_local x k), eta (n_split x k); v as bvl_correlate_screened gives it
+ * after bvl_problem_round. Collective: the traffic of one certificate with k times the payload,
+ * without bvl_problem_fit_free. */
 bvl_status bvl_certify_many(bvl_problem *problem, int64_t k, const double *lambda,
                             const double *intercept, const double *beta, const double *eta,
                             double *v, bvl_certificate *out);

@@ -23,6 +23,7 @@ void bvl_path_options_init(bvl_path_options *options)
                                 .tol = 1e-8,
                                 .dfmax = -1,
                                 .polish = 1,
+                                .rounded = 1,
                                 .schedule = BVL_SCHEDULE_COSINE,
                                 .checkpoint_every_s = 0};
 }

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "data/design.h"
+#include "data/rounded.h"
 #include "kernels/kernels.h"
 #include "run/grid.h"
 #include "run/memory.h"
@@ -59,7 +60,8 @@ static void describe_memory(const speaker *to, const bvl_source *source)
                             1,
                             1,
                             BVL_GRAM_AUTO,
-                            0};
+                            0,
+                            bvl_rounded_pays(source->format, source->dtype, source->n)};
   say(to, "memory a rank would need for a path of 100 lambdas%s:",
       choice ? " (and with --precision single)" : "");
   for (int ranks = 1; ranks <= 64; ranks *= 2) {

@@ -17,6 +17,7 @@ typedef struct bvl_job {
   bvl_penalty penalty;
   bvl_format format; /* of /X */
   bvl_dtype dtype;   /* as held in memory */
+  int rounded;       /* is there memory for an 8-bit copy of X? */
   int64_t n, p, nnz;
   uint64_t fingerprint;
   int64_t n_slices;      /* minibatches an epoch */

@@ -20,10 +20,12 @@ static double share(int64_t items, int parts)
   return items > 0 ? (double)((items + parts - 1) / parts) : 0.0;
 }
 
-/* X itself: dense panels, or CSC with 32-bit rows (and CSR beside it for minibatches). */
+/* X itself: dense panels and, if there is one, their 8-bit copy, or CSC with 32-bit rows (and CSR
+ * beside it for minibatches). */
 static double matrix_bytes(const bvl_memory_shape *s, double rows, double cols)
 {
-  if (s->format == BVL_DENSE) return rows * cols * (double)bvl_dtype_bytes(s->dtype);
+  const double element = (double)bvl_dtype_bytes(s->dtype) + (s->rounded ? 1.0 : 0.0);
+  if (s->format == BVL_DENSE) return rows * cols * element;
   int stochastic = s->solver >= BVL_SOLVER_SGD && s->solver <= BVL_SOLVER_ADAM;
   double entries = share(s->nnz, s->grid_rows * s->grid_cols);
   return (stochastic ? 2.0 : 1.0) * 12.0 * entries + 8.0 * (rows + cols);
@@ -136,33 +138,37 @@ cleanup:
   return status;
 }
 
-bvl_status bvl_memory_check(const bvl_comm *comm, int64_t estimate, int64_t limit)
+bvl_status bvl_memory_allowed(const bvl_comm *comm, int64_t limit, int64_t *allowed)
 {
   int ranks = 1;
+  bvl_status status = bvl_agree(comm, ranks_on_node(comm, &ranks)); /* whatever the limit says */
+  int64_t negated = -(limit > 0 ? limit : bvl_memory_machine() / ranks); /* the least of all */
+  BVL_TRY(status);
+  BVL_TRY(bvl_max_i64(comm, &negated, 1));
+  *allowed = -negated;
+cleanup:
+  return status;
+}
+
+bvl_status bvl_memory_check(const bvl_comm *comm, int64_t estimate, int64_t limit)
+{
   char needed[32], allowed[32];
-  bvl_status status = ranks_on_node(comm, &ranks); /* collective, so whatever the limit says */
-  if (limit <= 0) limit = bvl_memory_machine() / ranks;
-  if (status == BVL_OK && estimate > limit) {
-    bvl_memory_words(estimate, needed, sizeof needed);
-    bvl_memory_words(limit, allowed, sizeof allowed);
-    status = bvl_fail(BVL_ERR_NOMEM, "about %s a rank needed, the limit is %s a rank", needed,
-                      allowed);
-  }
-  return bvl_agree(comm, status);
+  int64_t bytes = 0;
+  bvl_status status = bvl_memory_allowed(comm, limit, &bytes);
+  if (status != BVL_OK || estimate <= bytes) return status;
+  bvl_memory_words(estimate, needed, sizeof needed);
+  bvl_memory_words(bytes, allowed, sizeof allowed);
+  return bvl_fail(BVL_ERR_NOMEM, "about %s a rank needed, the limit is %s a rank", needed, allowed);
 }
 
 bvl_status bvl_memory_gram_limit(const bvl_comm *comm, int64_t limit, int64_t *columns)
 {
   /* the Gram, what has come of it in one reduction, and the factor with room to grow */
   const double copies = 4.0;
-  int ranks = 1;
-  bvl_status status = ranks_on_node(comm, &ranks);
-  if (limit <= 0) limit = bvl_memory_machine() / ranks;
-  int64_t negated = -(int64_t)sqrt(0.1 * (double)limit / (8.0 * copies)); /* the least of all */
-  BVL_TRY(bvl_agree(comm, status));
-  BVL_TRY(bvl_max_i64(comm, &negated, 1));
-  *columns = bvl_greater(1, bvl_lesser(8000, -negated));
-cleanup:
+  int64_t allowed = 0;
+  const bvl_status status = bvl_memory_allowed(comm, limit, &allowed);
+  const int64_t fit = (int64_t)sqrt(0.1 * (double)allowed / (8.0 * copies));
+  *columns = bvl_greater(1, bvl_lesser(8000, fit));
   return status;
 }
 

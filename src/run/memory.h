@@ -20,6 +20,7 @@ typedef struct bvl_memory_shape {
   int grid_rows, grid_cols;
   bvl_gram gram;
   int grouped; /* a group penalty: the group engine's matrices come on top */
+  int rounded; /* sweeps are screened by an 8-bit copy of X */
 } bvl_memory_shape;
 
 /** Bytes the largest rank is expected to hold at its peak. Not collective; a pure function. */
@@ -29,8 +30,12 @@ int64_t bvl_memory_estimate(const bvl_memory_shape *shape);
  * the physical memory. Not collective. */
 int64_t bvl_memory_machine(void);
 
-/** Refuses an estimate above `limit` bytes a rank; limit 0 = the node's memory divided by the ranks
- * on it. Collective. @return BVL_ERR_NOMEM with both figures, the same on every rank. */
+/** `limit` bytes a rank; for 0 the node's memory divided by the ranks on it. The least over all
+ * ranks. Collective. */
+bvl_status bvl_memory_allowed(const bvl_comm *comm, int64_t limit, int64_t *allowed);
+
+/** Refuses an estimate above what bvl_memory_allowed says. Collective. @return BVL_ERR_NOMEM with
+ * both figures, the same on every rank. */
 bvl_status bvl_memory_check(const bvl_comm *comm, int64_t estimate, int64_t limit);
 
 /** Working set columns whose Gram and factor one rank may hold: those that take a tenth of the

@@ -15,6 +15,7 @@
 
 #include "base/checked.h"
 #include "data/design.h"
+#include "data/rounded.h"
 #include "loss/loss.h"
 #include "run/grid.h"
 #include "run/memory.h"
@@ -194,23 +195,32 @@ static bvl_status choose_grid(bvl_job *job)
   return bvl_grid_check(job->comm.size, job->grid_rows, job->grid_cols);
 }
 
+/* A rank's memory against the limit; without the 8-bit copy of X where that is what is too much. */
 static bvl_status check_memory(bvl_job *job, int64_t n_lambda, int64_t *estimate)
 {
-  const bvl_memory_shape shape = {
+  int64_t allowed = 0;
+  const bvl_solver solver = job->options->path.solver;
+  const int certified = solver == BVL_SOLVER_AUTO || solver == BVL_SOLVER_NEWTON;
+  bvl_memory_shape shape = {
       .n = job->n,
       .p = job->p,
       .nnz = job->nnz,
       .format = job->format,
       .dtype = job->dtype,
-      .solver = job->options->path.solver,
+      .solver = solver,
       .gram = job->options->path.gram,
       .grouped = job->penalty.type->grouped,
+      .rounded = certified && bvl_rounded_pays(job->format, job->dtype, job->n),
       .n_lambda = n_lambda,
       .grid_rows = job->grid_rows,
       .grid_cols = job->grid_cols,
   };
+  bvl_status status = bvl_memory_allowed(&job->comm, job->options->memory_limit, &allowed);
+  if (status != BVL_OK) return status;
+  if (bvl_memory_estimate(&shape) > allowed) shape.rounded = 0;
+  job->rounded = shape.rounded;
   *estimate = bvl_memory_estimate(&shape);
-  return bvl_memory_check(&job->comm, *estimate, job->options->memory_limit);
+  return bvl_memory_check(&job->comm, *estimate, allowed);
 }
 
 /* ---- the phases -------------------------------------------------------------------------------
@@ -271,6 +281,7 @@ static bvl_status solve(bvl_job *job, bvl_run_outcome *outcome)
   const bvl_run_options *o = job->options;
   bvl_path_options path = o->path;
   bvl_status status = BVL_OK;
+  path.rounded = path.rounded && job->rounded;
   if (path.gram_limit == 0)
     BVL_TRY(bvl_memory_gram_limit(&job->comm, o->memory_limit, &path.gram_limit));
   BVL_TRY(bvl_path_create(job->problem, &path, job->monitor, &job->path));

@@ -267,8 +267,17 @@ static bvl_status read_matrix(prediction *job)
   const bvl_design_options options = {.store_float32 = job->model.single};
   const bvl_dtype held = bvl_design_held_dtype(source, job->model.single);
   const bvl_memory_shape shape = {
-      source->n,     source->p,      source->nnz, source->format, held, BVL_SOLVER_AUTO,
-      job->n_lambda, job->comm.size, 1,           BVL_GRAM_AUTO,  0};
+      .n = source->n,
+      .p = source->p,
+      .nnz = source->nnz,
+      .format = source->format,
+      .dtype = held,
+      .solver = BVL_SOLVER_AUTO,
+      .n_lambda = job->n_lambda,
+      .grid_rows = job->comm.size,
+      .grid_cols = 1,
+      .gram = BVL_GRAM_AUTO,
+  };
   bvl_status status = BVL_OK;
   int64_t answer = 8 * (source->n / job->comm.size + 1) * job->n_lambda;
   BVL_TRY(bvl_memory_check(&job->comm, bvl_memory_estimate(&shape) + answer, 0));

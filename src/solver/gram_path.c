@@ -395,6 +395,8 @@ bvl_status bvl_gram_path_run(bvl_gram_path *s, int64_t n, const double *lambdas,
   int general = 0;
   *n_done = 0;
   while (s->problem->bounds != NULL && n > 0 && lambdas[n - 1] == 0) n--; /* no signs to go by */
+  /* fewer sweeps than this would cost less than the copy */
+  if (control->options->rounded && n > MAX_BATCH) BVL_TRY(bvl_problem_round(s->problem));
   while (*n_done < n && !general) {
     int wants = 0;
     int64_t done = 0;

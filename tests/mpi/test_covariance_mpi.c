@@ -343,6 +343,7 @@ static void engines_agree(test_problem *t, kind how, int r, int c)
   int64_t n_done = 0;
   int general = 0;
   bvl_path_options_init(&options);
+  options.rounded = 0; /* v is compared, of every column */
   ASSERT_OK(bvl_grid_create(MPI_COMM_WORLD, r, c, &grid));
   ASSERT_OK(create_problem(t, how, grid, &problem));
   const int64_t p_local = problem->X->columns.p_local;

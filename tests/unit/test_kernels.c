@@ -377,9 +377,90 @@ static void check_sparse(const bvl_kernels *set)
   check_grams(set);
 }
 
+/* Rounded columns: the codes are nearest, their errors are what is said, and products err by no
+ * more than the bound the sweep relies on. */
+enum { RR_MAX = BVL_ROUNDED_ROWS, RR_GROUPS = 4 };
+
+static void check_rounding(const bvl_rounded_kernels *set, int64_t m)
+{
+  static double x[BVL_ROUNDED_GROUP * (RR_MAX + LD_EXTRA)];
+  static int8_t codes[BVL_ROUNDED_GROUP * RR_MAX + 1];
+  double mid[BVL_ROUNDED_GROUP], step[BVL_ROUNDED_GROUP];
+  double error[BVL_ROUNDED_GROUP], size[BVL_ROUNDED_GROUP];
+  const int64_t ld = m + LD_EXTRA;
+  for (int64_t c = 0; c < BVL_ROUNDED_GROUP; c++) {
+    double low = INFINITY, high = -INFINITY, least = INFINITY, most = -INFINITY;
+    for (int64_t i = 0; i < m; i++) {
+      x[c * ld + i] = c == 3 ? 5.0 : 100.0 * (double)c + draw(700000 + 1000 * c + i);
+      least = fmin(least, x[c * ld + i]);
+      most = fmax(most, x[c * ld + i]);
+    }
+    set->range(x + c * ld, m, &low, &high);
+    assert_true(low == least && high == most);
+    mid[c] = m > 0 ? low / 2 + high / 2 : 0;
+    step[c] = m > 0 ? fmax(high - mid[c], mid[c] - low) / 127 : 0;
+    error[c] = 1.0;
+    size[c] = 2.0;
+  }
+  codes[m * BVL_ROUNDED_GROUP] = 77;
+  set->round(x, ld, m, mid, step, codes, error, size);
+  assert_int_equal(codes[m * BVL_ROUNDED_GROUP], 77); /* and nothing else was written */
+  for (int64_t c = 0; c < BVL_ROUNDED_GROUP; c++) {
+    long double errors = 1.0L, sizes = 2.0L;
+    for (int64_t i = 0; i < m; i++) {
+      const long double kept = (long double)step[c] * codes[i * BVL_ROUNDED_GROUP + c];
+      const long double left = (long double)x[c * ld + i] - (long double)mid[c] - kept;
+      assert_true(fabsl(left) <= 0.5000001L * (long double)step[c]);
+      errors += left * left;
+      sizes += kept * kept;
+    }
+    assert_true(fabsl(error[c] - errors) <= 1e-10L * errors);
+    assert_true(fabsl(size[c] - sizes) <= 1e-12L * sizes);
+  }
+}
+
+static void check_rounded_product(const bvl_rounded_kernels *set, int64_t m, int k)
+{
+  static int8_t codes[RR_GROUPS * BVL_ROUNDED_GROUP * RR_MAX];
+  static float r[RR_MAX * BVL_ROUNDED_SIDES];
+  static double v[RR_GROUPS * BVL_ROUNDED_GROUP * BVL_ROUNDED_SIDES];
+  const int64_t ld = RR_MAX * BVL_ROUNDED_GROUP;
+  for (int64_t e = 0; e < RR_GROUPS * ld; e++)
+    codes[e] = (int8_t)((int64_t)(bvl_rng_bits(5, BVL_STREAM_SIM_X, 0, (uint64_t)e) % 255) - 127);
+  for (int64_t e = 0; e < m * k; e++) r[e] = (float)draw(800000 + e);
+  for (int64_t e = 0; e < (int64_t)(sizeof v / sizeof *v); e++) v[e] = (double)(e % 3);
+  set->adjoint(codes, ld, m, RR_GROUPS, k, r, v);
+  for (int64_t g = 0; g < RR_GROUPS; g++)
+    for (int64_t q = 0; q < k; q++)
+      for (int64_t c = 0; c < BVL_ROUNDED_GROUP; c++) {
+        const int64_t at = (g * k + q) * BVL_ROUNDED_GROUP + c;
+        long double sum = 0.0L, code2 = 0.0L, r2 = 0.0L;
+        for (int64_t i = 0; i < m; i++) {
+          const long double code = codes[g * ld + i * BVL_ROUNDED_GROUP + c];
+          sum += code * (long double)r[i * k + q];
+          code2 += code * code;
+          r2 += (long double)r[i * k + q] * (long double)r[i * k + q];
+        }
+        const long double bound = BVL_ROUNDED_SUM_ERROR * sqrtl(code2 * r2);
+        assert_true(fabsl((long double)v[at] - (long double)(at % 3) - sum) <=
+                    bound + 1e-13L * fabsl(sum));
+      }
+}
+
+static void check_rounded(const bvl_rounded_kernels *set)
+{
+  static const int64_t lengths[] = {0, 1, 7, 8, 9, 31, 500, RR_MAX};
+  for (int l = 0; l < 8; l++) {
+    check_rounding(set, lengths[l]);
+    check_rounded_product(set, lengths[l], 4);
+    check_rounded_product(set, lengths[l], BVL_ROUNDED_SIDES);
+  }
+}
+
 static void test_ref(void **state)
 {
   (void)state;
+  check_rounded(bvl_kernels_ref()->rounded);
   check_dense(bvl_kernels_ref());
   check_sparse(bvl_kernels_ref());
 }
@@ -388,6 +469,7 @@ static void test_avx2(void **state)
 {
   (void)state;
   if (bvl_kernels_avx2() == NULL) skip();
+  check_rounded(bvl_kernels_avx2()->rounded);
   check_dense(bvl_kernels_avx2());
   check_sparse(bvl_kernels_avx2());
 }
@@ -396,6 +478,7 @@ static void test_avx512(void **state)
 {
   (void)state;
   if (bvl_kernels_avx512() == NULL) skip();
+  check_rounded(bvl_kernels_avx512()->rounded);
   check_dense(bvl_kernels_avx512());
   check_sparse(bvl_kernels_avx512());
 }
