@@ -62,6 +62,7 @@ static int run_path(const settings *s, MPI_Comm comm, int rank)
   bvl_status status = bvl_run_path(comm, &s->run, &monitor, &outcome);
   if (status == BVL_OK) {
     code = report_path(s, comm, &p, &outcome);
+    bvl_run_outcome_free(&outcome);
   } else {
     if (rank == 0) progress_say(&p, NULL, "%s", bvl_last_error());
     code = status == BVL_ERR_INTERRUPTED ? interrupted(s, comm, rank)

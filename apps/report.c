@@ -5,6 +5,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "profile.h"
+
 int report_exit_code(bvl_status status)
 {
   switch (status) {
@@ -61,7 +63,8 @@ static void json_end(void)
   fflush(stdout);
 }
 
-static void json_path(const settings *s, const bvl_run_outcome *o, int ranks, int code)
+static void json_path(const settings *s, const bvl_run_outcome *o, const profile *all, int ranks,
+                      int code)
 {
   json_begin(s, code == EXIT_DONE ? "ok" : "unconverged", code);
   printf(", ");
@@ -91,6 +94,7 @@ static void json_path(const settings *s, const bvl_run_outcome *o, int ranks, in
   json_integer("reduction_bytes", o->traffic.reduction_bytes);
   json_integer("other_messages", o->traffic.others);
   json_integer("other_bytes", o->traffic.other_bytes);
+  profile_print_json(all);
   json_end();
 }
 
@@ -121,35 +125,6 @@ int report_usage(const char *name, int rank, const char *error)
 }
 
 /* ---- last lines ------------------------------------------------------------------------------ */
-
-/* Every rank's times and traffic. Collective. */
-static void profile(MPI_Comm comm, progress *p, FILE *to, const bvl_run_outcome *o)
-{
-  enum { WIDTH = 8, MAX_RANKS_SHOWN = 4096 };
-  int rank, size;
-  MPI_Comm_rank(comm, &rank);
-  MPI_Comm_size(comm, &size);
-  double mine[WIDTH] = {o->load_s,
-                        o->solve_s,
-                        o->write_s,
-                        o->traffic.seconds,
-                        (double)o->traffic.reductions,
-                        (double)o->traffic.reduction_bytes,
-                        (double)o->traffic.others,
-                        (double)o->traffic.other_bytes};
-  if (rank == 0)
-    progress_say(p, to, "%6s %9s %9s %9s %9s %11s %14s %9s %14s", "rank", "load s", "solve s",
-                 "write s", "comm s", "reductions", "bytes", "others", "bytes");
-  for (int r = 0; r < size && r < MAX_RANKS_SHOWN; r++) {
-    double row[WIDTH];
-    memcpy(row, mine, sizeof row);
-    if (r > 0 && rank == r) MPI_Send(mine, WIDTH, MPI_DOUBLE, 0, 0, comm);
-    if (r > 0 && rank == 0) MPI_Recv(row, WIDTH, MPI_DOUBLE, r, 0, comm, MPI_STATUS_IGNORE);
-    if (rank == 0)
-      progress_say(p, to, "%6d %9.3f %9.3f %9.3f %9.3f %11.0f %14.0f %9.0f %14.0f", r, row[0],
-                   row[1], row[2], row[3], row[4], row[5], row[6], row[7]);
-  }
-}
 
 static void last_lines(const settings *s, progress *p, FILE *to, int ranks,
                        const bvl_run_outcome *o, int as_asked)
@@ -191,9 +166,11 @@ int report_path(const settings *s, MPI_Comm comm, progress *p, const bvl_run_out
   FILE *to = s->quiet ? NULL : s->json ? stderr : stdout;
   MPI_Comm_rank(comm, &rank);
   MPI_Comm_size(comm, &size);
-  if (s->profile) profile(comm, p, s->json ? stderr : stdout, outcome);
+  profile *all = s->profile ? profile_gather(comm, outcome) : NULL;
+  profile_print(all, p, s->json ? stderr : stdout);
   if (rank == 0) last_lines(s, p, to, size, outcome, as_asked);
-  if (rank == 0 && s->json) json_path(s, outcome, size, code);
+  if (rank == 0 && s->json) json_path(s, outcome, all, size, code);
+  profile_free(all);
   return code;
 }
 

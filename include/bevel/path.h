@@ -109,6 +109,24 @@ typedef struct bvl_path_point {
   const double *value;
 } bvl_path_point;
 
+/** What happened in one batch of lambdas solved and certified together. */
+typedef struct bvl_batch {
+  int64_t offered;   /**< lambdas that screening looked at */
+  int64_t lambdas;   /**< of these, solved and certified together: one sweep over X */
+  int64_t finished;  /**< of these, accepted; the others start again in the next batch */
+  int64_t before;    /**< columns in the working set */
+  int64_t screened;  /**< columns that screening added */
+  int64_t violators; /**< columns that the certificate added */
+  int64_t after;     /**< columns left when stale ones were dropped */
+  /* of those added */
+  int64_t joined_here;  /**< columns that were this rank's */
+  int64_t entries_sent; /**< sparse X: stored entries of these that went to other ranks */
+} bvl_batch;
+
+/** The batches of this process's bvl_path_solve, in order; owned by the path, NULL when there are
+ * none (other engines, no memory for them). Not collective. */
+const bvl_batch *bvl_path_batches(const bvl_path *path, int64_t *n);
+
 int64_t bvl_path_n_lambda(const bvl_path *path);
 double bvl_path_lambda_max(const bvl_path *path);
 /** Point k (in the order asked for). Not collective. */

@@ -5,24 +5,58 @@
 #include <string.h>
 
 #include "base/checked.h"
+#include "base/phase.h"
 #include "comm/comm.h"
 
-static bvl_status count_reduction(const bvl_comm *comm, int64_t bytes, double begin_s, int code,
-                                  const char *call)
+const char *bvl_message_name(bvl_message kind)
 {
-  comm->traffic->reductions++;
-  comm->traffic->reduction_bytes += bytes;
-  comm->traffic->seconds += MPI_Wtime() - begin_s;
-  return bvl_mpi_check(code, call);
+  static const char *const name[BVL_N_MESSAGES] = {"allreduce", "reduce",  "reduce_scatter",
+                                                   "exscan",    "bcast",   "allgather",
+                                                   "gather",    "exchange"};
+  return name[kind];
 }
 
-static bvl_status count_other(const bvl_comm *comm, int64_t bytes, double begin_s, int code,
-                              const char *call)
+bvl_traffic bvl_traffic_add(const bvl_traffic *a, const bvl_traffic *b, int sign)
 {
-  comm->traffic->others++;
-  comm->traffic->other_bytes += bytes;
-  comm->traffic->seconds += MPI_Wtime() - begin_s;
-  return bvl_mpi_check(code, call);
+  bvl_traffic sum = *a;
+  sum.reductions += sign * b->reductions;
+  sum.reduction_bytes += sign * b->reduction_bytes;
+  sum.others += sign * b->others;
+  sum.other_bytes += sign * b->other_bytes;
+  sum.seconds += sign * b->seconds;
+  for (int k = 0; k < BVL_N_MESSAGES; k++) {
+    sum.kind[k].messages += sign * b->kind[k].messages;
+    sum.kind[k].bytes += sign * b->kind[k].bytes;
+  }
+  return sum;
+}
+
+/* A collective between its begin and its end. */
+typedef struct call {
+  bvl_phase before;
+  double begin_s;
+} call;
+
+static call begin_call(void)
+{
+  const bvl_phase before = bvl_phase_enter(BVL_PHASE_WAIT);
+  return (call){before, MPI_Wtime()};
+}
+
+static bvl_status end_call(const bvl_comm *comm, call this_call, bvl_message kind, int64_t bytes,
+                           int code)
+{
+  static const char *const name[BVL_N_MESSAGES] = {
+      "MPI_Allreduce", "MPI_Reduce",     "MPI_Reduce_scatter", "MPI_Exscan",
+      "MPI_Bcast",     "MPI_Allgatherv", "MPI_Gatherv",        "MPI_Sendrecv"};
+  bvl_traffic *traffic = comm->traffic;
+  *(kind < BVL_BCAST ? &traffic->reductions : &traffic->others) += 1;
+  *(kind < BVL_BCAST ? &traffic->reduction_bytes : &traffic->other_bytes) += bytes;
+  traffic->kind[kind].messages++;
+  traffic->kind[kind].bytes += bytes;
+  traffic->seconds += MPI_Wtime() - this_call.begin_s;
+  bvl_phase_leave(this_call.before);
+  return bvl_mpi_check(code, name[kind]);
 }
 
 /* root < 0: every rank gets the result. */
@@ -35,7 +69,7 @@ static bvl_status reduce(const bvl_comm *comm, int root, char *values, int64_t n
     int64_t piece = bvl_lesser(n - done, bvl_max_count());
     int count = (int)piece; /* at most bvl_max_count() */
     char *at = values + done * bytes;
-    double begin_s = MPI_Wtime();
+    const call c = begin_call();
     int code;
     if (root < 0)
       code = MPI_Allreduce(MPI_IN_PLACE, at, count, type, op, comm->mpi);
@@ -43,8 +77,7 @@ static bvl_status reduce(const bvl_comm *comm, int root, char *values, int64_t n
       code = MPI_Reduce(MPI_IN_PLACE, at, count, type, op, root, comm->mpi);
     else
       code = MPI_Reduce(at, NULL, count, type, op, root, comm->mpi);
-    status = count_reduction(comm, piece * bytes, begin_s, code,
-                             root < 0 ? "MPI_Allreduce" : "MPI_Reduce");
+    status = end_call(comm, c, root < 0 ? BVL_ALLREDUCE : BVL_REDUCE, piece * bytes, code);
     done += piece;
   }
   return status;
@@ -82,9 +115,9 @@ static bvl_status broadcast(const bvl_comm *comm, int root, char *values, int64_
   if (comm->size == 1) return BVL_OK;
   for (int64_t done = 0; done < n && status == BVL_OK;) {
     int64_t piece = bvl_lesser(n - done, bvl_max_count());
-    double begin_s = MPI_Wtime();
+    const call c = begin_call();
     int code = MPI_Bcast(values + done * bytes, (int)piece, type, root, comm->mpi);
-    status = count_other(comm, piece * bytes, begin_s, code, "MPI_Bcast");
+    status = end_call(comm, c, BVL_BCAST, piece * bytes, code);
     done += piece;
   }
   return status;
@@ -111,9 +144,9 @@ bvl_status bvl_offsets(const bvl_comm *comm, int64_t n, int64_t *first, int64_t 
   int64_t sum = n;
   bvl_status status = BVL_OK;
   if (first != NULL && comm->size > 1) {
-    double begin_s = MPI_Wtime();
+    const call c = begin_call();
     int code = MPI_Exscan(&n, &below, 1, MPI_INT64_T, MPI_SUM, comm->mpi);
-    status = count_reduction(comm, sizeof n, begin_s, code, "MPI_Exscan");
+    status = end_call(comm, c, BVL_EXSCAN, sizeof n, code);
     if (comm->rank == 0) below = 0; /* MPI leaves it undefined there */
   }
   if (status == BVL_OK && total != NULL) status = bvl_sum_i64(comm, &sum, 1);
@@ -159,10 +192,10 @@ static bvl_status gather_all(const bvl_comm *comm, const void *mine, const int64
   if (total == 0) return BVL_OK;
   if (total <= bvl_max_count()) {
     fill_work(comm, counts);
-    double begin_s = MPI_Wtime();
+    const call c = begin_call();
     int code = MPI_Allgatherv(mine, (int)own, type, all, comm->work, comm->work + comm->size, type,
                               comm->mpi);
-    return count_other(comm, own * bytes, begin_s, code, "MPI_Allgatherv");
+    return end_call(comm, c, BVL_ALLGATHER, own * bytes, code);
   }
   bvl_status status = BVL_OK;
   int64_t first = 0;
@@ -182,10 +215,9 @@ bvl_status bvl_sum_scatter(const bvl_comm *comm, double *values, const int64_t *
   const int64_t own = counts[comm->rank];
   if (comm->size > 1 && total > 0 && total <= bvl_max_count()) {
     fill_work(comm, counts);
-    double begin_s = MPI_Wtime();
+    const call c = begin_call();
     int code = MPI_Reduce_scatter(values, mine, comm->work, MPI_DOUBLE, MPI_SUM, comm->mpi);
-    return count_reduction(comm, total * (int64_t)sizeof *values, begin_s, code,
-                           "MPI_Reduce_scatter");
+    return end_call(comm, c, BVL_REDUCE_SCATTER, total * (int64_t)sizeof *values, code);
   }
   bvl_status status = BVL_OK;
   double *piece = values;
@@ -236,7 +268,7 @@ static bvl_status gather_to(const bvl_comm *comm, int root, const void *mine, co
     return BVL_OK;
   }
   if (total == 0) return BVL_OK;
-  double begin_s = MPI_Wtime();
+  const call c = begin_call();
   int code = MPI_SUCCESS;
   if (total <= bvl_max_count()) {
     fill_work(comm, counts);
@@ -253,7 +285,7 @@ static bvl_status gather_to(const bvl_comm *comm, int root, const void *mine, co
       first += counts[r];
     }
   }
-  return count_other(comm, own * bytes, begin_s, code, "MPI_Gatherv");
+  return end_call(comm, c, BVL_GATHER, own * bytes, code);
 }
 
 bvl_status bvl_gather_to(const bvl_comm *comm, int root, const double *mine, const int64_t *counts,
@@ -280,7 +312,7 @@ bvl_status bvl_exchange(const bvl_comm *comm, const double *send, const int64_t 
         send != NULL ? send + sum_counts(send_counts, rank) : NULL, recv_counts[rank],
         sizeof *recv);
   if (size == 1) return BVL_OK;
-  double begin_s = MPI_Wtime();
+  const call c = begin_call();
   int code = MPI_SUCCESS;
   for (int step = 1; step < size && code == MPI_SUCCESS; step++) {
     int to = (rank + step) % size;
@@ -291,5 +323,5 @@ bvl_status bvl_exchange(const bvl_comm *comm, const double *send, const int64_t 
                     from, sizeof *send, MPI_DOUBLE);
   }
   int64_t sent = sum_counts(send_counts, size) - send_counts[rank];
-  return count_other(comm, sent * (int64_t)sizeof *send, begin_s, code, "MPI_Sendrecv");
+  return end_call(comm, c, BVL_EXCHANGE, sent * (int64_t)sizeof *send, code);
 }

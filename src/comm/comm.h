@@ -10,15 +10,39 @@
 
 #include "base/status.h"
 
+/** Kinds of collectives: reductions, then others. */
+typedef enum bvl_message {
+  BVL_ALLREDUCE,
+  BVL_REDUCE,
+  BVL_REDUCE_SCATTER,
+  BVL_EXSCAN,
+  BVL_BCAST,
+  BVL_ALLGATHER,
+  BVL_GATHER,
+  BVL_EXCHANGE, /* pairwise, one to each other rank */
+  BVL_N_MESSAGES
+} bvl_message;
+
+typedef struct bvl_tally {
+  int64_t messages;
+  int64_t bytes;
+} bvl_tally;
+
 /** Messages and bytes, counted once per MPI collective that really leaves the rank (a communicator
- * of one rank sends nothing). `bytes` is the payload handed to the collective. */
+ * of one rank sends nothing). `bytes` is the payload this rank hands to the collective. */
 typedef struct bvl_traffic {
-  int64_t reductions;
+  int64_t reductions; /* the sums of `kind` over reductions ... */
   int64_t reduction_bytes;
-  int64_t others;
+  int64_t others; /* ... and over the rest */
   int64_t other_bytes;
   double seconds;
+  bvl_tally kind[BVL_N_MESSAGES];
 } bvl_traffic;
+
+/** "allreduce" ... Not collective. */
+const char *bvl_message_name(bvl_message kind);
+/** a + sign b, in everything. Not collective. */
+bvl_traffic bvl_traffic_add(const bvl_traffic *a, const bvl_traffic *b, int sign);
 
 /** A communicator with its rank, size and the counters it adds to. */
 typedef struct bvl_comm {

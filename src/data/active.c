@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "base/checked.h"
+#include "base/phase.h"
 #include "data/active_storage.h"
 
 static int is_dense(const bvl_active *A)
@@ -92,6 +93,7 @@ bvl_status bvl_active_append(bvl_active *A, int64_t n_new, const int64_t *local_
   const bvl_comm *row = &X->grid->row;
   bvl_append a = {.n_mine = n_new, .mine = local_cols};
   int64_t *positions = NULL;
+  const bvl_phase before = bvl_phase_enter(BVL_PHASE_COLUMNS);
   status = open_append(row->size, &a);
   if (status == BVL_OK) status = BVL_ALLOC(&positions, n_new);
   BVL_TRY(bvl_agree(&X->grid->all, status));
@@ -102,7 +104,10 @@ bvl_status bvl_active_append(bvl_active *A, int64_t n_new, const int64_t *local_
   for (int64_t k = 0; k < n_new; k++) positions[k] = X->columns.first + local_cols[k];
   BVL_TRY(bvl_gather_all_i64(row, positions, a.counts, A->position + A->n_cols));
   A->n_cols += a.n_new;
+  A->appended += n_new;
+  A->entries_sent += a.entries_sent;
 cleanup:
+  bvl_phase_leave(before);
   free_append(&a);
   free(positions);
   return status;
@@ -110,6 +115,7 @@ cleanup:
 
 void bvl_active_keep(bvl_active *A, const unsigned char *keep)
 {
+  const bvl_phase before = bvl_phase_enter(BVL_PHASE_COLUMNS);
   int64_t kept = 0;
   for (int64_t k = 0; k < A->n_cols; k++) {
     A->place[k] = keep[k] ? kept : -1;
@@ -117,6 +123,7 @@ void bvl_active_keep(bvl_active *A, const unsigned char *keep)
   }
   (is_dense(A) ? bvl_active_dense_keep : bvl_active_sparse_keep)(A);
   A->n_cols = kept;
+  bvl_phase_leave(before);
 }
 
 void bvl_active_column(const bvl_active *A, int64_t k, double *out)
@@ -146,7 +153,11 @@ void bvl_active_adjoint(const bvl_active *A, const double *r, double *v)
 bvl_status bvl_active_gram(bvl_active *A, const double *h, int64_t first, double *G)
 {
   if (A->n_cols == first) return BVL_OK;
-  return (is_dense(A) ? bvl_active_dense_gram : bvl_active_sparse_gram)(A, h, first, G);
+  const bvl_phase before = bvl_phase_enter(BVL_PHASE_GRAM);
+  const bvl_status status = (is_dense(A) ? bvl_active_dense_gram
+                                         : bvl_active_sparse_gram)(A, h, first, G);
+  bvl_phase_leave(before);
+  return status;
 }
 
 bvl_status bvl_active_gram_panel(bvl_active *A, const double *h, double scale, int64_t row0,
@@ -154,6 +165,10 @@ bvl_status bvl_active_gram_panel(bvl_active *A, const double *h, double scale, i
                                  int64_t ld)
 {
   if (n_rows == 0 || n_cols == 0) return BVL_OK;
-  return (is_dense(A) ? bvl_active_dense_gram_panel : bvl_active_sparse_gram_panel)(
-      A, h, scale, row0, n_rows, col0, n_cols, G, ld);
+  const bvl_phase before = bvl_phase_enter(BVL_PHASE_GRAM);
+  const bvl_status status = (is_dense(A) ? bvl_active_dense_gram_panel
+                                         : bvl_active_sparse_gram_panel)(A, h, scale, row0, n_rows,
+                                                                         col0, n_cols, G, ld);
+  bvl_phase_leave(before);
+  return status;
 }

@@ -26,7 +26,9 @@ typedef struct bvl_active {
   int64_t shift_len;
   int64_t column_len;
   int64_t entry_len;
-  double *work; /* owned scratch: one weighted block of columns, or packed vectors */
+  int64_t appended;     /* columns of this rank that ever joined */
+  int64_t entries_sent; /* sparse X: stored entries of theirs that went to other ranks */
+  double *work;         /* owned scratch: one weighted block of columns, or packed vectors */
   int64_t work_len;
 } bvl_active;
 

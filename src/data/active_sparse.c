@@ -183,6 +183,8 @@ bvl_status bvl_active_sparse_append(bvl_active *A, bvl_append *a)
   status = BVL_ALLOC(&p.in, 2 * arrivals);
   if (status == BVL_OK) status = make_room(A, a, arrivals);
   BVL_TRY(bvl_agree(&X->grid->all, status));
+  for (int j = 0; j < row->size; j++)
+    if (j != row->rank) a->entries_sent += a->send_counts[j] / 2;
   BVL_TRY(bvl_exchange(row, p.out, a->send_counts, p.in, a->recv_counts));
   merge(A, a, &p, arrivals);
 cleanup:

@@ -14,6 +14,7 @@ typedef struct bvl_append {
   int64_t *counts;      /* size: new columns of each rank of the grid row, owned */
   int64_t *send_counts; /* size: doubles to each, owned */
   int64_t *recv_counts; /* size: doubles from each, owned */
+  int64_t entries_sent; /* sparse X, out: stored entries that went to other ranks */
 } bvl_append;
 
 /** Makes room for the values of append->n_new more columns and brings them to this rank's split

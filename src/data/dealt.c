@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/checked.h"
+#include "base/phase.h"
 
 static const bvl_comm *comm_of(const bvl_dealt *D)
 {
@@ -117,6 +118,7 @@ bvl_status bvl_dealt_append(bvl_dealt *D, int64_t first, const int64_t *owner)
   const int64_t n_new = D->A->n_cols - first;
   deal d = {0};
   int64_t n_mine = 0;
+  const bvl_phase before = bvl_phase_enter(BVL_PHASE_COLUMNS);
   for (int64_t k = 0; k < n_new; k++) n_mine += owner[k] == all->rank;
   BVL_TRY(bvl_agree(all, open_deal(D, n_new, n_mine, &d)));
   fill_send(D, first, owner, &d);
@@ -126,6 +128,7 @@ bvl_status bvl_dealt_append(bvl_dealt *D, int64_t first, const int64_t *owner)
   place(D, n_mine, &d);
   D->n_cols += n_mine;
 cleanup:
+  bvl_phase_leave(before);
   free_deal(&d);
   return status;
 }

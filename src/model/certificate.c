@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "base/checked.h"
+#include "base/phase.h"
 #include "model/problem.h"
 
 typedef struct sums {
@@ -265,6 +266,7 @@ bvl_status bvl_certify_many(bvl_problem *problem, int64_t k, const double *lambd
   const int64_t n_split = bvl_problem_n_split(problem);
   double *r = NULL;
   sums *sum = NULL;
+  const bvl_phase before = bvl_phase_enter(BVL_PHASE_SCREEN);
   BVL_TRY(bvl_agree(all, BVL_ALLOC(&r, k * n_split)));
   BVL_TRY(bvl_agree(all, BVL_ALLOC(&sum, k)));
   for (int64_t q = 0; q < k; q++) {
@@ -278,6 +280,7 @@ bvl_status bvl_certify_many(bvl_problem *problem, int64_t k, const double *lambd
     BVL_TRY(bvl_correlate(problem, k, r, v));
   BVL_TRY(judge(problem, k, lambda, intercept, beta, r, v, sum, out));
 cleanup:
+  bvl_phase_leave(before);
   free(sum);
   free(r);
   return status;
@@ -290,10 +293,12 @@ bvl_status bvl_certify_sums(bvl_problem *problem, int64_t k, const double *lambd
   bvl_status status = BVL_OK;
   const bvl_comm *all = &problem->grid->all;
   sums *sum = NULL;
+  const bvl_phase before = bvl_phase_enter(BVL_PHASE_SCREEN);
   BVL_TRY(bvl_agree(all, BVL_ALLOC(&sum, k)));
   for (int64_t q = 0; q < k && all->rank == 0; q++) sum[q].data = data[q];
   BVL_TRY(judge(problem, k, lambda, intercept, beta, NULL, v, sum, out));
 cleanup:
+  bvl_phase_leave(before);
   free(sum);
   return status;
 }

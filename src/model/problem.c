@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/checked.h"
+#include "base/phase.h"
 
 /* Block rows of one vector, from input order to local order. *out stays NULL when there is none. */
 static bvl_status read_vector(bvl_problem *problem, const bvl_problem_data *data, const char *what,
@@ -203,6 +204,7 @@ bvl_status bvl_problem_create(const bvl_grid *grid, const bvl_source *source,
 {
   bvl_status status = BVL_OK;
   bvl_problem *problem = NULL;
+  const bvl_phase before = bvl_phase_enter(BVL_PHASE_READ);
   *out = NULL;
   BVL_TRY(bvl_agree(&grid->all, BVL_ALLOC(&problem, 1)));
   problem->grid = grid;
@@ -212,6 +214,7 @@ bvl_status bvl_problem_create(const bvl_grid *grid, const bvl_source *source,
   BVL_TRY(bvl_agree(&grid->all, find_rows(problem, data)));
   BVL_TRY(create_design(problem, source, data));
   BVL_TRY(read_vectors(problem, data));
+  bvl_phase_enter(BVL_PHASE_STANDARDIZE);
   BVL_TRY(bvl_design_standardize(problem->X, problem->w, data->intercept, data->standardize));
   if (data->intercept || data->standardize) drop_constant_columns(problem);
   BVL_TRY(bvl_problem_set_bounds(problem, data));
@@ -220,6 +223,7 @@ bvl_status bvl_problem_create(const bvl_grid *grid, const bvl_source *source,
   *out = problem;
   problem = NULL; /* now the caller's */
 cleanup:
+  bvl_phase_leave(before);
   bvl_problem_destroy(&problem);
   return status;
 }

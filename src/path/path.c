@@ -130,6 +130,7 @@ void bvl_path_destroy(bvl_path **path)
   free(p->lambda);
   free(p->stop);
   free(p->stop_point);
+  free(p->batches);
   free(p->state.point.beta);
   free(p->state.v);
   free(p);
@@ -208,6 +209,14 @@ cleanup:
   return status;
 }
 
+/* Kept for reports alone: without memory the list ends here. */
+static void batch_done(void *context, const bvl_batch *batch)
+{
+  bvl_path *path = context;
+  if (BVL_GROW(&path->batches, &path->batch_capacity, path->n_batches + 1) == BVL_OK)
+    path->batches[path->n_batches++] = *batch;
+}
+
 static void start_control(bvl_path *path)
 {
   const double now = MPI_Wtime();
@@ -219,6 +228,7 @@ static void start_control(bvl_path *path)
                                       .next_checkpoint_s = INFINITY,
                                       .checkpoint = checkpoint,
                                       .finished = finished,
+                                      .batch_done = batch_done,
                                       .context = path};
   if (options->max_seconds > 0) path->control.deadline_s = now + options->max_seconds;
   if (options->checkpoint_every_s > 0 && path->save != NULL)
@@ -271,6 +281,12 @@ bvl_status bvl_path_solve(bvl_path *path, bvl_status (*save)(void *context), voi
   }
 cleanup:
   return status;
+}
+
+const bvl_batch *bvl_path_batches(const bvl_path *path, int64_t *n)
+{
+  *n = path->n_batches;
+  return path->batches;
 }
 
 int64_t bvl_path_n_lambda(const bvl_path *path)

@@ -30,6 +30,9 @@ struct bvl_path {
   double stop_seconds; /* spent on it before this run, or before the last checkpoint */
   double share_s;      /* what each of the next `sharing` lambdas took */
   int64_t sharing;
+  bvl_batch *batches; /* n_batches, owned */
+  int64_t n_batches;
+  int64_t batch_capacity;
   bvl_status (*save)(void *context);
   void *save_context;
 };

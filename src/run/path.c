@@ -14,6 +14,7 @@
 #include <time.h>
 
 #include "base/checked.h"
+#include "base/phase.h"
 #include "data/design.h"
 #include "data/rounded.h"
 #include "loss/loss.h"
@@ -284,11 +285,13 @@ static bvl_status solve(bvl_job *job, bvl_run_outcome *outcome)
   path.rounded = path.rounded && job->rounded;
   if (path.gram_limit == 0)
     BVL_TRY(bvl_memory_gram_limit(&job->comm, o->memory_limit, &path.gram_limit));
+  const bvl_traffic before = job->grid->traffic;
   BVL_TRY(bvl_path_create(job->problem, &path, job->monitor, &job->path));
   BVL_TRY(bvl_agree(&job->comm, bvl_job_identify(job)));
   outcome->lambda_max = bvl_path_lambda_max(job->path);
   if (o->checkpoint != NULL && o->resume) BVL_TRY(bvl_job_resume(job, &outcome->resumed_from));
   BVL_TRY(bvl_path_solve(job->path, o->checkpoint != NULL ? bvl_job_save : NULL, job));
+  outcome->path_traffic = bvl_traffic_add(&job->grid->traffic, &before, -1);
   if (o->checkpoint != NULL) BVL_TRY(bvl_job_save(job)); /* resuming a finished run: at once */
 cleanup:
   return status;
@@ -318,15 +321,20 @@ static void count_points(const bvl_path *path, int64_t dfmax, bvl_run_outcome *o
   }
 }
 
-static bvl_traffic add_traffic(const bvl_traffic *a, const bvl_traffic *b)
+static bvl_status keep_batches(const bvl_path *path, bvl_run_outcome *outcome)
 {
-  bvl_traffic sum = *a;
-  sum.reductions += b->reductions;
-  sum.reduction_bytes += b->reduction_bytes;
-  sum.others += b->others;
-  sum.other_bytes += b->other_bytes;
-  sum.seconds += b->seconds;
-  return sum;
+  const bvl_batch *batches = bvl_path_batches(path, &outcome->n_batches);
+  bvl_status status = BVL_ALLOC(&outcome->batches, outcome->n_batches);
+  for (int64_t k = 0; status == BVL_OK && k < outcome->n_batches; k++)
+    outcome->batches[k] = batches[k];
+  return status;
+}
+
+void bvl_run_outcome_free(bvl_run_outcome *outcome)
+{
+  free(outcome->batches);
+  outcome->batches = NULL;
+  outcome->n_batches = 0;
 }
 
 static bvl_status measure(bvl_job *job, bvl_run_outcome *outcome)
@@ -335,11 +343,12 @@ static bvl_status measure(bvl_job *job, bvl_run_outcome *outcome)
   int64_t bytes[2] = {bvl_design_bytes_touched(X), bvl_design_bytes(X)};
   struct rusage usage;
   bvl_status status = BVL_OK;
-  outcome->traffic = add_traffic(&job->traffic, &job->grid->traffic);
+  outcome->traffic = bvl_traffic_add(&job->traffic, &job->grid->traffic, 1);
   getrusage(RUSAGE_SELF, &usage);
   outcome->peak_bytes = (int64_t)usage.ru_maxrss * 1024;
   BVL_TRY(bvl_max_i64(&job->comm, &outcome->peak_bytes, 1));
   BVL_TRY(bvl_sum_i64(&job->comm, bytes, 2));
+  BVL_TRY(bvl_agree(&job->comm, keep_batches(job->path, outcome)));
   outcome->passes = bytes[1] > 0 ? (double)bytes[0] / (double)bytes[1] : 0.0;
   count_points(job->path, job->options->path.dfmax, outcome);
 cleanup:
@@ -378,6 +387,8 @@ bvl_status bvl_run_path(MPI_Comm comm, const bvl_run_options *options, const bvl
   bvl_job job = {.options = options, .monitor = monitor};
   bvl_status status = BVL_OK;
   double start_s = MPI_Wtime();
+  const bvl_phases start = bvl_phases_now();
+  const bvl_phase before = bvl_phase_enter(BVL_PHASE_READ);
   memset(outcome, 0, sizeof *outcome);
   outcome->resumed_from = -1;
   outcome->worst_gap = outcome->worst_kkt = NAN;
@@ -390,17 +401,24 @@ bvl_status bvl_run_path(MPI_Comm comm, const bvl_run_options *options, const bvl
   outcome->grid_rows = job.grid_rows;
   outcome->grid_cols = job.grid_cols;
   BVL_TRY(check_memory(&job, n_lambda, &outcome->estimate_bytes));
+  bvl_phase_enter(BVL_PHASE_WRITE);
   BVL_TRY(bvl_result_create(&job.comm, options->output, job.p, n_lambda, &job.writer));
+  bvl_phase_enter(BVL_PHASE_READ);
   BVL_TRY(read_problem(&job));
   bvl_data_close(&job.data);
   outcome->load_s = MPI_Wtime() - start_s;
+  bvl_phase_enter(BVL_PHASE_OTHER);
   BVL_TRY(solve(&job, outcome));
   outcome->solve_s = MPI_Wtime() - start_s - outcome->load_s;
+  bvl_phase_enter(BVL_PHASE_WRITE);
   BVL_TRY(measure(&job, outcome));
   BVL_TRY(bvl_job_write(&job, outcome));
   BVL_TRY(bvl_result_close(&job.writer, 1));
   outcome->write_s = MPI_Wtime() - start_s - outcome->load_s - outcome->solve_s;
+  outcome->phases = bvl_phases_since(&start);
 cleanup:
+  bvl_phase_leave(before);
+  if (status != BVL_OK) bvl_run_outcome_free(outcome);
   status = bvl_name_file(options->data, status);
   close_job(&job);
   return status;

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/checked.h"
+#include "base/phase.h"
 
 #define HASH_START UINT64_C(0xcbf29ce484222325)
 
@@ -81,12 +82,14 @@ bvl_status bvl_job_save(void *context)
   const char *file = job->options->checkpoint;
   bvl_checkpoint *checkpoint = NULL;
   bvl_store store;
+  const bvl_phase before = bvl_phase_enter(BVL_PHASE_WRITE);
   bvl_status status = bvl_checkpoint_begin(&job->comm, file, job->identity, &checkpoint, &store);
   if (status == BVL_OK) {
     status = bvl_path_save(job->path, &store);
     bvl_status closed = bvl_checkpoint_end(&checkpoint, status == BVL_OK);
     if (status == BVL_OK) status = closed;
   }
+  bvl_phase_leave(before);
   if (status == BVL_OK || status == BVL_ERR_MPI) return status;
   bvl_job_log(job, "warning: checkpoint %s not written: %s", file, bvl_last_error());
   return BVL_OK;

@@ -7,6 +7,7 @@
 
 #include <mpi.h>
 
+#include "base/phase.h"
 #include "bevel/monitor.h"
 #include "bevel/path.h"
 #include "io/io.h"
@@ -38,7 +39,7 @@ typedef struct bvl_run_options {
 
 void bvl_run_options_init(bvl_run_options *options);
 
-/** What a job came to. The same on every rank, but for the last two lines. */
+/** What a job came to. The same on every rank, but for what is said to be this rank's. */
 typedef struct bvl_run_outcome {
   int64_t n, p, nnz;
   int64_t n_lambda, n_converged, n_diverged, n_not_attempted;
@@ -49,11 +50,16 @@ typedef struct bvl_run_outcome {
   double lambda_max;
   double passes; /* bytes of X touched / bytes of X */
   int grid_rows, grid_cols;
-  int64_t resumed_from;            /* lambdas taken from a checkpoint, -1 = fresh */
-  int64_t estimate_bytes;          /* what a rank was expected to need */
-  int64_t peak_bytes;              /* largest resident set over the ranks */
-  double load_s, solve_s, write_s; /* this rank's */
-  bvl_traffic traffic;             /* this rank's */
+  int64_t resumed_from;   /* lambdas taken from a checkpoint, -1 = fresh */
+  int64_t estimate_bytes; /* what a rank was expected to need */
+  int64_t peak_bytes;     /* largest resident set over the ranks */
+  /* this rank's */
+  double load_s, solve_s, write_s;
+  bvl_traffic traffic;      /* up to the writing of the result */
+  bvl_traffic path_traffic; /* of that, from lambda_max to the last lambda */
+  bvl_phases phases;        /* of the whole job */
+  bvl_batch *batches;       /* n_batches, owned: bvl_run_outcome_free */
+  int64_t n_batches;
 } bvl_run_outcome;
 
 /** Runs `bevel path` / `bevel fit`. Collective over comm. With path.path_to > 0 the result has one
@@ -61,6 +67,7 @@ typedef struct bvl_run_outcome {
  * one), or why not; the same on every rank. */
 bvl_status bvl_run_path(MPI_Comm comm, const bvl_run_options *options, const bvl_monitor *monitor,
                         bvl_run_outcome *outcome);
+void bvl_run_outcome_free(bvl_run_outcome *outcome);
 
 /** bevel predict. type: "link", "response", "class"; at: NaN = every lambda of the model, else that
  * lambda, interpolated linearly between neighbours as glmnet does (clamped at the ends). */

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/checked.h"
+#include "base/phase.h"
 #include "data/covariance.h"
 #include "solver/active_newton.h"
 
@@ -191,6 +192,7 @@ static bvl_status form(bvl_covariance_path *s, const bvl_solve_state *state,
   bvl_problem *problem = s->problem;
   const double *w = problem->w + problem->X->rows.split0;
   bvl_covariance_plan plan;
+  const bvl_phase before = bvl_phase_enter(BVL_PHASE_GRAM);
   BVL_TRY(measure_from_null(s));
   BVL_TRY(bvl_covariance_choose(problem->X, w, &plan));
   int64_t n_parts = count_parts(&plan, problem->grid->all.size);
@@ -208,6 +210,7 @@ static bvl_status form(bvl_covariance_path *s, const bvl_solve_state *state,
   for (int64_t k = 0; s->M != NULL && k < s->d; k++) s->norm[k] = sqrt(s->M[k + k * (s->d + 1)]);
   s->formed = 1;
 cleanup:
+  bvl_phase_leave(before);
   return status;
 }
 
@@ -352,9 +355,11 @@ static bvl_status one_batch(bvl_covariance_path *s, int64_t batch, const double 
   double intercept[MAX_BATCH];
   bvl_data_sums data[MAX_BATCH];
   bvl_certificate certificate[MAX_BATCH];
+  const bvl_phase before = bvl_phase_enter(BVL_PHASE_INNER);
   *done = 0;
   if (all->rank == 0)
     status = solve_batch(s, batch, lambdas, 1e-2 * tol, control->options->max_iter, restart);
+  bvl_phase_enter(BVL_PHASE_SCREEN);
   BVL_TRY(bvl_agree(all, status));
   BVL_TRY(bvl_bcast(all, 0, s->answer, batch * (2 * s->d + SUMMARY)));
   spread(s, batch, intercept, data);
@@ -365,6 +370,7 @@ static bvl_status one_batch(bvl_covariance_path *s, int64_t batch, const double 
   for (int64_t q = 0; q < *done; q++)
     BVL_TRY(finish(s, q, lambdas[q], intercept[q], &certificate[q], state, control));
 cleanup:
+  bvl_phase_leave(before);
   return status;
 }
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/checked.h"
+#include "base/phase.h"
 #include "solver/batch_model.h"
 #include "solver/group_model.h"
 #include "solver/group_newton.h"
@@ -293,9 +294,14 @@ static bvl_status finish(bvl_gram_path *s, int64_t q, int last, double lambda, d
 static bvl_status solve(bvl_gram_path *s, int64_t batch, const double *lambdas, double tol,
                         int64_t max_iter)
 {
-  if (s->groups != NULL)
-    return bvl_group_model_solve(s->groups, batch, lambdas, 0.5 * tol, max_iter, s->answer);
-  return bvl_batch_model_solve(s->model, batch, lambdas, 1e-2 * tol, max_iter, s->answer);
+  const bvl_phase before = bvl_phase_enter(BVL_PHASE_INNER);
+  const bvl_status status = s->groups != NULL
+                                ? bvl_group_model_solve(s->groups, batch, lambdas, 0.5 * tol,
+                                                        max_iter, s->answer)
+                                : bvl_batch_model_solve(s->model, batch, lambdas, 1e-2 * tol,
+                                                        max_iter, s->answer);
+  bvl_phase_leave(before);
+  return status;
 }
 
 /* One lambda that the group method could not reach from the last solutions: by way of lambdas in
@@ -323,6 +329,27 @@ cleanup:
   return status;
 }
 
+/* What a batch came to, for whoever wants to know: this rank's counters at its start, their growth
+ * at its end. */
+static bvl_batch start_facts(const bvl_gram_path *s, int64_t n)
+{
+  const bvl_active *A = s->set->columns;
+  return (bvl_batch){.offered = bvl_lesser(n, s->longest),
+                     .before = A->n_cols,
+                     .joined_here = A->appended,
+                     .entries_sent = A->entries_sent};
+}
+
+static void finish_facts(const bvl_gram_path *s, int64_t batch, int64_t done, bvl_batch *facts)
+{
+  const bvl_active *A = s->set->columns;
+  facts->lambdas = batch;
+  facts->finished = done;
+  facts->after = A->n_cols;
+  facts->joined_here = A->appended - facts->joined_here;
+  facts->entries_sent = A->entries_sent - facts->entries_sent;
+}
+
 /* Widens, solves and certifies up to n lambdas; *done of them are finished. *general = 1 when the
  * first one is beyond this engine (dependent columns it cannot order, rounding). */
 static bvl_status one_batch(bvl_gram_path *s, int64_t n, const double *lambdas,
@@ -338,10 +365,13 @@ static bvl_status one_batch(bvl_gram_path *s, int64_t n, const double *lambdas,
   int64_t batch = 0;
   int64_t spread_out = 0;
   int64_t first = 0;
+  const bvl_phase before = bvl_phase_enter(BVL_PHASE_SCREEN);
+  bvl_batch facts = start_facts(s, n);
   *done = 0;
   BVL_TRY(choose_batch(s, n, lambdas, state, &batch));
   mark_candidates(s, state, batch, lambdas);
   BVL_TRY(bvl_working_set_add(set, s->wanted));
+  facts.screened = set->columns->n_cols - facts.before;
   BVL_TRY(bvl_working_set_load(set, &state->point));
   BVL_TRY(bvl_agree(
       all, BVL_GROW(&s->answer, &s->answer_capacity, batch * (set->d + BVL_ANSWER_EXTRA))));
@@ -372,9 +402,13 @@ static bvl_status one_batch(bvl_gram_path *s, int64_t n, const double *lambdas,
   gather_up(s, spread_out);
   spread_out = 0;
   if (first < batch) BVL_TRY(bvl_working_set_add(set, s->wanted));
+  facts.violators = set->columns->n_cols - facts.before - facts.screened;
   BVL_TRY(bvl_working_set_load(set, &state->point));
   BVL_TRY(bvl_working_set_prune(set));
+  finish_facts(s, batch, *done, &facts);
+  if (control->batch_done != NULL) control->batch_done(control->context, &facts);
 cleanup:
+  bvl_phase_leave(before);
   gather_up(s, spread_out);
   return status;
 }

@@ -8,6 +8,7 @@
 #include <cblas.h>
 
 #include "base/checked.h"
+#include "base/phase.h"
 #include "solver/group_lanes.h"
 
 enum { SYRK_COLS = 256 };
@@ -159,8 +160,10 @@ bvl_status bvl_group_refresh(bvl_group_model *m, bvl_group_lanes *at, int64_t a,
   BVL_TRY(bvl_agree(bvl_group_comm(m), status));
   bvl_group_residuals(m, at);
   spread_tau(m, at, a, tau);
+  const bvl_phase before = bvl_phase_enter(BVL_PHASE_GRAM);
   update_B(m, tau, 1, Y);
   update_B(m, tau, -1, Y);
+  bvl_phase_leave(before);
   BVL_TRY(collect_S(m));
   if (bvl_group_is_root(m)) factored = bvl_group_newton_factor(&m->newton, m->h + a * m->n);
   BVL_TRY(bvl_bcast_i64(bvl_group_comm(m), 0, &factored, 1));

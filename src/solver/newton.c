@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "base/checked.h"
+#include "base/phase.h"
 #include "solver/covariance_path.h"
 #include "solver/gram_path.h"
 #include "solver/quadratic.h"
@@ -257,6 +258,7 @@ static bvl_status solve_on_set(newton *s, bvl_solve_state *state, bvl_solve_cont
   inner in = {0};
   double best = INFINITY;
   int stalls = 0;
+  const bvl_phase before = bvl_phase_enter(BVL_PHASE_INNER);
   BVL_TRY(bvl_agree(all, inner_init(&in, s->set, state->lambda)));
   BVL_TRY(heed_bounds(&in, s->set));
   while (state->iterations < max_iter) {
@@ -284,6 +286,7 @@ static bvl_status solve_on_set(newton *s, bvl_solve_state *state, bvl_solve_cont
     if (!moved) break;
   }
 cleanup:
+  bvl_phase_leave(before);
   inner_free(&in);
   return status;
 }
@@ -380,6 +383,7 @@ static bvl_status newton_solve(void *solver, bvl_solve_state *state, bvl_solve_c
   double tol = 1e-2 * options->tol * unit;
   int64_t n_new = 0;
   int wants = 0;
+  const bvl_phase before = bvl_phase_enter(BVL_PHASE_SCREEN);
   state->status = 1;
   BVL_TRY(freshen(s, state));
   /* the strong rule, but no further than a big step of lambda needs: it would keep all columns when
@@ -404,6 +408,7 @@ static bvl_status newton_solve(void *solver, bvl_solve_state *state, bvl_solve_c
   }
   BVL_TRY(bvl_working_set_prune(s->set));
 cleanup:
+  bvl_phase_leave(before);
   return status;
 }
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/checked.h"
+#include "base/phase.h"
 #include "data/active_part.h"
 
 enum { STOP, EVALUATE, COMPLETE, GRAM_AS_BEFORE, GRAM_ANEW };
@@ -116,8 +117,10 @@ static bvl_status gram(bvl_row_work *w, int anew, int64_t n_new, int64_t n)
   for (int64_t k = 0; k < n; k++)
     w->list[k] = (int64_t)w->message[HEADER + k] - w->problem->intercept;
   status = BVL_GROW(&w->gram, &w->gram_capacity, n_new * n);
+  const bvl_phase before = bvl_phase_enter(BVL_PHASE_GRAM);
   if (status == BVL_OK)
     status = bvl_active_part_gram(w->set->columns, w->h_gram, n_new, n, w->list, w->gram);
+  bvl_phase_leave(before);
   BVL_TRY(bvl_agree(all, status));
   BVL_TRY(bvl_sum_to(all, 0, w->gram, n_new * n));
 cleanup:

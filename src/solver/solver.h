@@ -33,6 +33,8 @@ typedef struct bvl_solve_control {
   /** Called, collectively, by solve_run as each lambda is finished: takes state's answer and makes
    * state ready for the next (lambda_previous, iterations, epochs). */
   bvl_status (*finished)(void *context);
+  /** Told of each batch of lambdas solved together; may be NULL. Not collective. */
+  void (*batch_done)(void *context, const bvl_batch *batch);
   int enough;       /* set by finished: no further lambda is wanted. The same on all ranks */
   int64_t together; /* set before the first of that many calls of finished: they share their time */
   void *context;

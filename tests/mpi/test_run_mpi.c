@@ -162,7 +162,9 @@ static void test_simulate_refuses(void **state)
 
 static bvl_status run(const bvl_run_options *o, bvl_run_outcome *outcome)
 {
-  return bvl_run_path(MPI_COMM_WORLD, o, NULL, outcome);
+  bvl_status status = bvl_run_path(MPI_COMM_WORLD, o, NULL, outcome);
+  bvl_run_outcome_free(outcome);
+  return status;
 }
 
 static void test_path_counts_what_it_did(void **state)
@@ -179,6 +181,49 @@ static void test_path_counts_what_it_did(void **state)
   ASSERT_ALL(outcome.grid_rows * outcome.grid_cols == bvl_test_size());
   ASSERT_ALL(outcome.resumed_from == -1 && outcome.peak_bytes > 0);
   ASSERT_ALL(io_stands("out.h5", 1));
+}
+
+/* Phases share the wall time out; batches add up to the path; a sweep is a pass. */
+static void test_profile_adds_up(void **state)
+{
+  (void)state;
+  bvl_run_outcome outcome;
+  double total = 0;
+  int64_t finished = 0, messages = 0, bytes = 0;
+  int good = 1;
+  make("data.h5");
+  bvl_run_options o = run_options("data.h5", "out.h5");
+  const double begin_s = MPI_Wtime();
+  ASSERT_OK(bvl_run_path(MPI_COMM_WORLD, &o, NULL, &outcome));
+  const double wall_s = MPI_Wtime() - begin_s;
+  for (int k = 0; k < BVL_N_PHASES; k++) {
+    good &= outcome.phases.seconds[k] >= 0 && outcome.phases.entered[k] >= 0;
+    total += outcome.phases.seconds[k];
+  }
+  /* nested inside the two readings of the clock; two clocks may tick 1e-6 apart */
+  ASSERT_ALL(good && total > 0 && total <= wall_s + 1e-6);
+  const double named_s = outcome.load_s + outcome.solve_s + outcome.write_s;
+  ASSERT_ALL(fabs(total - named_s) <= 0.01 * named_s + 1e-3); /* nothing is nobody's */
+  /* two passes more for means and deviations */
+  ASSERT_ALL((double)outcome.phases.entered[BVL_PHASE_SWEEP] + 2 == outcome.passes);
+  for (int64_t k = 0; k < outcome.n_batches; k++) {
+    const bvl_batch *b = &outcome.batches[k];
+    finished += b->finished;
+    good &= b->finished <= b->lambdas && b->lambdas <= b->offered &&
+            b->offered <= 10 - finished + b->finished;
+    good &= k == 0 || b->before == outcome.batches[k - 1].after;
+    good &= b->after <= b->before + b->screened + b->violators;
+  }
+  ASSERT_ALL(good && finished == 10);
+  ASSERT_ALL(outcome.n_batches + 1 == outcome.phases.entered[BVL_PHASE_SWEEP]); /* and lambda_max */
+  for (int k = 0; k < BVL_N_MESSAGES; k++) {
+    messages += outcome.traffic.kind[k].messages;
+    bytes += outcome.traffic.kind[k].bytes;
+    good &= outcome.path_traffic.kind[k].messages <= outcome.traffic.kind[k].messages;
+  }
+  ASSERT_ALL(good && messages == outcome.traffic.reductions + outcome.traffic.others);
+  ASSERT_ALL(bytes == outcome.traffic.reduction_bytes + outcome.traffic.other_bytes);
+  bvl_run_outcome_free(&outcome);
 }
 
 static void test_refusals_leave_no_result(void **state)
@@ -294,6 +339,7 @@ static void test_checkpoint_that_cannot_be_written(void **state)
   bvl_run_options o = run_options("data.h5", "out.h5");
   o.checkpoint = at_path("nowhere/ck.h5");
   ASSERT_OK(bvl_run_path(MPI_COMM_WORLD, &o, &monitor, &outcome));
+  bvl_run_outcome_free(&outcome);
   int said = bvl_test_rank() > 0 || strstr(world.log, "warning: checkpoint") != NULL;
   ASSERT_ALL(said && outcome.n_converged == 10 && io_stands("out.h5", 1));
 }
@@ -363,7 +409,8 @@ static void test_predict_refuses(void **state)
 BVL_TEST_MAIN_MPI(IO_TEST(test_dense_is_a_function_of_the_seed),
                   IO_TEST(test_noise_has_the_asked_for_share), IO_TEST(test_sparse_rows),
                   IO_TEST(test_simulate_refuses), IO_TEST(test_path_counts_what_it_did),
-                  IO_TEST(test_refusals_leave_no_result), IO_TEST(test_memory_of_a_single_rank),
-                  IO_TEST(test_gram_limit_of_a_single_rank), IO_TEST(test_interrupted_and_resumed),
+                  IO_TEST(test_profile_adds_up), IO_TEST(test_refusals_leave_no_result),
+                  IO_TEST(test_memory_of_a_single_rank), IO_TEST(test_gram_limit_of_a_single_rank),
+                  IO_TEST(test_interrupted_and_resumed),
                   IO_TEST(test_checkpoint_that_cannot_be_written), IO_TEST(test_predictions),
                   IO_TEST(test_predict_refuses))
