@@ -103,7 +103,8 @@ def run_row(name, wanted, missing, settings, about):
     return dict(name=name, title=row["title"] + tiny, n=problem.n, p=problem.p, family=problem.family, x_bytes=problem.x_bytes,
                 target=row["target"], floor=row.get("floor"), against=list(row.get("against", ())),
                 beat_default=list(row.get("beat_default", ())), most_s=row.get("most_s"),
-                most_worth=row.get("most_worth"), speedup=row.get("speedup"), ours=two, one_rank=one, peers=found, lambdas=[lambdas[0], lambdas[-1]],
+                most_worth=row.get("most_worth"), speedup=row.get("speedup"),
+                sweep_speedup=row.get("sweep_speedup"), ours=two, one_rank=one, peers=found, lambdas=[lambdas[0], lambdas[-1]],
                 **load, **about)
 
 

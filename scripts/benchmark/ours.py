@@ -8,7 +8,6 @@ import time
 
 import h5py
 import numpy as np
-import scipy.sparse
 
 from gap import relative_gaps
 
@@ -36,7 +35,7 @@ def run(ranks, *words, yielding=None):
 def bevel(ranks, *words, yielding=None):
     """One run of bevel: the object of its --json line."""
     said = run(ranks, BEVEL, *words, "--quiet", "--json", yielding=yielding)[0]
-    return json.loads(said.strip().splitlines()[-1])
+    return _last_line(said)
 
 
 def _best_pair(base, whole, ranks, repeats):
@@ -51,10 +50,19 @@ def _best_pair(base, whole, ranks, repeats):
     return shortest, best
 
 
+def _last_line(said):
+    return json.loads(said.strip().splitlines()[-1])
+
+
 def _numbers(said):
     """The numbers of a --json line: no names of files, which are this machine's."""
-    line = json.loads(said.strip().splitlines()[-1])
-    return {key: value for key, value in line.items() if isinstance(value, (int, float))}
+    return {key: value for key, value in _last_line(said).items() if isinstance(value, (int, float))}
+
+
+def phases(line):
+    """Least and most seconds over the ranks of each phase, from a --json line with --profile."""
+    ranks = [rank["seconds"] for rank in line["profile"]["ranks"]]
+    return {name: [min(rank[name] for rank in ranks), max(rank[name] for rank in ranks)] for name in ranks[0]}
 
 
 def _model(problem):
@@ -75,11 +83,13 @@ def solve(problem, ranks, out, repeats):
     base_s, (whole_s, profile, said) = _best_pair(base, whole, ranks, repeats)
     os.remove(out + ".base.h5")
     return dict(ranks=ranks, seconds=max(whole_s - base_s, 1e-9), whole_s=whole_s, base_s=base_s,
-                own=_numbers(said), profile=profile.strip().splitlines())
+                own=_numbers(said), phases=phases(_last_line(said)), profile=profile.strip().splitlines())
 
 
 def read(problem, out):
     """What the result file says and what the bench measures on its coefficients."""
+    import scipy.sparse
+
     with h5py.File(out, "r") as f:
         lambdas, status = f["lambda"][:], f["status"][:]
         parts = (f["coef/data"][:], f["coef/indices"][:], f["coef/indptr"][:])

@@ -18,8 +18,9 @@ GROUPS = ("adelie", "celer", "skglm")
 
 # ratio: smallest lambda over lambda_max; target: relative gap a peer must reach; floor: bevel's least
 # lead over the peers named by `against` at that gap; beat_default: peers that bevel is to be no slower than
-# at their own default tolerance; most_s, most_worth, speedup: bevel's own
-# seconds, passes' worth of read bandwidth, and gain from 1 to 2 ranks; quick: sizes of a smoke test
+# at their own default tolerance; most_s, most_worth, speedup, sweep_speedup: bevel's own seconds, passes'
+# worth of read bandwidth, and gain from 1 to 2 ranks, of the path and of its sweeps alone; quick: sizes of a
+# smoke test
 ROWS = {
     "lasso": dict(recipe="lasso", ratio=0.01, target=1e-5, peers=DENSE, against=DENSE, floor=10,
                   beat_default=DENSE, quick=(60, 400, 5), title="lasso 1000×20000 to 0.01"),
@@ -34,7 +35,7 @@ ROWS = {
     "sparse": dict(recipe="sparse", ratio=0.01, target=1e-6, peers=DENSE, against=("celer",), floor=4,
                    quick=(200, 1000, 10), title="lasso, sparse 20000×200000 to 0.01"),
     "wide": dict(recipe="wide", ratio=0.05, target=1e-5, peers=DENSE, against=DENSE, floor=8,
-                 most_worth=45, speedup=1.5, quick=(80, 800, 5), title="lasso 2000×100000 to 0.05"),
+                 most_worth=45, speedup=1.5, sweep_speedup=1.75, quick=(80, 800, 5), title="lasso 2000×100000 to 0.05"),
     "tall": dict(recipe="tall", ratio=1e-4, target=1e-6, peers=DENSE + ("adelie-gram",),
                  against=("glmnet", "sklearn"), floor=1, quick=(2000, 40, 8),
                  title="lasso 200000×500 to 0.0001"),

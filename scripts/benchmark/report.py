@@ -20,6 +20,13 @@ def speedup(found):
     return found["one_rank"]["seconds"] / found["ours"]["seconds"]
 
 
+def sweep_speedup(found):
+    """Seconds in sweeps over X at 1 rank over those of the slower of 2; None in results without phases."""
+    if "phases" not in found["ours"] or "phases" not in found["one_rank"]:
+        return None
+    return found["one_rank"]["phases"]["sweep"][1] / max(found["ours"]["phases"]["sweep"][1], 1e-9)
+
+
 def _conditions(found):
     """What the row is held to: words, and whether it is met (None: nothing to compare with)."""
     ours = found["ours"]["seconds"]
@@ -37,6 +44,8 @@ def _conditions(found):
         yield f"{found['most_worth']} passes' worth of time", found["worth"] <= found["most_worth"]
     if found["speedup"]:
         yield f"1 → 2 ranks {found['speedup']:g}×", speedup(found) >= found["speedup"]
+    if found.get("sweep_speedup") and sweep_speedup(found) is not None:
+        yield f"its sweeps {found['sweep_speedup']:g}×", sweep_speedup(found) >= found["sweep_speedup"]
 
 
 def _held_to(found):
@@ -87,6 +96,29 @@ def _details(found):
     return lines
 
 
+# bevel's phases in the order they are shown; reading, standardising and writing are not the path's
+PHASES = ("sweep", "screen", "columns", "gram", "inner", "wait", "other")
+
+
+def _phase_lines(ordered):
+    """1 -> 2 ranks, phase by phase: where the time of the path went."""
+    ordered = [found for found in ordered if sweep_speedup(found) is not None]
+    if not ordered:
+        return []
+    lines = ["", "**1 → 2 ranks, by phase**: seconds at 1 rank → at 2 ranks, the least and the most of the two. `wait` is "
+             "time inside collectives: rank 1 waits there while rank 0 solves (`inner`).", "",
+             f"| problem | whole path | {' | '.join(PHASES)} |", "|---|---|" + "---|" * len(PHASES)]
+    for found in ordered:
+        cells = [f"{found['title']}", f"{found['one_rank']['seconds']:.3f} → {found['ours']['seconds']:.3f} "
+                 f"({speedup(found):.2f}×)"]
+        for name in PHASES:
+            one, two = found["one_rank"]["phases"][name][1], found["ours"]["phases"][name]
+            gain = f" ({sweep_speedup(found):.2f}×)" if name == "sweep" else ""
+            cells.append(f"{one:.3f} → {two[0]:.3f}–{two[1]:.3f}{gain}")
+        lines.append("| " + " | ".join(cells) + " |")
+    return lines
+
+
 def markdown(rows):
     """rows: findings by name, and under "machine" the lines of the rows about it."""
     ordered = [rows[name] for name in ROWS if name in rows]
@@ -101,13 +133,23 @@ def markdown(rows):
     for versions in dict.fromkeys(found["versions"] for found in ordered):
         lines += [f"Versions: {versions}", ""]
     if ordered:
-        lines += _summary(ordered)
+        lines += _summary(ordered) + _phase_lines(ordered)
     for found in ordered:
         lines += _details(found)
     if rows.get("machine"):
         lines += ["", "| what | ranks | measured | reference | |", "|---|---|---|---|---|"]
         lines += [f"| {' | '.join(map(str, r))} |" for r in rows["machine"]]
     return "\n".join(lines) + "\n"
+
+
+def label_seconds(axis):
+    """A logarithmic axis labelled at 1, and where a decade is wide also at 2 and 5: nothing runs together."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    least, most = axis.get_view_interval()
+    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if most < 300 * least else (1.0,)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def _panel(axis, found):
@@ -133,6 +175,7 @@ def _panel(axis, found):
     axis.set_ylim(len(names) - 0.5, -0.5)
     axis.set_xscale("log")
     axis.margins(x=0.2)
+    label_seconds(axis.xaxis)
     axis.tick_params(axis="x", labelsize=8)
     axis.set_title(f"{found['title']}\nbevel gap {found['ours']['gap']:.0e}, peers ≤ {found['target']:.0e}", fontsize=8)
 
