@@ -10,7 +10,7 @@
 
 /* One rank's figures as they travel: doubles only. */
 typedef struct figures {
-  double load_s, solve_s, write_s, comm_s;
+  double load_s, solve_s, write_s, comm_s, path_wait_s;
   double reductions, reduction_bytes, others, other_bytes;
   double seconds[BVL_N_PHASES];
   double sent[BVL_N_MESSAGES][2]; /* messages, bytes */
@@ -39,6 +39,7 @@ static figures figures_of(const bvl_run_outcome *o)
                   .solve_s = o->solve_s,
                   .write_s = o->write_s,
                   .comm_s = o->traffic.seconds,
+                  .path_wait_s = o->path_traffic.seconds,
                   .reductions = (double)o->traffic.reductions,
                   .reduction_bytes = (double)o->traffic.reduction_bytes,
                   .others = (double)o->traffic.others,
@@ -171,7 +172,7 @@ static void json_rank(const figures *f)
   printf("{\"seconds\": {");
   for (int k = 0; k < BVL_N_PHASES; k++)
     printf("%s\"%s\": %.9f", k > 0 ? ", " : "", bvl_phase_name((bvl_phase)k), f->seconds[k]);
-  printf("}");
+  printf("}, \"path_wait_s\": %.9f", f->path_wait_s);
   json_sent("sent", f->sent);
   json_sent("path_sent", f->path_sent);
   printf("}");

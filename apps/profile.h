@@ -21,8 +21,9 @@ void profile_print(const profile *all, progress *p, FILE *to);
 
 /** `, "profile": {...}` on standard output; `all` NULL: nothing. Not collective.
  *
- *   ranks    one object a rank: "seconds" by phase, "sent" and (of that) "path_sent" by kind of
- *            collective as [messages, bytes], the path being from lambda_max to the last lambda
+ *   ranks    one object a rank: "seconds" by phase; "sent" and (of that) "path_sent" by kind of
+ *            collective as [messages, bytes], the path being from lambda_max to the last lambda;
+ *            "path_wait_s", its share of the phase "wait"
  *   entered  how often rank 0 entered each phase
  *   batches  bvl_batch's members, those of one rank as a list over ranks */
 void profile_print_json(const profile *all);

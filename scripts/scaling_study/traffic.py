@@ -47,9 +47,11 @@ class Sent:
 
     def __init__(self, ranks):
         self.counts = [{kind: [0, 0] for kind in KINDS} for _ in range(ranks)]
+        self.log = []  # (kind, messages, bytes): a rank's payload, in gathers and exchanges that of all ranks
 
     def post(self, kind, numbers, size=8):
         """A reduction or broadcast of so many numbers, the same on every rank."""
+        self.log.append((kind, -(-numbers // LONGEST), numbers * size))
         for count in self.counts:
             count[kind][0] += -(-numbers // LONGEST)
             count[kind][1] += numbers * size
@@ -60,6 +62,7 @@ class Sent:
 
     def post_each(self, kind, numbers):
         """A gather or exchange: rank r gives numbers[r]."""
+        self.log.append((kind, 1, 8 * sum(numbers)))
         for count, mine in zip(self.counts, numbers):
             count[kind][0] += 1
             count[kind][1] += 8 * mine
@@ -92,13 +95,14 @@ def _widen_bytes(sent, n, rows, batch, sparse):
         moved = 3 * (ranks - 1) * mine + 2 * entries if sparse else (n - rows[r]) * mine
         count["allgather"][1] += 8 * 3 * mine
         count["exchange"][1] += 8 * moved
+        sent.log += [("allgather", 0, 8 * 3 * mine), ("exchange", 0, 8 * moved)]
 
 
 def predict(n, ranks, batches, sparse=False, intercept=True):
-    """[{kind: [messages, bytes]}] of every rank, for a path of these batches."""
+    """What a path of these batches sends: .counts holds {kind: [messages, bytes]} of every rank."""
     sent = Sent(ranks)
     if ranks == 1:
-        return sent.counts
+        return sent
     rows = [cut(n, ranks, r + 1) - cut(n, ranks, r) for r in range(ranks)]
     shift = int(intercept)
     sent.agree(39)
@@ -149,7 +153,7 @@ def predict(n, ranks, batches, sparse=False, intercept=True):
             sent.agree(2)
             known = batch["after"] + shift if known == w + shift else 0
             pulled = None
-    return sent.counts
+    return sent
 
 
 def differences(said, sparse=False, intercept=True):
@@ -160,7 +164,7 @@ def differences(said, sparse=False, intercept=True):
     if said["grid"] != f"1x{said['ranks']}":
         return [f"grid {said['grid']}: the formula is for 1x{said['ranks']}"]
     found = []
-    wanted = predict(said["n"], said["ranks"], profile["batches"], sparse, intercept)
+    wanted = predict(said["n"], said["ranks"], profile["batches"], sparse, intercept).counts
     for r, (rank, expected) in enumerate(zip(profile["ranks"], wanted)):
         for kind in KINDS:
             if rank["path_sent"][kind] != expected[kind]:

@@ -193,6 +193,7 @@ static void test_profile_adds_up(void **state)
   int good = 1;
   make("data.h5");
   bvl_run_options o = run_options("data.h5", "out.h5");
+  o.path.n_lambda = 8;
   const double begin_s = MPI_Wtime();
   ASSERT_OK(bvl_run_path(MPI_COMM_WORLD, &o, NULL, &outcome));
   const double wall_s = MPI_Wtime() - begin_s;
@@ -210,11 +211,11 @@ static void test_profile_adds_up(void **state)
     const bvl_batch *b = &outcome.batches[k];
     finished += b->finished;
     good &= b->finished <= b->lambdas && b->lambdas <= b->offered &&
-            b->offered <= 10 - finished + b->finished;
+            b->offered <= 8 - finished + b->finished;
     good &= k == 0 || b->before == outcome.batches[k - 1].after;
     good &= b->after <= b->before + b->screened + b->violators;
   }
-  ASSERT_ALL(good && finished == 10);
+  ASSERT_ALL(good && finished == 8);
   ASSERT_ALL(outcome.n_batches + 1 == outcome.phases.entered[BVL_PHASE_SWEEP]); /* and lambda_max */
   for (int k = 0; k < BVL_N_MESSAGES; k++) {
     messages += outcome.traffic.kind[k].messages;
