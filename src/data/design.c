@@ -146,10 +146,14 @@ cleanup:
   return status;
 }
 
-/* What column blocks are balanced by: nonzeros, and a little for the column itself. */
+/* What column blocks are balanced by: nonzeros, and what a column costs however empty it is, in
+ * screening, certificates, vectors of p. On a path over sparse words one took about the time of 32
+ * entries, and about the memory of 20. */
+enum { COLUMN_WEIGHT = 32 };
+
 static void weigh_columns(int64_t p, const int64_t *input, const double *counts, double *weight)
 {
-  for (int64_t k = 0; k < p; k++) weight[k] = counts[input != NULL ? input[k] : k] + 1.0;
+  for (int64_t k = 0; k < p; k++) weight[k] = counts[input != NULL ? input[k] : k] + COLUMN_WEIGHT;
 }
 
 static bvl_status create_sparse(bvl_design *X, const bvl_source *source,
