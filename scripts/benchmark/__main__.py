@@ -23,7 +23,6 @@ import argparse
 import importlib.metadata
 import json
 import os
-import platform
 import subprocess
 import sys
 import time
@@ -42,15 +41,6 @@ RUNS = os.path.join(OUT, "runs")  # results of bevel and of the peers, and what 
 
 def say(text):
     print(f"  {text}", flush=True)
-
-
-def describe_machine():
-    name = platform.processor() or platform.machine()
-    with open("/proc/cpuinfo") as f:
-        name = next((line.split(":")[1].strip() for line in f if line.startswith("model name")), name)
-    with open("/proc/meminfo") as f:
-        total = int(f.readline().split()[1]) / 2**20
-    return f"{name}, {os.cpu_count()} cores, {total:.0f} GiB"
 
 
 def describe_versions():
@@ -153,7 +143,7 @@ def main(argv):
     settings = read_arguments(argv)
     os.makedirs(RUNS, exist_ok=True)
     rows, missing, about = {}, {}, None
-    print(describe_machine(), flush=True)
+    print(ours.describe_machine(), flush=True)
     for name in settings.rows:
         if name in machine_rows.ROWS:
             for line in machine_rows.ROWS[name](RUNS, settings.quick):
@@ -163,7 +153,7 @@ def main(argv):
         if about is None:
             missing = find_missing(settings.peers)
             speed = ours.read_bandwidth(2, 8e7 if settings.quick else 1.6e9, RUNS)
-            about = dict(machine=f"{describe_machine()}, 2 processes read {speed:.1f} GB/s", bandwidth=speed,
+            about = dict(machine=f"{ours.describe_machine()}, 2 processes read {speed:.1f} GB/s", bandwidth=speed,
                          versions=describe_versions(), date=time.strftime("%Y-%m-%d", time.gmtime()))
             say(about["machine"])
         rows[name] = run_row(name, settings.peers, missing, settings, about)

@@ -2,6 +2,7 @@
 """bevel as the benchmark runs it: whole processes under mpirun, timed from outside."""
 import json
 import os
+import platform
 import subprocess
 import sys
 import time
@@ -15,6 +16,15 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 SCRIPTS = os.path.dirname(HERE)
 ROOT = os.path.dirname(SCRIPTS)
 BEVEL = os.environ.get("BEVEL") or os.path.join(ROOT, "build", "bevel")
+
+
+def describe_machine():
+    name = platform.processor() or platform.machine()
+    with open("/proc/cpuinfo") as f:
+        name = next((line.split(":")[1].strip() for line in f if line.startswith("model name")), name)
+    with open("/proc/meminfo") as f:
+        total = int(f.readline().split()[1]) / 2**20
+    return f"{name}, {os.cpu_count()} cores, {total:.0f} GiB"
 
 
 def run(ranks, *words, yielding=None):

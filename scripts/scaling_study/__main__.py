@@ -123,7 +123,7 @@ def measure_here(rows, quick):
     flops = work.gram_flops() / work.took["gram"]
     found = {}
     for ranks in (1, 2):
-        read = 1e9 * ours.read_bandwidth(ranks, 8e7 if quick else 1.6e8, OUT) / ranks
+        read = 1e9 * max(ours.read_bandwidth(ranks, 8e7 if quick else 4e8, OUT) for _ in range(3)) / ranks
         found[ranks] = model.Machine("here", alpha, beta, read, flops,
                                      f"{ranks} of {os.cpu_count()} cores: {alpha * 1e6:.2g} µs, {1e-9 / beta:.1f} GB/s, "
                                      f"{read / 1e9:.1f} GB/s of memory and {flops / 1e9:.0f} Gflop/s (its Gram) a rank")
@@ -193,7 +193,7 @@ def main(argv):
     os.makedirs(DATA, exist_ok=True)
     rows = run_all(settings)
     here = measure_here(rows, settings.quick)
-    results = dict(date=time.strftime("%Y-%m-%d", time.gmtime()), cores=os.cpu_count(),
+    results = dict(date=time.strftime("%Y-%m-%d", time.gmtime()), machine=ours.describe_machine(), cores=os.cpu_count(),
                    here=[vars(machine) for machine in here.values()], clusters=[vars(m) for m in model.CLUSTERS],
                    runs=rows, compared=compare(rows, here), extrapolated=extrapolate(rows, here))
     report.write(OUT, results)

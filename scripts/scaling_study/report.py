@@ -4,6 +4,7 @@ import json
 import os
 
 import model
+import traffic
 
 COLOURS = {"sweep": "#2e6f9e", "gram": "#7fb069", "local": "#e6aa4f", "inner": "#c03a2b", "comm": "#6c5b7b"}
 WIDER = 1000  # times the columns of strong scaling in the extrapolation `wide`
@@ -76,7 +77,7 @@ def _extrapolated_lines(results):
 def markdown(results):
     lines = ["# How a path scales with ranks", "",
              "Made by `scripts/scaling`. Lasso paths of a gaussian response, 100 λ to 0.01 λ_max, no intercept, X "
-             f"as it is, Gram on rank 0, each certified to 1e-8; {results['date']}, {results['cores']} cores. *As predicted*: messages and "
+             f"as it is, Gram on rank 0, each certified to 1e-8. {results['date']}, {results['machine']}. *As predicted*: messages and "
              "bytes of every kind and every rank are what `scaling_study/traffic.py` derives. *Off by*: largest relative "
              "difference from the objectives of one rank on the same data. More ranks than cores are not timed.", "",
              "## Runs", ""]
@@ -119,11 +120,12 @@ def _bytes_panel(axis, results, kind):
     heights = {k: [r["kinds"].get(k, (0, 0))[1] / r["lambdas"] for r in rows] for k in kinds}
     below, lift = 0.0, 0
     for k in sorted(kinds, key=lambda name: heights[name][-1]):
-        line = axis.plot([r["ranks"] for r in rows], heights[k], "o-", ms=4)[0]
+        colour = f"C{traffic.KINDS.index(k)}"
+        axis.plot([r["ranks"] for r in rows], heights[k], "o-", ms=4, color=colour)
         lift = lift + 8 if heights[k][-1] < 1.3 * below else 0  # names that would run together
         below = heights[k][-1]
         axis.annotate(k, (rows[-1]["ranks"], below), xytext=(6, lift), textcoords="offset points", va="center", fontsize=8,
-                      color=line.get_color())
+                      color=colour)
     axis.set_xscale("log", base=2)
     axis.set_yscale("log")
     axis.set_xlim(rows[0]["ranks"] / 1.15, rows[-1]["ranks"] * 1.15 * (rows[-1]["ranks"] / rows[0]["ranks"]) ** 0.25)
