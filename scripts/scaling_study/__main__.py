@@ -54,8 +54,8 @@ def simulate(kind, n, p):
     path = os.path.join(DATA, f"{kind}-{n}x{p}.h5")
     if not os.path.exists(path):
         row = SERIES[kind]
-        ours.bevel(2, "simulate", path, "--recipe", row["recipe"], "--n", n, "--p", p, "--active", min(row["active"], p // 20),
-                   "--seed", 1)
+        ours.bevel(2, "simulate", path, "--recipe", row["recipe"], "--n", n, "--p", p,
+                   "--active", min(row["active"], p // 20), "--seed", 1)
     return path
 
 
@@ -80,8 +80,9 @@ def run(series, kind, data, ranks, repeats, reference):
     if apart > SAME or unsolved:
         failures.append(f"objectives differ by {apart:.1e} from those of one rank; {unsolved} not certified")
     sent = [rank["path_sent"] for rank in said["profile"]["ranks"]]
-    row = dict(series=series, kind=kind, ranks=ranks, n=said["n"], p=said["p"], nnz=said["nnz"], solve_s=said["solve_s"],
-               phases=ours.phases(said), wait=[f([r["path_wait_s"] for r in said["profile"]["ranks"]]) for f in (min, max)],
+    row = dict(series=series, kind=kind, ranks=ranks, n=said["n"], p=said["p"], nnz=said["nnz"],
+               passes=said["passes"], solve_s=said["solve_s"], phases=ours.phases(said),
+               wait=[f([r["path_wait_s"] for r in said["profile"]["ranks"]]) for f in (min, max)],
                messages=sum(m for m, _ in sent[0].values()), bytes=[sum(b for _, b in s.values()) for s in sent],
                kinds={k: v for k, v in sent[0].items() if v[0]}, apart=apart, lambdas=said["lambdas"],
                support=said["support"], batches=said["profile"]["batches"], failures=failures)
@@ -106,9 +107,11 @@ def run_all(settings):
 
 
 def work_of(row, batches):
-    """For the model: what one rank took. `batches` is a run of the same data on most ranks."""
+    """For the model: what one rank took. `batches` is a run of the same data on most ranks. Two of the passes look at
+    the columns before the path."""
     took = {name: row["phases"][name][1] for name in row["phases"]}
-    return model.Work(row["n"], row["p"], row["nnz"] if row["kind"] == "sparse" else 0, batches,
+    return model.Work(row["n"], row["p"], row["nnz"] if row["kind"] == "sparse" else 0, row["passes"] - 2,
+                      batches,
                       dict(sweep=took["sweep"], gram=took["gram"], inner=took["inner"],
                            local=took["screen"] + took["columns"] + took["other"]))
 
@@ -154,7 +157,8 @@ def compare(rows, here):
             measured = dict(sweep=phases["sweep"][1], gram=phases["gram"][1], inner=phases["inner"][1], comm=row["wait"][0],
                             local=phases["screen"][1] + phases["columns"][1] + phases["other"][1])
             expected = model.seconds(by_ranks[ranks], here[ranks], here[1], ranks)
-            found.append(dict(series=series, kind=kind, ranks=ranks, model=expected, measured=measured, solve_s=row["solve_s"]))
+            found.append(dict(series=series, kind=kind, ranks=ranks, model=expected, measured=measured,
+                              solve_s=row["solve_s"]))
     return found
 
 

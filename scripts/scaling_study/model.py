@@ -2,7 +2,7 @@
 """Seconds of a path on P ranks from alpha (latency), beta (seconds a byte on the wire) and gamma (seconds a
 byte read, a flop done), and from what one rank took on the same data:
 
-    sweep   bytes of X / (P read), dense; what one rank took / P, sparse (a gather, not a stream)
+    sweep   passes over X x bytes of X / (P read), dense; what one rank took / P, sparse (a gather, not a stream)
     gram    what one rank took / P
     local   screening, certificates, columns joining the working set: what one rank took / P
     inner   factor and Newton steps on rank 0 while the others wait: what one rank took
@@ -47,6 +47,7 @@ class Work:
     n: int
     p: int
     nnz: int  # 0 = dense
+    passes: float  # bytes of X that sweeps read, over bytes of X
     batches: list
     took: dict  # seconds by phase of PHASES, without comm; sweep of sparse X only
 
@@ -66,7 +67,7 @@ class Work:
     def wider(self, times):
         """The same batches on an X so many times as wide."""
         took = dict(self.took, sweep=self.took["sweep"] * times, local=self.took["local"] * times)
-        return Work(self.n, int(self.p * times), int(self.nnz * times), self.batches, took)
+        return Work(self.n, int(self.p * times), int(self.nnz * times), self.passes, self.batches, took)
 
 
 def cost(kind, messages, size, ranks, machine):
@@ -95,8 +96,9 @@ def _even(batches, ranks):
 def seconds(work, machine, here, ranks):
     """{phase: seconds}; `here` is the machine that work.took was measured on."""
     slower_read, slower_flops = here.read / machine.read, here.flops / machine.flops
+    sweep = work.took["sweep"] * slower_read if work.nnz else work.passes * work.x_bytes / machine.read
     out = dict(
-        sweep=(work.took["sweep"] * slower_read if work.nnz else (len(work.batches) + 1) * work.x_bytes / machine.read) / ranks,
+        sweep=sweep / ranks,
         gram=work.took["gram"] * (slower_read if work.nnz else slower_flops) / ranks,
         local=work.took["local"] * slower_read / ranks,
         inner=work.took["inner"] * slower_flops, comm=0.0)

@@ -24,11 +24,11 @@ def _run_lines(results):
             continue
         timed = row["ranks"] <= results["cores"]
         per = row["lambdas"]
+        sent = f"{row['bytes'][0] / per:.0f}, {max(row['bytes']) / per:.0f}" if row["ranks"] > 1 else "0"
         lines.append("| " + " | ".join([
             f"{row['series']}, {row['kind']}", str(row["ranks"]), f"{row['n']} × {row['p']}",
             f"{_ms(row['solve_s'])} ms" if timed else "not timed", f"{_ms(row['phases']['sweep'][1])} ms" if timed else "",
-            f"{row['messages'] / per:.1f}", f"{row['bytes'][0] / per:.0f}, {max(row['bytes']) / per:.0f}" if row["ranks"] > 1 else "0",
-            "to the byte" if not row["failures"] else "**no**", f"{row['apart']:.0e}"]) + " |")
+            f"{row['messages'] / per:.1f}", sent, "to the byte" if not row["failures"] else "**no**", f"{row['apart']:.0e}"]) + " |")
     return lines
 
 
@@ -66,7 +66,8 @@ def _extrapolated_lines(results):
     lines += [f"- {machine['name']}: {machine['said']}" for machine in results["clusters"]]
     lines += ["", f"| extrapolated | machine | ranks | p | {' | '.join(WORDS[name] for name in model.PHASES)} | path, ms |",
               "|---|---|---|---|" + "---|" * (len(model.PHASES) + 1)]
-    shown = [row for row in results["extrapolated"] if row["ranks"] in ((64, 1024) if row["series"] == "wide" else (1, 64, 1024))]
+    shown = [row for row in results["extrapolated"]
+             if row["ranks"] in ((64, 1024) if row["series"] == "wide" else (1, 64, 1024))]
     for row in sorted(shown, key=lambda row: (row["series"], row["kind"], row["machine"] == "Ethernet", row["ranks"])):
         cells = [_ms(row["model"][name]) for name in model.PHASES]
         lines.append(f"| {row['series']}, {row['kind']} | {row['machine']} | {row['ranks']} | {row['p']} | "
@@ -158,10 +159,18 @@ def picture(results, path):
     plt.close(figure)
 
 
+def _lines_of_json(results):
+    """A line for each run, comparison and extrapolation."""
+    parts = []
+    for key, value in results.items():
+        items = ",\n  ".join(json.dumps(item) for item in value) if isinstance(value, list) else None
+        parts.append(f' "{key}": ' + (json.dumps(value) if items is None else f"[\n  {items}\n ]"))
+    return "{\n" + ",\n".join(parts) + "\n}\n"
+
+
 def write(folder, results):
     with open(os.path.join(folder, "results.json"), "w") as f:
-        json.dump(results, f, indent=1)
-        f.write("\n")
+        f.write(_lines_of_json(results))
     with open(os.path.join(folder, "results.md"), "w") as f:
         f.write(markdown(results))
     picture(results, os.path.join(folder, "results.png"))

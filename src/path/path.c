@@ -209,12 +209,19 @@ cleanup:
   return status;
 }
 
-/* Kept for reports alone: without memory the list ends here. */
+/* Kept for reports alone: where memory is short there is no list, and no failure. */
 static void batch_done(void *context, const bvl_batch *batch)
 {
   bvl_path *path = context;
-  if (BVL_GROW(&path->batches, &path->batch_capacity, path->n_batches + 1) == BVL_OK)
+  if (path->batch_capacity < 0) return;
+  if (BVL_GROW(&path->batches, &path->batch_capacity, path->n_batches + 1) == BVL_OK) {
     path->batches[path->n_batches++] = *batch;
+    return;
+  }
+  free(path->batches);
+  path->batches = NULL;
+  path->n_batches = 0;
+  path->batch_capacity = -1;
 }
 
 static void start_control(bvl_path *path)

@@ -32,7 +32,7 @@ struct bvl_path {
   int64_t sharing;
   bvl_batch *batches; /* n_batches, owned */
   int64_t n_batches;
-  int64_t batch_capacity;
+  int64_t batch_capacity; /* -1: given up */
   bvl_status (*save)(void *context);
   void *save_context;
 };

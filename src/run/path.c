@@ -321,10 +321,15 @@ static void count_points(const bvl_path *path, int64_t dfmax, bvl_run_outcome *o
   }
 }
 
-static bvl_status keep_batches(const bvl_path *path, bvl_run_outcome *outcome)
+/* The list is whole on every rank or nowhere. */
+static bvl_status keep_batches(const bvl_comm *comm, const bvl_path *path, bvl_run_outcome *outcome)
 {
   const bvl_batch *batches = bvl_path_batches(path, &outcome->n_batches);
-  bvl_status status = BVL_ALLOC(&outcome->batches, outcome->n_batches);
+  int64_t negated = -outcome->n_batches; /* the fewest of all */
+  bvl_status status = bvl_max_i64(comm, &negated, 1);
+  if (status != BVL_OK) return status;
+  outcome->n_batches = -negated;
+  status = bvl_agree(comm, BVL_ALLOC(&outcome->batches, outcome->n_batches));
   for (int64_t k = 0; status == BVL_OK && k < outcome->n_batches; k++)
     outcome->batches[k] = batches[k];
   return status;
@@ -348,7 +353,7 @@ static bvl_status measure(bvl_job *job, bvl_run_outcome *outcome)
   outcome->peak_bytes = (int64_t)usage.ru_maxrss * 1024;
   BVL_TRY(bvl_max_i64(&job->comm, &outcome->peak_bytes, 1));
   BVL_TRY(bvl_sum_i64(&job->comm, bytes, 2));
-  BVL_TRY(bvl_agree(&job->comm, keep_batches(job->path, outcome)));
+  BVL_TRY(keep_batches(&job->comm, job->path, outcome));
   outcome->passes = bytes[1] > 0 ? (double)bytes[0] / (double)bytes[1] : 0.0;
   count_points(job->path, job->options->path.dfmax, outcome);
 cleanup:
