@@ -6,7 +6,7 @@ rank 0, on the 1 x P grid that such a path gets. Vectors are of 8-byte numbers, 
 the rows s_r = cut(n, r + 1) - cut(n, r) of the working set. Bytes are a rank's payload, the same on every rank
 but in gathers and exchanges. An *agreement* is an allreduce of one number.
 
-  setting up        39 agreements; allreduce of n (predictor of the null fit), 1 (lambda_max), P (working set);
+  setting up        39 agreements, 4 more for an 8-bit copy of X (see is_rounded); allreduce of n (predictor of the null fit), 1 (lambda_max), P (working set);
                     allgather of s_r (its residuals); one of 3 before the first batch (is a stop wanted?)
   each batch        k lambdas, on w columns, d = w + intercept unknowns:
     poll, screen    allreduce of 3 and of as many counts as lambdas were offered
@@ -14,7 +14,7 @@ but in gathers and exchanges. An *agreement* is an allreduce of one number.
                     second only when there are any); below
     solve           allreduce of w (warm start); 3 agreements; reduce of new x w + w + 1 (Gram and the intercept's
                     products; 3 agreements more) and of d (X'y) where W changed; bcast of k (d + 2) answers
-    certify         8 agreements, one more when k is larger than ever; allgather of k s_r residuals; allreduce of
+    certify         8 agreements, 10 with the copy, one more when k is larger than ever; allgather of k s_r residuals; allreduce of
                     8 k sums, 2 k maxima, 2 k dual values; bcast of k certificates of 8; allreduce of 1 (which
                     lambda is violated first)
     finish          for each lambda accepted an agreement and an allreduce of 1 (intercept)
@@ -98,6 +98,11 @@ def _widen_bytes(sent, n, rows, batch, sparse):
         sent.log += [("allgather", 0, 8 * 3 * mine), ("exchange", 0, 8 * moved)]
 
 
+def is_rounded(n, lambdas, sparse):
+    """Do the sweeps read an 8-bit copy of X? As bvl_rounded_pays has it, memory allowing."""
+    return not sparse and n <= 32768 and lambdas > 8
+
+
 def predict(n, ranks, batches, sparse=False, intercept=True):
     """What a path of these batches sends: .counts holds {kind: [messages, bytes]} of every rank."""
     sent = Sent(ranks)
@@ -105,7 +110,8 @@ def predict(n, ranks, batches, sparse=False, intercept=True):
         return sent
     rows = [cut(n, ranks, r + 1) - cut(n, ranks, r) for r in range(ranks)]
     shift = int(intercept)
-    sent.agree(39)
+    rounded = is_rounded(n, sum(batch["finished"] for batch in batches), sparse)
+    sent.agree(39 + 4 * rounded)
     for numbers in (n, 1, ranks, 3):
         sent.post("allreduce", numbers)
     sent.post_each("allgather", rows)
@@ -130,7 +136,7 @@ def predict(n, ranks, batches, sparse=False, intercept=True):
             pulled = d
         sent.agree(1)
         sent.post("bcast", k * (d + 2))
-        sent.agree(8)
+        sent.agree(8 + 2 * rounded)
         sent.post_each("allgather", [k * s for s in rows])
         if k > widest:
             sent.agree(1)

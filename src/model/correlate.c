@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "base/checked.h"
+#include "base/phase.h"
 #include "data/rounded.h"
 #include "model/problem.h"
 
@@ -51,10 +52,13 @@ bvl_status bvl_correlate(bvl_problem *problem, int64_t k, const double *r_split,
 {
   bvl_status status = BVL_OK;
   double *r = NULL;
+  const bvl_phase before = bvl_phase_enter(BVL_PHASE_SCREEN);
   BVL_TRY(bvl_agree(&problem->grid->all, BVL_ALLOC(&r, k * problem->X->rows.n_local)));
   BVL_TRY(spread_rows(problem, k, r_split, r));
+  bvl_phase_enter(BVL_PHASE_SWEEP);
   BVL_TRY(bvl_design_adjoint(problem->X, 0, NULL, k, r, v, 0, NULL));
 cleanup:
+  bvl_phase_leave(before);
   free(r);
   return status;
 }
@@ -109,15 +113,18 @@ bvl_status bvl_correlate_screened(bvl_problem *problem, int64_t k, const double 
   double *r = NULL;
   double *norm = NULL; /* and limits behind them */
   int64_t *cols = NULL;
+  const bvl_phase before = bvl_phase_enter(BVL_PHASE_SCREEN);
   BVL_TRY(bvl_agree(all, BVL_ALLOC(&r, k * problem->X->rows.n_local)));
   BVL_TRY(bvl_agree(all, BVL_ALLOC(&norm, 2 * k)));
   BVL_TRY(bvl_agree(all, BVL_ALLOC(&cols, p_local)));
   BVL_TRY(spread_rows(problem, k, r_split, r));
+  bvl_phase_enter(BVL_PHASE_SWEEP);
   BVL_TRY(bvl_rounded_adjoint(problem->rounded, k, r, v, norm));
   if (col->size > 1) BVL_TRY(bvl_bcast(col, 0, norm, k)); /* one list for the grid column */
   int64_t n_cols = list_columns(problem, k, lambda, beta, v, norm, norm + k, cols);
   BVL_TRY(bvl_design_adjoint(problem->X, n_cols, cols, k, r, v, 0, NULL));
 cleanup:
+  bvl_phase_leave(before);
   free(cols);
   free(norm);
   free(r);
@@ -128,5 +135,8 @@ bvl_status bvl_problem_round(bvl_problem *problem)
 {
   const bvl_design *X = problem->X;
   if (problem->rounded != NULL || !bvl_rounded_pays(X->format, X->dtype, problem->n)) return BVL_OK;
-  return bvl_rounded_create(problem->X, &problem->rounded);
+  const bvl_phase before = bvl_phase_enter(BVL_PHASE_STANDARDIZE);
+  const bvl_status status = bvl_rounded_create(problem->X, &problem->rounded);
+  bvl_phase_leave(before);
+  return status;
 }
