@@ -72,17 +72,28 @@ static int close_enough(double got, double start, long double sum, long double s
 
 static double in[ROOM], out[ROOM], start[ROOM];
 
-static void begin_output(void)
+/* The output and what lies behind it. */
+static size_t window_bytes;
+
+static void begin_output(int64_t used)
 {
   if (start[0] == 0.0)
     for (int64_t e = 0; e < ROOM; e++) start[e] = draw(100000 + e);
-  memcpy(out, start, sizeof out);
+  assert_true(used + 512 <= ROOM);
+  window_bytes = (size_t)(used + 512) * sizeof *out;
+  memcpy(out, start, window_bytes);
+}
+
+/* Once what should be written is put back: nothing else was. */
+static void end_output(void)
+{
+  assert_memory_equal(out, start, window_bytes);
 }
 
 static void check_forward(bvl_kern_dense kernel, const panel *x, const void *values, shape s)
 {
   int64_t ld = s.m + LD_EXTRA;
-  begin_output();
+  begin_output(1 + s.k * ld);
   kernel(values, ld, s.m, s.n_cols, s.cols, s.k, in + 1, 17, out + 1, ld, MISSING,
          x->use_fill ? x->fill : NULL);
   int64_t checked = 0;
@@ -102,13 +113,13 @@ static void check_forward(bvl_kern_dense kernel, const panel *x, const void *val
     }
   }
   assert_int_equal(checked, s.m * s.k);
-  assert_memory_equal(out, start, sizeof out); /* and nothing else was written */
+  end_output();
 }
 
 static void check_adjoint(bvl_kern_dense kernel, const panel *x, const void *values, shape s)
 {
   int64_t ld = s.m + LD_EXTRA;
-  begin_output();
+  begin_output(1 + s.k * 17);
   kernel(values, ld, s.m, s.n_cols, s.cols, s.k, in + 1, ld, out + 1, 17, MISSING,
          x->use_fill ? x->fill : NULL);
   for (int64_t q = 0; q < s.k; q++) {
@@ -125,7 +136,7 @@ static void check_adjoint(bvl_kern_dense kernel, const panel *x, const void *val
       out[at] = start[at];
     }
   }
-  assert_memory_equal(out, start, sizeof out);
+  end_output();
 }
 
 static void check_shapes(const bvl_kernels *set, panel *x)
@@ -187,7 +198,7 @@ static void fill_sparse(void)
 
 static void check_gather(bvl_kern_sparse kernel, shape s, int32_t lo, int32_t hi)
 {
-  begin_output();
+  begin_output(s.k * SLICES);
   kernel(ptr, idx, val, s.n_cols, s.cols, lo, hi, lo, s.k, in, MINOR, out, SLICES);
   for (int64_t q = 0; q < s.k; q++) {
     for (int64_t place = 0; place < s.n_cols; place++) {
@@ -204,13 +215,13 @@ static void check_gather(bvl_kern_sparse kernel, shape s, int32_t lo, int32_t hi
       out[at] = start[at];
     }
   }
-  assert_memory_equal(out, start, sizeof out);
+  end_output();
 }
 
 static void check_scatter(bvl_kern_sparse kernel, shape s, int32_t lo, int32_t hi)
 {
   static long double sum[MINOR * 16], size[MINOR * 16];
-  begin_output();
+  begin_output(MINOR * 16);
   memset(sum, 0, sizeof sum);
   memset(size, 0, sizeof size);
   kernel(ptr, idx, val, s.n_cols, s.cols, lo, hi, lo, s.k, in, SLICES, out, MINOR);
@@ -228,14 +239,14 @@ static void check_scatter(bvl_kern_sparse kernel, shape s, int32_t lo, int32_t h
     assert_true(close_enough(out[at], start[at], sum[at], size[at], SLICES));
     out[at] = start[at];
   }
-  assert_memory_equal(out, start, sizeof out);
+  end_output();
 }
 
 /* One side of the wide kernels is indexed by place in the list, the other as above; both have k
  * numbers an index. */
 static void check_gather_wide(bvl_kern_sparse_wide kernel, shape s, int32_t lo, int32_t hi)
 {
-  begin_output();
+  begin_output(1 + s.k * SLICES);
   kernel(ptr, idx, val, s.n_cols, s.cols, lo, hi, lo, (int)s.k, in + 1, out + 1);
   for (int64_t place = 0; place < s.n_cols; place++) {
     int64_t c = s.cols != NULL ? s.cols[place] : place;
@@ -252,13 +263,13 @@ static void check_gather_wide(bvl_kern_sparse_wide kernel, shape s, int32_t lo, 
       out[at] = start[at];
     }
   }
-  assert_memory_equal(out, start, sizeof out);
+  end_output();
 }
 
 static void check_scatter_wide(bvl_kern_sparse_wide kernel, shape s, int32_t lo, int32_t hi)
 {
   static long double sum[MINOR * 8], size[MINOR * 8];
-  begin_output();
+  begin_output(1 + s.k * MINOR);
   memset(sum, 0, sizeof sum);
   memset(size, 0, sizeof size);
   kernel(ptr, idx, val, s.n_cols, s.cols, lo, hi, lo, (int)s.k, in + 1, out + 1);
@@ -275,7 +286,7 @@ static void check_scatter_wide(bvl_kern_sparse_wide kernel, shape s, int32_t lo,
     assert_true(close_enough(out[1 + at], start[1 + at], sum[at], size[at], SLICES));
     out[1 + at] = start[1 + at];
   }
-  assert_memory_equal(out, start, sizeof out);
+  end_output();
 }
 
 /* Slices as long as the lengths every kernel is tried at: 0, 1, 7, 8, 9 and 1000 entries. */
@@ -293,7 +304,7 @@ static void check_lengths(const bvl_kernels *set)
     long_ptr[s + 1] = long_ptr[s] + lengths[s];
   }
   for (int k = 4; k <= 8; k += 4) {
-    begin_output();
+    begin_output(1 + 6 * k);
     set->sparse_gather_wide(long_ptr, long_idx, long_val, 6, NULL, 0, INT32_MAX, 0, k, in + 1,
                             out + 1);
     for (int64_t s = 0; s < 6; s++)
@@ -318,7 +329,7 @@ static void check_gram(bvl_kern_sparse_gram kernel, const double *h, const int32
   memset(dense, 0, sizeof dense);
   for (int64_t i = 0; i < SLICES; i++)
     for (int64_t e = ptr[i]; e < ptr[i + 1]; e++) dense[i][idx[e]] = val[e];
-  begin_output();
+  begin_output(1 + (int64_t)(end - begin) * LD);
   kernel(ptr, idx, val, SLICES, h, begin, end, first, last, out + 1, LD);
   for (int32_t k = begin; k < end; k++)
     for (int32_t l = first; l < last; l++) {
@@ -332,7 +343,7 @@ static void check_gram(bvl_kern_sparse_gram kernel, const double *h, const int32
       assert_true(close_enough(out[at], start[at], sum, size, SLICES));
       out[at] = start[at];
     }
-  assert_memory_equal(out, start, sizeof out);
+  end_output();
 }
 
 static void check_grams(const bvl_kernels *set)
