@@ -173,15 +173,16 @@ static void mark_candidates(bvl_gram_path *s, const bvl_solve_state *state, int6
   }
 }
 
-/* The longest batch whose columns stay few next to what is active already; twice as many where no
- * Gram is made of them. */
+/* The longest batch whose columns stay few next to what is active already; more of them where no
+ * Gram is made of them: of groups, and of weighted columns. */
 static bvl_status choose_batch(const bvl_gram_path *s, int64_t n, const double *lambdas,
                                const bvl_solve_state *state, int64_t *batch)
 {
   int64_t counts[MAX_BATCH];
   const int64_t longest = bvl_lesser(n, s->longest);
   bvl_status status = count_candidates(s, longest, lambdas, state, counts);
-  const int64_t few = bvl_greater(MIN_NEW, (int64_t)state->certificate.support / 2);
+  const int64_t few = bvl_greater(s->groups != NULL ? 2 * MIN_NEW : MIN_NEW,
+                                  (int64_t)state->certificate.support / 2);
   const int64_t room = s->problem->loss->quadratic ? few : 2 * few;
   int64_t total = 0;
   *batch = 0;
