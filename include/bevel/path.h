@@ -88,9 +88,11 @@ bvl_status bvl_path_restore(bvl_path *path, const bvl_store *store);
 /** One fit, as stored in a result file. */
 typedef struct bvl_path_point {
   double lambda;
-  double intercept; /**< on the input's scale */
-  int64_t df;       /**< nonzero coefficients over all ranks */
-  double dev_ratio; /**< 1 - deviance / null deviance */
+  double intercept;   /**< on the input's scale; the first of several */
+  double *intercepts; /**< responses or classes of them, owned by the path; NULL with one. Those of
+                           classes have mean 0 */
+  int64_t df;         /**< nonzero coefficients over all ranks */
+  double dev_ratio;   /**< 1 - deviance / null deviance */
   double objective;
   double dual_gap;
   double kkt_residual;
@@ -105,7 +107,9 @@ typedef struct bvl_path_point {
   /* this rank's nonzeros on the input's scale; owned by the path. Ranks of one grid column hold the
    * same: grid row 0 speaks for all. */
   int64_t n_nonzero;
-  const int64_t *column; /**< input columns, ascending by position */
+  /** input columns, ascending by position; of K responses or classes column j is j K .. j K + K - 1
+   */
+  const int64_t *column;
   const double *value;
 } bvl_path_point;
 

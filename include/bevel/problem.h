@@ -36,10 +36,14 @@ typedef struct bvl_problem_data {
    * allowed; p, NULL = none. Scalar penalties alone, and not on unpenalised columns. */
   const double *lower;
   const double *upper;
+  /** Values of "y" a row; 0 = 1. More: gaussian responses, a column's coefficients for all of them
+   * one block of the penalty, as a multinomial family has them for its classes. */
+  int64_t n_responses;
   int64_t n_slices; /**< minibatches an epoch, 1 = none */
   int stochastic;   /**< lay X out for minibatch steps */
   int store_float32;
-  /** Fills out[0..count) with values of input rows row0 .. of "y", "weights" or "offset";
+  /** Fills out[0..count) with values of input rows row0 .. of "y" (n_responses each), "weights" or
+   * "offset";
    * collective; sets *present = 0 (and nothing else) when the data have no such vector. */
   void *context;
   bvl_status (*read_rows)(void *context, const char *what, int64_t row0, int64_t count, double *out,
@@ -65,6 +69,8 @@ void bvl_problem_destroy(bvl_problem **problem);
 
 /** The problem's design matrix, owned by the problem. Not collective. */
 bvl_design *bvl_problem_design(bvl_problem *problem);
+/** Coefficients a column has: responses or classes, 1 otherwise. Not collective. */
+int64_t bvl_problem_outputs(const bvl_problem *problem);
 /** Mean loss of the null model (intercept, offset, unpenalised columns) less that of the saturated
  * one: half the null deviance per unit of weight, what gaps are relative to. Not collective. */
 double bvl_problem_null_deviance_half(const bvl_problem *problem);

@@ -9,6 +9,7 @@
 void dpotrf_(const char *uplo, const int *n, double *a, const int *lda, int *info, size_t uplo_len);
 void dpotrs_(const char *uplo, const int *n, const int *nrhs, const double *a, const int *lda,
              double *b, const int *ldb, int *info, size_t uplo_len);
+void dpotri_(const char *uplo, const int *n, double *a, const int *lda, int *info, size_t uplo_len);
 void dgetrf_(const int *m, const int *n, double *a, const int *lda, int *pivots, int *info);
 void dgetrs_(const char *trans, const int *n, const int *nrhs, const double *a, const int *lda,
              const int *pivots, double *b, const int *ldb, int *info, size_t trans_len);
@@ -44,6 +45,17 @@ int bvl_invert_lower(int64_t m, double *L, int64_t ld)
   if (m == 0) return 0;
   if (bvl_to_int(m, &m_int) != BVL_OK || bvl_to_int(ld, &ld_int) != BVL_OK) return -1;
   dtrtri_("L", "N", &m_int, L, &ld_int, &info, 1, 1);
+  return info;
+}
+
+int bvl_cholesky_invert(int64_t m, double *L, int64_t ld)
+{
+  int m_int = 0;
+  int ld_int = 0;
+  int info = 0;
+  if (m == 0) return 0;
+  if (bvl_to_int(m, &m_int) != BVL_OK || bvl_to_int(ld, &ld_int) != BVL_OK) return -1;
+  dpotri_("L", &m_int, L, &ld_int, &info, 1);
   return info;
 }
 

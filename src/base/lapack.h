@@ -15,6 +15,10 @@ int bvl_cholesky(int64_t m, double *A, int64_t ld);
  * 0 when m does not fit LAPACK's integer. */
 int bvl_invert_lower(int64_t m, double *L, int64_t ld);
 
+/** Overwrites a Cholesky factor's lower triangle by that of the inverse of what it factors. Not
+ * collective. @return as bvl_invert_lower. */
+int bvl_cholesky_invert(int64_t m, double *L, int64_t ld);
+
 /** Solves A x = b in place: A (m x m, column-major, leading dimension ld; the lower triangle is
  * read and overwritten by its Cholesky factor), b (m) becomes x. Not collective.
  * @return 0, or > 0 when A is not positive definite to rounding (b is then undefined), or < 0 when

@@ -141,11 +141,10 @@ static bvl_status open_y(bvl_data *data, const char *asked)
   if (y->dims[0] != data->source.n)
     return bvl_fail(BVL_ERR_INPUT, "%s has %" PRId64 " entries, %s has %" PRId64 " rows", name,
                     y->dims[0], data->x_name, data->source.n);
-  if (y->dims[1] != 1)
+  if (y->dims[1] < 1 || y->dims[1] > BVL_MAX_RESPONSES)
     return bvl_fail(BVL_ERR_INPUT,
-                    "%s is %" PRId64 " x %" PRId64
-                    ": multi-response is not supported by this family",
-                    name, y->dims[0], y->dims[1]);
+                    "%s is %" PRId64 " x %" PRId64 ": 1 to %d responses are possible", name,
+                    y->dims[0], y->dims[1], BVL_MAX_RESPONSES);
   return BVL_OK;
 }
 
@@ -258,6 +257,11 @@ void bvl_data_close(bvl_data **handle)
 const bvl_source *bvl_data_source(const bvl_data *data)
 {
   return &data->source;
+}
+
+int64_t bvl_data_responses(const bvl_data *data)
+{
+  return data->y.dataset != 0 ? data->y.dims[1] : 1;
 }
 
 const char *bvl_data_family(const bvl_data *data)

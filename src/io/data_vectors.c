@@ -12,16 +12,16 @@
 static bvl_status check_values(const bvl_data *data, const bvl_array *array, int64_t row0,
                                int64_t count, const double *values)
 {
-  for (int64_t i = 0; i < count; i++) {
-    double v = values[i];
-    if (isnan(v)) return bvl_fail(BVL_ERR_INPUT, "%s: row %" PRId64 ": NaN", array->name, row0 + i);
-    if (isinf(v))
-      return bvl_fail(BVL_ERR_INPUT, "%s: row %" PRId64 ": infinite", array->name, row0 + i);
+  for (int64_t e = 0; e < count * array->dims[1]; e++) {
+    const double v = values[e];
+    const int64_t row = row0 + e / array->dims[1];
+    if (isnan(v)) return bvl_fail(BVL_ERR_INPUT, "%s: row %" PRId64 ": NaN", array->name, row);
+    if (isinf(v)) return bvl_fail(BVL_ERR_INPUT, "%s: row %" PRId64 ": infinite", array->name, row);
     if (array == &data->weights && v < 0.0)
-      return bvl_fail(BVL_ERR_INPUT, "%s: row %" PRId64 ": negative weight %g", array->name,
-                      row0 + i, v);
+      return bvl_fail(BVL_ERR_INPUT, "%s: row %" PRId64 ": negative weight %g", array->name, row,
+                      v);
     if (array == &data->y && data->y_is_codes && v < 0.0)
-      return bvl_fail(BVL_ERR_INPUT, "%s: row %" PRId64 ": no label", array->name, row0 + i);
+      return bvl_fail(BVL_ERR_INPUT, "%s: row %" PRId64 ": no label", array->name, row);
   }
   return BVL_OK;
 }
@@ -98,7 +98,7 @@ bvl_status bvl_data_read_feature_names(bvl_data *data, char ***out)
 /* ---- fingerprint: FNV-1a over 64-bit words, in the file's order, by rank 0 alone ---------------
  */
 
-enum { N_SAMPLES = 16, SAMPLE = 4096 };
+enum { N_SAMPLES = 16, SAMPLE = BVL_MAX_RESPONSES };
 
 static void mix(uint64_t *hash, const void *words, int64_t n)
 {
@@ -111,15 +111,16 @@ static void mix(uint64_t *hash, const void *words, int64_t n)
   }
 }
 
-/* Elements first, first + count of a vector, in pieces of the buffer. */
+/* Rows first, first + count of a vector (or of several, side by side), in pieces of the buffer. */
 static bvl_status mix_slice(const bvl_array *array, int64_t first, int64_t count, double *buffer,
                             uint64_t *hash)
 {
-  for (int64_t done = 0; done < count; done += SAMPLE) {
-    int64_t piece = bvl_lesser(SAMPLE, count - done);
+  const int64_t rows = SAMPLE / array->dims[1]; /* the widest y is that wide */
+  for (int64_t done = 0; done < count; done += rows) {
+    int64_t piece = bvl_lesser(rows, count - done);
     bvl_status status = bvl_array_read(array, H5T_NATIVE_DOUBLE, first + done, piece, buffer);
     if (status != BVL_OK) return status;
-    mix(hash, buffer, piece);
+    mix(hash, buffer, piece * array->dims[1]);
   }
   return BVL_OK;
 }

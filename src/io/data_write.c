@@ -114,20 +114,22 @@ bvl_status bvl_data_finish(bvl_data_writer **handle, int commit)
   return status;
 }
 
-bvl_status bvl_prediction_write(const bvl_comm *comm, const char *path, int64_t n, int64_t n_lambda,
-                                const double *lambda, const char *type, int64_t row0, int64_t count,
-                                const double *values)
+bvl_status bvl_prediction_write(const bvl_comm *comm, const char *path, int64_t n, int64_t outputs,
+                                int64_t n_lambda, const double *lambda, const char *type,
+                                int64_t row0, int64_t count, const double *values)
 {
   bvl_status status = BVL_OK;
   bvl_out out;
   hid_t dataset = 0;
-  int64_t dims[2] = {n, n_lambda};
+  int64_t dims[3] = {n};
+  int n_dims = 1;
+  if (outputs > 1) dims[n_dims++] = outputs;
+  if (n_lambda > 1) dims[n_dims++] = n_lambda;
   int64_t n_here = comm->rank == 0 ? n_lambda : 0;
   status = bvl_out_create(comm, path, 1, &out);
   if (status != BVL_OK) return status;
-  BVL_TRY(
-      bvl_out_dataset(&out, "/prediction", H5T_IEEE_F64LE, n_lambda == 1 ? 1 : 2, dims, &dataset));
-  BVL_TRY(bvl_out_rows(&out, dataset, H5T_NATIVE_DOUBLE, row0, count, n_lambda, values));
+  BVL_TRY(bvl_out_dataset(&out, "/prediction", H5T_IEEE_F64LE, n_dims, dims, &dataset));
+  BVL_TRY(bvl_out_rows(&out, dataset, H5T_NATIVE_DOUBLE, row0, count, outputs * n_lambda, values));
   BVL_TRY(bvl_out_vector(&out, "/lambda", H5T_NATIVE_DOUBLE, n_lambda, 0, n_here, lambda));
   BVL_TRY(bvl_out_attr_text(&out, "type", type));
   bvl_h5_release(&dataset);

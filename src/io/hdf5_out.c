@@ -101,7 +101,8 @@ cleanup:
 static bvl_status create_dataset(bvl_out *out, const char *name, hid_t file_type, int n_dims,
                                  const int64_t *dims, hid_t *dataset)
 {
-  hsize_t size[2] = {(hsize_t)dims[0], n_dims > 1 ? (hsize_t)dims[1] : 1};
+  hsize_t size[3] = {1, 1, 1};
+  for (int k = 0; k < n_dims; k++) size[k] = (hsize_t)dims[k];
   hid_t links = H5Pcreate(H5P_LINK_CREATE);
   H5Pset_create_intermediate_group(links, 1);
   hid_t space = H5Screate_simple(n_dims, size, NULL);
@@ -119,7 +120,8 @@ static bvl_status create_dataset(bvl_out *out, const char *name, hid_t file_type
 bvl_status bvl_out_dataset(bvl_out *out, const char *name, hid_t file_type, int n_dims,
                            const int64_t *dims, hid_t *dataset)
 {
-  int64_t n_bytes = (int64_t)H5Tget_size(file_type) * dims[0] * (n_dims > 1 ? dims[1] : 1);
+  int64_t n_bytes = (int64_t)H5Tget_size(file_type);
+  for (int k = 0; k < n_dims; k++) n_bytes *= dims[k];
   hid_t made = 0;
   bvl_status status = bvl_out_claim(out, n_bytes + OBJECT_BYTES);
   if (status != BVL_OK) return status;
@@ -136,10 +138,13 @@ static bvl_status write_rows(const bvl_out *out, hid_t dataset, hid_t memory_typ
                              int64_t count, int64_t n_cols, const void *values)
 {
   if (count == 0 || n_cols == 0) return BVL_OK;
-  hsize_t start[2] = {(hsize_t)first, 0};
-  hsize_t size[2] = {(hsize_t)count, (hsize_t)n_cols};
+  hsize_t start[3] = {(hsize_t)first, 0, 0};
+  hsize_t size[3] = {0, 1, 1}; /* whole rows */
+  hsize_t flat[2] = {(hsize_t)count, (hsize_t)n_cols};
   hid_t file_space = H5Dget_space(dataset);
-  hid_t memory_space = H5Screate_simple(2, size, NULL);
+  H5Sget_simple_extent_dims(file_space, size, NULL);
+  size[0] = (hsize_t)count;
+  hid_t memory_space = H5Screate_simple(2, flat, NULL);
   bvl_status status = BVL_OK;
   if (H5Sselect_hyperslab(file_space, H5S_SELECT_SET, start, NULL, size, NULL) < 0 ||
       H5Dwrite(dataset, memory_type, memory_space, file_space, H5P_DEFAULT, values) < 0)

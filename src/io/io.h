@@ -41,14 +41,18 @@ void bvl_data_close(bvl_data **data);
 
 /** The design matrix' source; owned by data, valid until it is closed. */
 const bvl_source *bvl_data_source(const bvl_data *data);
+enum { BVL_MAX_RESPONSES = 4096 };
+/** Columns of y; 1 without a y. Not collective. */
+int64_t bvl_data_responses(const bvl_data *data);
 /** The file's `family` attribute, or NULL. */
 const char *bvl_data_family(const bvl_data *data);
 /** 64-bit fingerprint of shapes, y and a sample of X, independent of the rank count; for
  * checkpoints and results. Collective. */
 bvl_status bvl_data_fingerprint(bvl_data *data, uint64_t *out);
 
-/** bvl_problem_data.read_rows: "y", "weights" or "offset". context is the bvl_data. Values are
- * checked finite (and weights non-negative), with dataset and row (of the file) in the message. */
+/** bvl_problem_data.read_rows: "y" (all responses of a row together), "weights" or "offset".
+ * context is the bvl_data. Values are checked finite (and weights non-negative), with dataset and
+ * row (of the file) in the message. */
 bvl_status bvl_data_read_rows(void *data, const char *what, int64_t row0, int64_t count,
                               double *out, int *present);
 /** Replicated vectors over columns: *out is NULL when the file has none, else the caller's (free).
@@ -70,9 +74,11 @@ typedef struct bvl_result_writer bvl_result_writer;
 bvl_status bvl_result_create(const bvl_comm *comm, const char *path, int64_t p, int64_t n_lambda,
                              bvl_result_writer **out);
 /** A dataset of doubles / integers / strings of any name ("/lambda", "/status"): rank 0's values.
- */
+ * put_rows: n x n_cols of them, row by row. */
 bvl_status bvl_result_put_f64(bvl_result_writer *writer, const char *name, int64_t n,
                               const double *values);
+bvl_status bvl_result_put_rows(bvl_result_writer *writer, const char *name, int64_t n,
+                               int64_t n_cols, const double *values);
 bvl_status bvl_result_put_i64(bvl_result_writer *writer, const char *name, int64_t n,
                               const int64_t *values);
 bvl_status bvl_result_put_strings(bvl_result_writer *writer, const char *name, int64_t n,
@@ -91,10 +97,11 @@ bvl_status bvl_result_close(bvl_result_writer **writer, int commit);
 
 /** A result read back whole, replicated: for predict and info. */
 typedef struct bvl_result {
-  int64_t p;
+  int64_t p;       /* features */
+  int64_t outputs; /* responses or classes K: coefficient k of feature j is row j K + k */
   int64_t n_lambda;
   double *lambda;       /* n_lambda */
-  double *intercept;    /* n_lambda */
+  double *intercept;    /* n_lambda x K, a lambda's together */
   int64_t *indptr;      /* n_lambda + 1 */
   int64_t *indices;     /* nnz */
   double *values;       /* nnz */
@@ -106,12 +113,12 @@ typedef struct bvl_result {
 bvl_status bvl_result_read(const bvl_comm *comm, const char *path, bvl_result *out);
 void bvl_result_free(bvl_result *result);
 
-/** /prediction (n x L, squeezed when L = 1) and /lambda, written in parallel: each rank its input
- * rows row0 .. row0 + count - 1, row-major with L values a row (ranks with count 0 take part).
- * Written aside and renamed. Collective. */
-bvl_status bvl_prediction_write(const bvl_comm *comm, const char *path, int64_t n, int64_t n_lambda,
-                                const double *lambda, const char *type, int64_t row0, int64_t count,
-                                const double *values);
+/** /prediction (n x K x L, K and L squeezed when 1) and /lambda, written in parallel: each rank its
+ * input rows row0 .. row0 + count - 1, row-major with K L values a row (ranks with count 0 take
+ * part). Written aside and renamed. Collective. */
+bvl_status bvl_prediction_write(const bvl_comm *comm, const char *path, int64_t n, int64_t outputs,
+                                int64_t n_lambda, const double *lambda, const char *type,
+                                int64_t row0, int64_t count, const double *values);
 
 /* ---- checkpoints --------------------------------------------------------------------------- */
 

@@ -17,16 +17,32 @@ static bvl_status read_vector(hid_t file, const char *name, hid_t memory_type, i
   bvl_status status = bvl_array_open(file, name, &array);
   if (status != BVL_OK) return status;
   if (array.dims[1] != 1 || !bvl_array_is_numeric(&array))
-    status = bvl_fail(BVL_ERR_INPUT,
-                      "%s: not a vector of numbers (multi-response models are not "
-                      "supported)",
-                      name);
+    status = bvl_fail(BVL_ERR_INPUT, "%s: not a vector of numbers", name);
   else if (*length >= 0 && array.dims[0] != *length)
     status = bvl_fail(BVL_ERR_INPUT, "%s has %" PRId64 " entries, not %" PRId64, name,
                       array.dims[0], *length);
   *length = array.dims[0];
   if (status == BVL_OK) status = bvl_alloc_bytes(*length, 8, out);
   if (status == BVL_OK) status = bvl_array_read(&array, memory_type, 0, *length, *out);
+  bvl_array_close(&array);
+  return status;
+}
+
+/* One a lambda, or K of several responses or classes. */
+static bvl_status read_intercepts(hid_t file, bvl_result *result)
+{
+  bvl_array array;
+  bvl_status status = bvl_array_open(file, "/intercept", &array);
+  if (status != BVL_OK) return status;
+  result->outputs = array.dims[1];
+  if (!bvl_array_is_numeric(&array) || result->outputs < 1)
+    status = bvl_fail(BVL_ERR_INPUT, "/intercept: not numbers");
+  else if (array.dims[0] != result->n_lambda)
+    status = bvl_fail(BVL_ERR_INPUT, "/intercept has %" PRId64 " entries, not %" PRId64,
+                      array.dims[0], result->n_lambda);
+  if (status == BVL_OK) status = BVL_ALLOC(&result->intercept, result->n_lambda * result->outputs);
+  if (status == BVL_OK)
+    status = bvl_array_read(&array, H5T_NATIVE_DOUBLE, 0, result->n_lambda, result->intercept);
   bvl_array_close(&array);
   return status;
 }
@@ -42,9 +58,9 @@ static bvl_status check_coef(const bvl_result *result, int64_t nnz)
                     "/coef/indptr ends with %" PRId64 ", /coef/data has %" PRId64 " entries",
                     indptr[result->n_lambda], nnz);
   for (int64_t k = 0; k < nnz; k++)
-    if (result->indices[k] < 0 || result->indices[k] >= result->p)
+    if (result->indices[k] < 0 || result->indices[k] >= result->p * result->outputs)
       return bvl_fail(BVL_ERR_INPUT, "/coef/indices: %" PRId64 " is not a column of %" PRId64,
-                      result->indices[k], result->p);
+                      result->indices[k], result->p * result->outputs);
   return BVL_OK;
 }
 
@@ -61,7 +77,10 @@ static bvl_status read_coef(hid_t file, bvl_result *result)
   if (encoding == NULL || strcmp(encoding, "csc_matrix") != 0 || n_shape != 2 || shape[0] < 1 ||
       shape[1] != result->n_lambda)
     BVL_TRY(bvl_fail(BVL_ERR_INPUT, "/coef is not a csc_matrix with a column per lambda"));
-  result->p = shape[0];
+  if (shape[0] % result->outputs != 0)
+    BVL_TRY(bvl_fail(BVL_ERR_INPUT, "/coef has %" PRId64 " rows, /intercept %" PRId64 " a lambda",
+                     shape[0], result->outputs));
+  result->p = shape[0] / result->outputs;
   BVL_TRY(read_vector(file, "/coef/indptr", H5T_NATIVE_INT64, &n_pointers, &result->indptr));
   BVL_TRY(read_vector(file, "/coef/data", H5T_NATIVE_DOUBLE, &nnz, &result->values));
   BVL_TRY(read_vector(file, "/coef/indices", H5T_NATIVE_INT64, &nnz, &result->indices));
@@ -106,8 +125,7 @@ static bvl_status read_file(const char *path, bvl_result *result, int64_t *n_byt
   BVL_TRY(bvl_h5_open_serial(path, &file));
   result->n_lambda = -1;
   BVL_TRY(read_vector(file, "/lambda", H5T_NATIVE_DOUBLE, &result->n_lambda, &result->lambda));
-  BVL_TRY(
-      read_vector(file, "/intercept", H5T_NATIVE_DOUBLE, &result->n_lambda, &result->intercept));
+  BVL_TRY(read_intercepts(file, result));
   BVL_TRY(read_coef(file, result));
   BVL_TRY(read_names(file, result, n_bytes));
   read_attributes(file, result);
@@ -120,7 +138,7 @@ cleanup:
 static bvl_status allocate_copy(bvl_result *result, int64_t nnz)
 {
   bvl_status status = BVL_ALLOC(&result->lambda, result->n_lambda);
-  if (status == BVL_OK) status = BVL_ALLOC(&result->intercept, result->n_lambda);
+  if (status == BVL_OK) status = BVL_ALLOC(&result->intercept, result->n_lambda * result->outputs);
   if (status == BVL_OK) status = BVL_ALLOC(&result->indptr, result->n_lambda + 1);
   if (status == BVL_OK) status = BVL_ALLOC(&result->indices, nnz);
   if (status == BVL_OK) status = BVL_ALLOC(&result->values, nnz);
@@ -153,17 +171,19 @@ bvl_status bvl_result_read(const bvl_comm *comm, const char *path, bvl_result *o
   if (comm->rank == 0) status = read_file(path, out, &n_bytes);
   BVL_TRY(bvl_agree(comm, status));
   int64_t nnz = comm->rank == 0 ? out->indptr[out->n_lambda] : 0;
-  int64_t head[] = {out->p, out->n_lambda, nnz, n_bytes, out->trained_offset, out->single};
-  BVL_TRY(bvl_bcast_i64(comm, 0, head, 6));
+  int64_t head[] = {out->p,      out->n_lambda, nnz, n_bytes, out->trained_offset,
+                    out->single, out->outputs};
+  BVL_TRY(bvl_bcast_i64(comm, 0, head, 7));
   out->p = head[0];
   out->n_lambda = head[1];
   out->trained_offset = head[4] != 0;
   out->single = head[5] != 0;
+  out->outputs = head[6];
   if (comm->rank != 0) status = allocate_copy(out, head[2]);
   BVL_TRY(bvl_agree(comm, status));
   BVL_TRY(bvl_bcast_bytes(comm, 0, out->family, sizeof out->family));
   BVL_TRY(bvl_bcast(comm, 0, out->lambda, out->n_lambda));
-  BVL_TRY(bvl_bcast(comm, 0, out->intercept, out->n_lambda));
+  BVL_TRY(bvl_bcast(comm, 0, out->intercept, out->n_lambda * out->outputs));
   BVL_TRY(bvl_bcast_i64(comm, 0, out->indptr, out->n_lambda + 1));
   BVL_TRY(bvl_bcast_i64(comm, 0, out->indices, head[2]));
   BVL_TRY(bvl_bcast(comm, 0, out->values, head[2]));

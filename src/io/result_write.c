@@ -83,6 +83,18 @@ bvl_status bvl_result_put_f64(bvl_result_writer *writer, const char *name, int64
   return bvl_out_vector(&writer->out, name, H5T_NATIVE_DOUBLE, n, 0, n, values);
 }
 
+bvl_status bvl_result_put_rows(bvl_result_writer *writer, const char *name, int64_t n,
+                               int64_t n_cols, const double *values)
+{
+  const int64_t dims[2] = {n, n_cols};
+  hid_t dataset = 0;
+  bvl_status status = bvl_out_dataset(&writer->out, name, H5T_IEEE_F64LE, 2, dims, &dataset);
+  if (status == BVL_OK)
+    status = bvl_out_rows(&writer->out, dataset, H5T_NATIVE_DOUBLE, 0, n, n_cols, values);
+  bvl_h5_release(&dataset);
+  return status;
+}
+
 bvl_status bvl_result_put_i64(bvl_result_writer *writer, const char *name, int64_t n,
                               const int64_t *values)
 {

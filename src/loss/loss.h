@@ -19,6 +19,8 @@ typedef struct bvl_loss {
   const char *name;
   double curvature_bound; /* sup of the curvature over eta; INFINITY when there is none */
   int quadratic;          /* curvature constant: one Newton step is exact */
+  int coupled;            /* K predictors a row, of one label (multi.h): the functions of one
+                             predictor are NULL but for label_ok */
   double (*value)(double y, double eta);
   double (*mean)(double eta);
   double (*curvature)(double eta);

@@ -72,18 +72,17 @@ cleanup:
 double bvl_problem_pull(const bvl_problem *problem, const bvl_penalty *pen, double lw, int64_t g,
                         const double *v_block)
 {
-  const int64_t k = problem->blocks.begin[g];
+  const int64_t k = bvl_problem_begin(problem, g);
   if (problem->bounds != NULL) return bvl_bounded_pull(problem->bounds[k], v_block[0]);
-  return bvl_penalty_shrunk_norm(pen, lw, bvl_block_len(&problem->blocks, g), v_block);
+  return bvl_penalty_shrunk_norm(pen, lw, bvl_problem_len(problem, g), v_block);
 }
 
 double bvl_problem_entry(const bvl_problem *problem, int64_t g, const double *v_block)
 {
-  const int64_t k = problem->blocks.begin[g];
+  const int64_t k = bvl_problem_begin(problem, g);
   const double weight = problem->blocks.weight[g];
   if (problem->bounds == NULL)
-    return bvl_penalty_lambda_max(&problem->penalty, weight, bvl_block_len(&problem->blocks, g),
-                                  v_block);
+    return bvl_penalty_lambda_max(&problem->penalty, weight, bvl_problem_len(problem, g), v_block);
   const double pull = bvl_bounded_pull(problem->bounds[k], v_block[0]);
   return bvl_penalty_lambda_max(&problem->penalty, weight, 1, &pull);
 }
@@ -91,31 +90,30 @@ double bvl_problem_entry(const bvl_problem *problem, int64_t g, const double *v_
 double bvl_problem_distance(const bvl_problem *problem, double lw, int64_t g, const double *beta,
                             const double *g_block)
 {
-  const int64_t k = problem->blocks.begin[g];
+  const int64_t k = bvl_problem_begin(problem, g);
   const bvl_penalty pen = bvl_penalty_at(&problem->penalty, problem->blocks.weight[g]);
   if (problem->bounds != NULL)
     return bvl_bounded_distance(&pen, lw, problem->bounds[k], beta[k], g_block[0]);
-  return bvl_penalty_distance(&pen, lw, bvl_block_len(&problem->blocks, g), beta + k, g_block);
+  return bvl_penalty_distance(&pen, lw, bvl_problem_len(problem, g), beta + k, g_block);
 }
 
 double bvl_problem_dual_scale(const bvl_problem *problem, double lw, int64_t g, const double *beta,
                               const double *v)
 {
-  const int64_t k = problem->blocks.begin[g];
+  const int64_t k = bvl_problem_begin(problem, g);
   const bvl_penalty pen = bvl_penalty_at(&problem->penalty, problem->blocks.weight[g]);
   if (problem->bounds != NULL)
     return bvl_bounded_dual_scale(&pen, lw, problem->bounds[k], beta[k], v[k]);
-  return bvl_penalty_dual_scale(&pen, lw, bvl_block_len(&problem->blocks, g), v + k);
+  return bvl_penalty_dual_scale(&pen, lw, bvl_problem_len(problem, g), v + k);
 }
 
 double bvl_problem_dual_loss(const bvl_problem *problem, double lw, int64_t g, double s,
                              const double *v)
 {
-  const int64_t k = problem->blocks.begin[g];
+  const int64_t k = bvl_problem_begin(problem, g);
   const bvl_penalty *pen = &problem->penalty;
   if (problem->bounds != NULL) return bvl_bounded_dual_loss(pen, lw, problem->bounds[k], s * v[k]);
-  return pen->type->dual_loss(pen, lw,
-                              s * bvl_block_norm(bvl_block_len(&problem->blocks, g), v + k));
+  return pen->type->dual_loss(pen, lw, s * bvl_block_norm(bvl_problem_len(problem, g), v + k));
 }
 
 double bvl_problem_input_scale(const bvl_problem *problem, int64_t k, double beta)

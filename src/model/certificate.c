@@ -14,6 +14,7 @@
 
 #include "base/checked.h"
 #include "base/phase.h"
+#include "loss/multi.h"
 #include "model/problem.h"
 
 typedef struct sums {
@@ -73,6 +74,25 @@ static int are_idle(int64_t m, const double *beta, const double *v, double top)
   return 1;
 }
 
+/* V = X~'R / n for k residuals of every output, in the order of coefficients. */
+static bvl_status correlate_all(bvl_problem *problem, int64_t k, const double *r_split, double *v)
+{
+  bvl_status status = BVL_OK;
+  const int64_t K = problem->outputs;
+  const int64_t p_local = problem->X->columns.p_local;
+  double *by_output = NULL;
+  if (K == 1) return bvl_correlate(problem, k, r_split, v);
+  BVL_TRY(bvl_agree(&problem->grid->all, BVL_ALLOC(&by_output, p_local * K * k)));
+  BVL_TRY(bvl_correlate(problem, K * k, r_split, by_output));
+  for (int64_t q = 0; q < k; q++)
+    for (int64_t l = 0; l < K; l++)
+      for (int64_t j = 0; j < p_local; j++)
+        v[(q * p_local + j) * K + l] = by_output[(q * K + l) * p_local + j];
+cleanup:
+  free(by_output);
+  return status;
+}
+
 /* Blocks from .. to - 1 of this rank: grid row 0 speaks for its grid column, every rank for its own
  * maximum. */
 static void scan_some(const bvl_problem *problem, int64_t from, int64_t to, double lambda,
@@ -82,8 +102,8 @@ static void scan_some(const bvl_problem *problem, int64_t from, int64_t to, doub
   const int counted = problem->grid->i == 0;
   double *g_block = problem->block_work;
   for (int64_t g = from; g < to; g++) {
-    const int64_t begin = blocks->begin[g];
-    const int64_t m = bvl_block_len(blocks, g);
+    const int64_t begin = bvl_problem_begin(problem, g);
+    const int64_t m = bvl_problem_len(problem, g);
     const double weight = blocks->weight[g];
     if (weight == INFINITY) continue;
     /* with bounds the size of v does not order the residuals of zeros */
@@ -101,7 +121,8 @@ static void scan_some(const bvl_problem *problem, int64_t from, int64_t to, doub
     if (weight > 0)
       sum->penalty += bvl_penalty_value(&pen, lw, m, beta + begin);
     else
-      sum->free_gap += fabs(v[begin]) * 10 * (fabs(beta[begin]) + 1);
+      for (int64_t k = begin; k < begin + m; k++)
+        sum->free_gap += fabs(v[k]) * 10 * (fabs(beta[k]) + 1);
     for (int64_t k = 0; k < m; k++) sum->support += beta[begin + k] != 0;
   }
 }
@@ -113,7 +134,7 @@ static void scan_blocks(const bvl_problem *problem, int64_t k, const double *lam
 {
   enum { RUN = 256, POINTS = 8 };
   const bvl_blocks *blocks = &problem->blocks;
-  const int64_t p_local = problem->X->columns.p_local;
+  const int64_t n_coef = bvl_problem_n_coef(problem);
   for (int64_t first = 0; first < k; first += POINTS) {
     const int64_t last = bvl_lesser(first + POINTS, k);
     scan at[POINTS];
@@ -121,10 +142,10 @@ static void scan_blocks(const bvl_problem *problem, int64_t k, const double *lam
     for (int64_t from = 0; from < blocks->n; from += RUN) {
       const int64_t to = bvl_lesser(from + RUN, blocks->n);
       const int64_t begin = blocks->begin[from];
-      const double weight = common_weight(blocks, from, to);
+      const double weight = problem->outputs > 1 ? NAN : common_weight(blocks, from, to);
       for (int64_t q = first; q < last; q++) {
-        const double *beta_q = beta + q * p_local;
-        const double *v_q = v + q * p_local;
+        const double *beta_q = beta + q * n_coef;
+        const double *v_q = v + q * n_coef;
         scan *at_q = &at[q - first];
         if (weight != at_q->weight || !are_idle(to - from, beta_q + begin, v_q + begin, at_q->top))
           scan_some(problem, from, to, lambda[q], beta_q, v_q, at_q, &sum[q], &extreme[q]);
@@ -145,6 +166,39 @@ static void scan_rows(const bvl_problem *problem, const double *r, bvl_data_sums
   }
 }
 
+/* The same for several outputs; r_k (outputs) gets the sums of r that `sum` has no room for. */
+static void scan_rows_multi(const bvl_problem *problem, const double *r, bvl_data_sums *sum,
+                            double *r_k)
+{
+  const int64_t n = bvl_problem_n_split(problem);
+  const double *w = problem->w + problem->X->rows.split0;
+  for (int64_t k = 0; k < problem->outputs; k++, r += n) {
+    r_k[k] = 0;
+    for (int64_t i = 0; i < n; i++) {
+      r_k[k] += r[i];
+      if (problem->responses != NULL) sum->r_y += r[i] * problem->responses[i + k * n];
+      if (w[i] > 0) sum->r_theta += r[i] * r[i] / w[i];
+    }
+  }
+}
+
+/* What the intercepts leave: the largest residual stands for all in the stationarity, and each
+ * weakens the dual bound. `sum` is rank 0's part from here on. */
+static bvl_status sum_intercepts(const bvl_problem *problem, int64_t k, const double *intercept,
+                                 double *r_k, sums *sum)
+{
+  const int64_t K = problem->outputs;
+  const double n = (double)problem->n;
+  bvl_status status = bvl_sum(&problem->grid->all, r_k, K * k);
+  if (status != BVL_OK || !problem->intercept || problem->grid->all.rank != 0) return status;
+  for (int64_t q = 0; q < k; q++)
+    for (int64_t l = q * K; l < (q + 1) * K; l++) {
+      sum[q].data.r = fmax(sum[q].data.r, fabs(r_k[l]));
+      sum[q].free_gap += fabs(r_k[l]) / n * 10 * (fabs(intercept[l]) + 1);
+    }
+  return status;
+}
+
 /* The dual's data term at s theta: over this rank's rows, or from sums over all rows where rank 0
  * speaks for them. */
 static double data_dual(const bvl_problem *problem, double s, const double *r,
@@ -153,6 +207,10 @@ static double data_dual(const bvl_problem *problem, double s, const double *r,
   const int64_t split0 = problem->X->rows.split0;
   if (r == NULL)
     return problem->grid->all.rank == 0 ? s * data->r_y - s * s / 2 * data->r_theta : 0;
+  if (problem->outputs > 1)
+    return bvl_multi_dual(problem->loss, bvl_problem_n_split(problem), problem->outputs,
+                          problem->responses != NULL ? problem->responses : problem->y + split0,
+                          problem->w + split0, r, s);
   return bvl_loss_dual(problem->loss, bvl_problem_n_split(problem), problem->y + split0,
                        problem->w + split0,
                        problem->offset != NULL ? problem->offset + split0 : NULL, r, s);
@@ -225,8 +283,8 @@ static bvl_status judge(bvl_problem *problem, int64_t k, const double *lambda,
 {
   bvl_status status = BVL_OK;
   const bvl_comm *all = &problem->grid->all;
-  const int64_t n_split = bvl_problem_n_split(problem);
-  const int64_t p_local = problem->X->columns.p_local;
+  const int64_t n_split = bvl_problem_n_split(problem) * problem->outputs;
+  const int64_t n_coef = bvl_problem_n_coef(problem);
   extremes *extreme = NULL;
   double *scale = NULL;
   double *dual = NULL;
@@ -241,12 +299,12 @@ static bvl_status judge(bvl_problem *problem, int64_t k, const double *lambda,
     scale[q] = dual_scaling(problem, &sum[q].data, -extreme[q].shrink);
     if (!problem->penalty.type->convex) continue;
     dual[2 * q] = data_dual(problem, scale[q], r != NULL ? r + q * n_split : NULL, &sum[q].data);
-    dual[2 * q + 1] = omega(problem, lambda[q], scale[q], v + q * p_local);
+    dual[2 * q + 1] = omega(problem, lambda[q], scale[q], v + q * n_coef);
   }
   if (problem->penalty.type->convex) BVL_TRY(bvl_sum(all, dual, 2 * k));
   for (int64_t q = 0; q < k; q++)
-    conclude(problem, lambda[q], intercept[q], &sum[q], &extreme[q], scale[q], dual + 2 * q,
-             &out[q]);
+    conclude(problem, lambda[q], problem->outputs > 1 ? 0 : intercept[q], &sum[q], &extreme[q],
+             scale[q], dual + 2 * q, &out[q]);
   /* one rank's last bits decide for all */
   BVL_TRY(bvl_bcast(all, 0, (double *)out, k * (int64_t)(sizeof *out / sizeof(double))));
 cleanup:
@@ -262,26 +320,32 @@ bvl_status bvl_certify_many(bvl_problem *problem, int64_t k, const double *lambd
 {
   bvl_status status = BVL_OK;
   const bvl_comm *all = &problem->grid->all;
-  const int64_t split0 = problem->X->rows.split0;
-  const int64_t n_split = bvl_problem_n_split(problem);
+  const int64_t K = problem->outputs;
+  const int64_t n_split = bvl_problem_n_split(problem) * K;
   double *r = NULL;
+  double *r_k = NULL;
   sums *sum = NULL;
   const bvl_phase before = bvl_phase_enter(BVL_PHASE_SCREEN);
   BVL_TRY(bvl_agree(all, BVL_ALLOC(&r, k * n_split)));
+  BVL_TRY(bvl_agree(all, BVL_ALLOC(&r_k, k * K)));
   BVL_TRY(bvl_agree(all, BVL_ALLOC(&sum, k)));
   for (int64_t q = 0; q < k; q++) {
-    sum[q].data.loss = bvl_loss_eval(problem->loss, n_split, problem->y + split0,
-                                     problem->w + split0, eta + q * n_split, r + q * n_split, NULL);
-    scan_rows(problem, r + q * n_split, &sum[q].data);
+    sum[q].data.loss = bvl_problem_residuals(problem, eta + q * n_split, r + q * n_split);
+    if (K == 1)
+      scan_rows(problem, r + q * n_split, &sum[q].data);
+    else
+      scan_rows_multi(problem, r + q * n_split, &sum[q].data, r_k + q * K);
   }
+  if (K > 1) BVL_TRY(sum_intercepts(problem, k, intercept, r_k, sum));
   if (problem->rounded != NULL)
     BVL_TRY(bvl_correlate_screened(problem, k, lambda, beta, r, v));
   else
-    BVL_TRY(bvl_correlate(problem, k, r, v));
+    BVL_TRY(correlate_all(problem, k, r, v));
   BVL_TRY(judge(problem, k, lambda, intercept, beta, r, v, sum, out));
 cleanup:
   bvl_phase_leave(before);
   free(sum);
+  free(r_k);
   free(r);
   return status;
 }
@@ -308,25 +372,26 @@ bvl_status bvl_certify(bvl_problem *problem, double lambda, bvl_point *point, do
 {
   bvl_status status = bvl_problem_fit_free(problem, point, eta);
   if (status != BVL_OK) return status;
-  return bvl_certify_many(problem, 1, &lambda, &point->intercept, point->beta, eta, v, out);
+  const double *intercept = point->intercepts != NULL ? point->intercepts : &point->intercept;
+  return bvl_certify_many(problem, 1, &lambda, intercept, point->beta, eta, v, out);
 }
 
 bvl_status bvl_problem_lambda_max(bvl_problem *problem, double *lambda_max, double *v)
 {
   bvl_status status = BVL_OK;
   const bvl_blocks *blocks = &problem->blocks;
-  const bvl_rows *rows = &problem->X->rows;
+  const int64_t n_eta = bvl_problem_n_split(problem) * problem->outputs;
   double *eta = NULL;
   double *r = NULL;
-  BVL_TRY(bvl_agree(&problem->grid->all, BVL_ALLOC(&eta, bvl_problem_n_split(problem))));
-  BVL_TRY(bvl_agree(&problem->grid->all, BVL_ALLOC(&r, bvl_problem_n_split(problem))));
+  BVL_TRY(bvl_agree(&problem->grid->all, BVL_ALLOC(&eta, n_eta)));
+  BVL_TRY(bvl_agree(&problem->grid->all, BVL_ALLOC(&r, n_eta)));
   BVL_TRY(bvl_problem_eta(problem, &problem->null_point, eta));
-  bvl_loss_eval(problem->loss, bvl_problem_n_split(problem), problem->y + rows->split0,
-                problem->w + rows->split0, eta, r, NULL);
-  BVL_TRY(bvl_correlate(problem, 1, r, v));
+  bvl_problem_residuals(problem, eta, r);
+  BVL_TRY(correlate_all(problem, 1, r, v));
   *lambda_max = 0;
   for (int64_t g = 0; g < blocks->n; g++)
-    *lambda_max = fmax(*lambda_max, bvl_problem_entry(problem, g, v + blocks->begin[g]));
+    *lambda_max = fmax(*lambda_max,
+                       bvl_problem_entry(problem, g, v + bvl_problem_begin(problem, g)));
   BVL_TRY(bvl_max(&problem->grid->all, lambda_max, 1));
   problem->lambda_max = *lambda_max;
 cleanup:

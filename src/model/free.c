@@ -143,6 +143,7 @@ bvl_status bvl_problem_fit_free(bvl_problem *problem, bvl_point *point, double *
 {
   bvl_status status = BVL_OK;
   free_fit fit;
+  if (problem->outputs > 1) return bvl_problem_fit_free_multi(problem, point, eta);
   BVL_TRY(bvl_agree(&problem->grid->all, free_fit_init(&fit, problem)));
   if (fit.m == 0) goto cleanup;
   memcpy(fit.eta, eta, (size_t)fit.n_split * sizeof *eta);

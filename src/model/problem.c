@@ -10,6 +10,7 @@
 
 #include "base/checked.h"
 #include "base/phase.h"
+#include "loss/multi.h"
 
 /* Block rows of one vector, from input order to local order. *out stays NULL when there is none. */
 static bvl_status read_vector(bvl_problem *problem, const bvl_problem_data *data, const char *what,
@@ -70,11 +71,76 @@ cleanup:
   return status;
 }
 
+/* Several responses, row by row as they come, to split rows response by response; problem->y keeps
+ * the first one. */
+static bvl_status read_responses(bvl_problem *problem, const bvl_problem_data *data)
+{
+  bvl_status status = BVL_OK;
+  const bvl_rows *rows = &problem->X->rows;
+  const int64_t K = problem->outputs;
+  const int64_t n_split = bvl_problem_n_split(problem);
+  double *in_order = NULL;
+  int present = 1;
+  status = BVL_ALLOC(&in_order, rows->n_local * K);
+  if (status == BVL_OK) status = BVL_ALLOC(&problem->responses, n_split * K);
+  if (status == BVL_OK) status = BVL_ALLOC(&problem->y, rows->n_local);
+  BVL_TRY(bvl_agree(&problem->grid->all, status));
+  BVL_TRY(data->read_rows(data->context, "y", rows->row0, rows->n_local, in_order, &present));
+  if (!present) BVL_TRY(bvl_fail(BVL_ERR_INPUT, "y: no response in the data"));
+  for (int64_t i = 0; i < rows->n_local; i++) {
+    const double *row = in_order + (rows->input[i] - rows->row0) * K;
+    problem->y[i] = row[0];
+    for (int64_t k = 0; k < K; k++) {
+      if (i >= rows->split0 && i < rows->split1)
+        problem->responses[i - rows->split0 + k * n_split] = row[k];
+      if (status == BVL_OK && !isfinite(row[k]))
+        status = bvl_fail(BVL_ERR_INPUT, "y: row %" PRId64 ", column %" PRId64 ": %g",
+                          rows->input[i], k, row[k]);
+    }
+  }
+  status = bvl_agree(&problem->grid->all, status);
+cleanup:
+  free(in_order);
+  return status;
+}
+
+/* Classes are 0 .. the largest label; with an intercept each needs a row that counts. */
+static bvl_status count_classes(bvl_problem *problem)
+{
+  enum { MOST = 4096 };
+  bvl_status status = BVL_OK;
+  const bvl_comm *all = &problem->grid->all;
+  const bvl_rows *rows = &problem->X->rows;
+  double *weight = NULL;
+  int64_t K = 0;
+  for (int64_t i = 0; i < rows->n_local; i++) K = bvl_greater(K, (int64_t)problem->y[i] + 1);
+  BVL_TRY(bvl_max_i64(all, &K, 1));
+  if (K > MOST) BVL_TRY(bvl_fail(BVL_ERR_INPUT, "y: %" PRId64 " classes, at most %d", K, MOST));
+  BVL_TRY(bvl_agree(all, BVL_ALLOC(&weight, K)));
+  for (int64_t i = rows->split0; i < rows->split1; i++)
+    weight[(int64_t)problem->y[i]] += problem->w[i];
+  BVL_TRY(bvl_sum(all, weight, K));
+  for (int64_t k = 0; k < K && problem->intercept; k++)
+    if (!(weight[k] > 0))
+      BVL_TRY(bvl_fail(BVL_ERR_INPUT,
+                       "y: no finite multinomial fit of the intercept: no row of class %" PRId64
+                       " (classes are 0 .. %" PRId64 ")",
+                       k, K - 1));
+  if (K < 2) BVL_TRY(bvl_fail(BVL_ERR_INPUT, "y: one class only"));
+  problem->outputs = K;
+cleanup:
+  free(weight);
+  return status;
+}
+
 static bvl_status read_vectors(bvl_problem *problem, const bvl_problem_data *data)
 {
   bvl_status status = BVL_OK;
   const bvl_comm *all = &problem->grid->all;
-  BVL_TRY(read_vector(problem, data, "y", &problem->y));
+  if (problem->outputs > 1)
+    BVL_TRY(read_responses(problem, data));
+  else
+    BVL_TRY(read_vector(problem, data, "y", &problem->y));
   if (problem->y == NULL) return bvl_fail(BVL_ERR_INPUT, "y: no response in the data");
   BVL_TRY(read_vector(problem, data, "weights", &problem->w));
   BVL_TRY(read_vector(problem, data, "offset", &problem->offset));
@@ -82,6 +148,12 @@ static bvl_status read_vectors(bvl_problem *problem, const bvl_problem_data *dat
   BVL_TRY(bvl_agree(all, check_labels(problem)));
   BVL_TRY(bvl_agree(all, check_finite(problem, "offset", problem->offset, 0)));
   BVL_TRY(scale_weights(problem));
+  if (problem->loss->coupled) BVL_TRY(count_classes(problem));
+  if (problem->outputs > 1 && problem->offset != NULL)
+    status = bvl_fail(BVL_ERR_USAGE, "offset: not with several responses or classes");
+  if (status != BVL_OK) goto cleanup; /* the same on every rank */
+  BVL_TRY(
+      bvl_agree(all, BVL_ALLOC(&problem->block_work, problem->blocks.max_len * problem->outputs)));
 cleanup:
   return status;
 }
@@ -117,11 +189,34 @@ cleanup:
 
 /* Intercept and unpenalised columns alone: what lambda_max, the deviance ratio and relative gaps
  * stand on. */
+static bvl_status fit_null_multi(bvl_problem *problem)
+{
+  bvl_status status = BVL_OK;
+  const bvl_comm *all = &problem->grid->all;
+  const int64_t K = problem->outputs;
+  bvl_point *point = &problem->null_point;
+  double *eta = NULL;
+  BVL_TRY(bvl_agree(all, BVL_ALLOC(&eta, bvl_problem_n_split(problem) * K)));
+  BVL_TRY(bvl_agree(all, BVL_ALLOC(&point->beta, bvl_problem_n_coef(problem))));
+  BVL_TRY(bvl_agree(all, BVL_ALLOC(&point->intercepts, K)));
+  BVL_TRY(bvl_problem_eta(problem, point, eta));
+  BVL_TRY(bvl_problem_fit_free(problem, point, eta));
+  problem->null_loss = bvl_problem_residuals(problem, eta, eta);
+  BVL_TRY(bvl_sum(all, &problem->null_loss, 1));
+  problem->null_loss /= (double)problem->n;
+  problem->sat_loss = 0; /* labels and responses can be met exactly */
+  problem->null_half = problem->null_loss;
+cleanup:
+  free(eta);
+  return status;
+}
+
 static bvl_status fit_null(bvl_problem *problem)
 {
   bvl_status status = BVL_OK;
   const bvl_rows *rows = &problem->X->rows;
   bvl_point point = {.intercept = 0, .beta = NULL};
+  if (problem->outputs > 1) return fit_null_multi(problem);
   double *eta = NULL;
   BVL_TRY(bvl_agree(&problem->grid->all, BVL_ALLOC(&eta, rows->split1 - rows->split0)));
   BVL_TRY(bvl_agree(&problem->grid->all, BVL_ALLOC(&point.beta, bvl_design_p_local(problem->X))));
@@ -177,7 +272,6 @@ static bvl_status create_design(bvl_problem *problem, const bvl_source *source,
   const int64_t first = bvl_design_first(problem->X);
   BVL_TRY(bvl_agree(
       all, bvl_blocks_slice(&blocks, first, bvl_design_p_local(problem->X), &problem->blocks)));
-  BVL_TRY(bvl_agree(all, BVL_ALLOC(&problem->block_work, problem->blocks.max_len)));
   BVL_TRY(bvl_agree(all, BVL_ALLOC(&problem->block_of, bvl_design_p_local(problem->X))));
   for (int64_t g = 0; g < problem->blocks.n; g++)
     for (int64_t k = problem->blocks.begin[g]; k < problem->blocks.begin[g + 1]; k++)
@@ -196,6 +290,15 @@ static bvl_status find_rows(bvl_problem *problem, const bvl_problem_data *data)
   if (problem->loss == NULL) return bvl_fail(BVL_ERR_USAGE, "no family %s", family);
   const bvl_penalty_type *type = bvl_penalty_find(penalty);
   if (type == NULL) return bvl_fail(BVL_ERR_USAGE, "no penalty %s", penalty);
+  problem->outputs = bvl_greater(data->n_responses, 1);
+  if (problem->outputs > 1 && problem->loss != &bvl_loss_gaussian)
+    return bvl_fail(BVL_ERR_USAGE, "%" PRId64 " responses: not with family %s", problem->outputs,
+                    family);
+  const int multi = problem->outputs > 1 || problem->loss->coupled;
+  if (multi && type->sparse)
+    return bvl_fail(BVL_ERR_USAGE, "penalty %s: not with several responses or classes", penalty);
+  if (multi && (data->lower != NULL || data->upper != NULL))
+    return bvl_fail(BVL_ERR_USAGE, "lower, upper: not with several responses or classes");
   return bvl_penalty_init(type, data->alpha, &problem->penalty);
 }
 
@@ -238,6 +341,8 @@ void bvl_problem_destroy(bvl_problem **problem)
   bvl_blocks_free(&p->blocks);
   bvl_design_destroy(&p->X);
   free(p->null_point.beta);
+  free(p->null_point.intercepts);
+  free(p->responses);
   free(p->block_work);
   free(p->block_of);
   free(p->bounds);
@@ -253,9 +358,56 @@ bvl_design *bvl_problem_design(bvl_problem *problem)
   return problem->X;
 }
 
+int64_t bvl_problem_outputs(const bvl_problem *problem)
+{
+  return problem->outputs;
+}
+
 double bvl_problem_null_deviance_half(const bvl_problem *problem)
 {
   return problem->null_half;
+}
+
+double bvl_problem_residuals(const bvl_problem *problem, const double *eta, double *r)
+{
+  const int64_t split0 = problem->X->rows.split0;
+  const int64_t n = bvl_problem_n_split(problem);
+  const double *w = problem->w + split0;
+  const double *y = problem->responses != NULL ? problem->responses : problem->y + split0;
+  if (problem->outputs > 1) return bvl_multi_eval(problem->loss, n, problem->outputs, y, w, eta, r);
+  return bvl_loss_eval(problem->loss, n, y, w, eta, r, NULL);
+}
+
+/* bvl_problem_eta for several outputs: the columns in use, their coefficients output by output. */
+static bvl_status eta_multi(bvl_problem *problem, const bvl_point *point, double *eta)
+{
+  bvl_status status = BVL_OK;
+  bvl_design *X = problem->X;
+  const bvl_rows *rows = &X->rows;
+  const int64_t K = problem->outputs;
+  const int64_t p_local = X->columns.p_local;
+  const int64_t n_split = bvl_problem_n_split(problem);
+  double *B = NULL;
+  double *block_eta = NULL;
+  int64_t *cols = NULL;
+  int64_t n_cols = 0;
+  status = BVL_ALLOC(&B, p_local * K);
+  if (status == BVL_OK) status = BVL_ALLOC(&block_eta, rows->n_local * K);
+  if (status == BVL_OK) status = BVL_ALLOC(&cols, p_local);
+  BVL_TRY(bvl_agree(&problem->grid->all, status));
+  for (int64_t j = 0; j < p_local; j++) {
+    if (bvl_block_norm(K, point->beta + j * K) != 0) cols[n_cols++] = j;
+    for (int64_t k = 0; k < K; k++) B[j + k * p_local] = point->beta[j * K + k];
+  }
+  BVL_TRY(bvl_design_forward(X, n_cols, cols, K, B, block_eta));
+  for (int64_t k = 0; k < K; k++)
+    for (int64_t i = 0; i < n_split; i++)
+      eta[i + k * n_split] = block_eta[rows->split0 + i + k * rows->n_local] + point->intercepts[k];
+cleanup:
+  free(cols);
+  free(block_eta);
+  free(B);
+  return status;
 }
 
 bvl_status bvl_problem_eta(bvl_problem *problem, const bvl_point *point, double *eta)
@@ -266,6 +418,7 @@ bvl_status bvl_problem_eta(bvl_problem *problem, const bvl_point *point, double 
   double *block_eta = NULL;
   int64_t *cols = NULL;
   int64_t n_cols = 0;
+  if (problem->outputs > 1) return eta_multi(problem, point, eta);
   BVL_TRY(bvl_agree(&problem->grid->all, BVL_ALLOC(&block_eta, rows->n_local)));
   BVL_TRY(bvl_agree(&problem->grid->all, BVL_ALLOC(&cols, X->columns.p_local)));
   for (int64_t k = 0; k < X->columns.p_local; k++)

@@ -14,7 +14,10 @@
 /** Where a solver stands, on the standardised problem. */
 typedef struct bvl_point {
   double intercept;
-  double *beta; /* p_local, this rank's columns; equal over the grid column; owned */
+  /* p_local x outputs, a column's coefficients together: this rank's columns; equal over the grid
+   * column; owned */
+  double *beta;
+  double *intercepts; /* outputs of them in place of `intercept`, owned; NULL with one */
 } bvl_point;
 
 struct bvl_problem {
@@ -25,7 +28,11 @@ struct bvl_problem {
   bvl_blocks blocks; /* over this rank's local columns, owned; constant columns have INFINITY */
   int intercept;
   int standardize;
-  int64_t n;                /* global rows */
+  int64_t n; /* global rows */
+  /* K predictors a row and coefficients a column: responses or classes, mostly 1. Block g of
+   * `blocks` then has K coefficients for each of its columns, and is penalised as a whole. */
+  int64_t outputs;
+  double *responses;        /* several gaussian responses: n_split x K, owned; else NULL */
   double *y;                /* n_local block rows, local order, owned */
   double *w;                /* n_local, scaled to sum n over all rows; owned */
   double *offset;           /* n_local or NULL, owned */
@@ -34,7 +41,7 @@ struct bvl_problem {
   double null_loss;         /* (1/n) sum w loss at the null fit */
   double null_half;         /* null_loss - sat_loss */
   double lambda_max;        /* set by bvl_problem_lambda_max */
-  double *block_work;       /* blocks.max_len, owned scratch */
+  double *block_work;       /* blocks.max_len x outputs, owned scratch */
   int64_t *block_of;        /* p_local: the block of each local column, owned */
   bvl_point null_point;     /* intercept and unpenalised columns alone, beta owned */
   /* this rank's bounds on the standardised and on the input's scale; NULL = no bounds at all */
@@ -55,6 +62,20 @@ typedef struct bvl_certificate {
   double scale;     /* the s of the dual point s theta */
   double support;   /* nonzero coefficients */
 } bvl_certificate;  /* doubles only: it travels as one array */
+
+/** Coefficients of this rank's columns; where those of block g begin, and how many they are. */
+static inline int64_t bvl_problem_n_coef(const bvl_problem *problem)
+{
+  return problem->X->columns.p_local * problem->outputs;
+}
+static inline int64_t bvl_problem_begin(const bvl_problem *problem, int64_t g)
+{
+  return problem->blocks.begin[g] * problem->outputs;
+}
+static inline int64_t bvl_problem_len(const bvl_problem *problem, int64_t g)
+{
+  return bvl_block_len(&problem->blocks, g) * problem->outputs;
+}
 
 /** Checks data's bounds and brings them to the standardised scale; columns with [0, 0] become
  * excluded. After the standardization, before anything is fitted. Collective.
@@ -79,21 +100,29 @@ double bvl_problem_dual_loss(const bvl_problem *problem, double lw, int64_t g, d
 /** beta_k on the input's scale: a coefficient at its bound is the bound, to the last bit. */
 double bvl_problem_input_scale(const bvl_problem *problem, int64_t k, double beta);
 
-/** eta (n_split) = offset + intercept + X~ beta for this rank's split rows, from scratch.
+/** eta (n_split x outputs) = offset + intercept + X~ beta for this rank's split rows, from scratch.
  * Collective: one reduction along the grid row. */
 bvl_status bvl_problem_eta(bvl_problem *problem, const bvl_point *point, double *eta);
+
+/** A pass over this rank's split rows at eta (n_split x outputs): r (as eta; may be eta) = w theta,
+ * returns sum w loss. Not collective. */
+double bvl_problem_residuals(const bvl_problem *problem, const double *eta, double *r);
 
 /** Minimises the loss over the intercept and the unpenalised columns with all else fixed: Newton.
  * Updates point and eta (n_split) in place. Collective; a small reduction per iteration.
  * @return BVL_ERR_INPUT when no finite minimiser exists. */
 bvl_status bvl_problem_fit_free(bvl_problem *problem, bvl_point *point, double *eta);
 
+/** The same for several outputs (bvl_problem_fit_free comes here by itself). */
+bvl_status bvl_problem_fit_free_multi(bvl_problem *problem, bvl_point *point, double *eta);
+
 /** Certifies a point from its predictor: first bvl_problem_fit_free (which can only lower the
  * objective), then fresh residuals, one sweep X~'r, objective, dual point, gap, stationarity.
  *
- * @param[in,out] point, eta  eta (n_split) must be that of point; both move with the free block.
- * @param[out]    v           p_local: x~_j'r / n at the point (minus the gradient of the loss).
- * Collective: a sweep over X and at most five reductions. */
+ * @param[in,out] point, eta  eta (n_split x outputs) must be that of point; both move with the free
+ * block.
+ * @param[out]    v           p_local x outputs, as beta: x~_j'r / n at the point (minus the
+ * gradient of the loss). Collective: a sweep over X and at most five reductions. */
 bvl_status bvl_certify(bvl_problem *problem, double lambda, bvl_point *point, double *eta,
                        double *v, bvl_certificate *out);
 
@@ -112,9 +141,9 @@ bvl_status bvl_problem_round(bvl_problem *problem);
 
 /** Certifies k points at k lambdas with one sweep over X, as they are: their free block must be
  * optimal already (to rounding: what is left of its gradient weakens the bound, never breaks it).
- * intercept (k), beta and v (p_local x k), eta (n_split x k); v as bvl_correlate_screened gives it
- * after bvl_problem_round. Collective: the traffic of one certificate with k times the payload,
- * without bvl_problem_fit_free. */
+ * intercept (outputs x k), beta and v (p_local x outputs x k), eta (n_split x outputs x k); v as
+ * bvl_correlate_screened gives it after bvl_problem_round. Collective: the traffic of one
+ * certificate with k times the payload, without bvl_problem_fit_free. */
 bvl_status bvl_certify_many(bvl_problem *problem, int64_t k, const double *lambda,
                             const double *intercept, const double *beta, const double *eta,
                             double *v, bvl_certificate *out);
@@ -137,7 +166,8 @@ bvl_status bvl_certify_sums(bvl_problem *problem, int64_t k, const double *lambd
                             const bvl_data_sums *data, bvl_certificate *out);
 
 /** lambda_max from the null fit, exact: the smallest double for which beta = 0 passes
- * bvl_penalty_threshold on every block. v (p_local) gets x~'r0 / n. Collective; one sweep. */
+ * bvl_penalty_threshold on every block. v (p_local x outputs) gets x~'r0 / n. Collective; one
+ * sweep. */
 bvl_status bvl_problem_lambda_max(bvl_problem *problem, double *lambda_max, double *v);
 
 /** Local rows y, w, offset of this rank's split part. */

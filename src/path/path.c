@@ -56,6 +56,19 @@ static bvl_status check_bounds(const bvl_problem *problem, const bvl_path_option
   return bvl_fail(BVL_ERR_USAGE, "lower, upper: the surrogate solvers know no bounds (newton, cd)");
 }
 
+/* Several responses or classes: the certified engine alone knows them. */
+static bvl_status check_outputs(const bvl_problem *problem, const bvl_path_options *options)
+{
+  const int newton = options->solver == BVL_SOLVER_AUTO || options->solver == BVL_SOLVER_NEWTON;
+  if (problem->outputs == 1) return BVL_OK;
+  if (!newton)
+    return bvl_fail(BVL_ERR_USAGE, "%lld %s: only by solver auto or newton",
+                    (long long)problem->outputs, problem->loss->coupled ? "classes" : "responses");
+  if (options->gram == BVL_GRAM_DISTRIBUTED)
+    return bvl_fail(BVL_ERR_USAGE, "gram distributed: not with several responses or classes");
+  return BVL_OK;
+}
+
 static void choose_solvers(bvl_path *path)
 {
   const bvl_solver asked = path->options.solver;
@@ -79,27 +92,40 @@ static bvl_status check_gram(const bvl_problem *problem, const bvl_path_options 
                   problem->loss->name, problem->penalty.type->name);
 }
 
+static bvl_status copy_intercepts(bvl_path *path)
+{
+  const int64_t K = path->problem->outputs;
+  const double *from = path->problem->null_point.intercepts;
+  bvl_status status = BVL_ALLOC(&path->state.point.intercepts, K);
+  if (status == BVL_OK) memcpy(path->state.point.intercepts, from, (size_t)K * sizeof *from);
+  for (int64_t k = 0; k < path->n_lambda && status == BVL_OK; k++)
+    status = BVL_ALLOC(&path->points[k].intercepts, K);
+  return status;
+}
+
 bvl_status bvl_path_create(bvl_problem *problem, const bvl_path_options *options,
                            const bvl_monitor *monitor, bvl_path **out)
 {
   bvl_status status = BVL_OK;
   const bvl_comm *all = &problem->grid->all;
-  const int64_t p_local = bvl_design_p_local(problem->X);
+  const int64_t n_coef = bvl_problem_n_coef(problem);
   bvl_path *path = NULL;
   *out = NULL;
   BVL_TRY(bvl_agree(all, check_options(options)));
+  BVL_TRY(bvl_agree(all, check_outputs(problem, options)));
   BVL_TRY(bvl_agree(all, check_gram(problem, options)));
   BVL_TRY(bvl_agree(all, check_bounds(problem, options)));
   BVL_TRY(bvl_agree(all, BVL_ALLOC(&path, 1)));
   path->problem = problem;
   path->monitor = monitor != NULL ? monitor : &silent;
   path->options = *options;
-  BVL_TRY(bvl_agree(all, BVL_ALLOC(&path->state.point.beta, p_local)));
-  BVL_TRY(bvl_agree(all, BVL_ALLOC(&path->state.v, p_local)));
+  BVL_TRY(bvl_agree(all, BVL_ALLOC(&path->state.point.beta, n_coef)));
+  BVL_TRY(bvl_agree(all, BVL_ALLOC(&path->state.v, n_coef)));
   BVL_TRY(bvl_problem_lambda_max(problem, &path->lambda_max, path->state.v));
   BVL_TRY(bvl_agree(all, bvl_path_make_grid(path)));
-  memcpy(path->state.point.beta, problem->null_point.beta, (size_t)p_local * sizeof *path->state.v);
+  memcpy(path->state.point.beta, problem->null_point.beta, (size_t)n_coef * sizeof *path->state.v);
   path->state.point.intercept = problem->null_point.intercept;
+  if (problem->outputs > 1) BVL_TRY(bvl_agree(all, copy_intercepts(path)));
   path->state.v_valid = 1;
   path->state.lambda_previous = path->lambda_max;
   path->state.certificate.gap = NAN;
@@ -125,6 +151,7 @@ void bvl_path_destroy(bvl_path **path)
   for (int64_t k = 0; p->points != NULL && k < p->n_lambda; k++) {
     free((void *)p->points[k].column);
     free((void *)p->points[k].value);
+    free(p->points[k].intercepts);
   }
   free(p->points);
   free(p->lambda);
@@ -132,6 +159,7 @@ void bvl_path_destroy(bvl_path **path)
   free(p->stop_point);
   free(p->batches);
   free(p->state.point.beta);
+  free(p->state.point.intercepts);
   free(p->state.v);
   free(p);
 }

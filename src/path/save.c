@@ -5,7 +5,10 @@
  *   path/stops      descending lambdas        path/numbers    scalars of the state
  *   path/metrics    9 x n_lambda doubles      path/counts     4 x n_lambda integers
  *   path/keys       (point, input column)     path/values     of every nonzero coefficient
- *   point/beta, point/v   p, by position      then what the solver adds */
+ *   point/beta, point/v   p, by position      then what the solver adds
+ *
+ * With K responses or classes a column has K of these, K intercepts a point stand in
+ * path/intercepts and those of the state behind them. */
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
@@ -98,6 +101,50 @@ static bvl_status put_replicated(const bvl_path *path, const bvl_store *store, c
   return store->put_f64(store->context, name, n, 0, speaks(path) ? n : 0, values);
 }
 
+/* K intercepts a point, then the state's. */
+static int64_t n_intercepts(const bvl_path *path)
+{
+  return path->problem->outputs > 1 ? (path->n_lambda + 1) * path->problem->outputs : 0;
+}
+
+static double *intercepts_of(bvl_path *path, int64_t k)
+{
+  return k < path->n_lambda ? path->points[k].intercepts : path->state.point.intercepts;
+}
+
+static bvl_status save_intercepts(const bvl_path *path, const bvl_store *store)
+{
+  bvl_status status = BVL_OK;
+  const int64_t K = path->problem->outputs;
+  double *all = NULL;
+  if (n_intercepts(path) == 0) return BVL_OK;
+  BVL_TRY(bvl_agree(&path->problem->grid->all, BVL_ALLOC(&all, n_intercepts(path))));
+  for (int64_t k = 0; k <= path->n_lambda; k++) {
+    const double *from = k < path->n_lambda ? path->points[k].intercepts
+                                            : path->state.point.intercepts;
+    memcpy(all + k * K, from, (size_t)K * sizeof *all);
+  }
+  BVL_TRY(put_replicated(path, store, "path/intercepts", n_intercepts(path), all));
+cleanup:
+  free(all);
+  return status;
+}
+
+static bvl_status restore_intercepts(bvl_path *path, const bvl_store *store)
+{
+  bvl_status status = BVL_OK;
+  const int64_t K = path->problem->outputs;
+  double *all = NULL;
+  if (n_intercepts(path) == 0) return BVL_OK;
+  BVL_TRY(bvl_agree(&path->problem->grid->all, BVL_ALLOC(&all, n_intercepts(path))));
+  BVL_TRY(store->get_f64(store->context, "path/intercepts", 0, n_intercepts(path), all));
+  for (int64_t k = 0; k <= path->n_lambda; k++)
+    memcpy(intercepts_of(path, k), all + k * K, (size_t)K * sizeof *all);
+cleanup:
+  free(all);
+  return status;
+}
+
 static bvl_status save_points(const bvl_path *path, const bvl_store *store)
 {
   bvl_status status = BVL_OK;
@@ -154,16 +201,18 @@ bvl_status bvl_path_save(const bvl_path *path, const bvl_store *store)
   bvl_status status = BVL_OK;
   const bvl_problem *problem = path->problem;
   const bvl_columns *columns = &problem->X->columns;
-  const int64_t mine = problem->grid->i == 0 ? columns->p_local : 0;
+  const int64_t K = problem->outputs;
+  const int64_t mine = problem->grid->i == 0 ? columns->p_local * K : 0;
   double numbers[N_NUMBERS];
   pack_numbers(path, numbers);
   BVL_TRY(save_points(path, store));
   BVL_TRY(save_columns(path, store));
   BVL_TRY(put_replicated(path, store, "path/numbers", N_NUMBERS, numbers));
-  BVL_TRY(store->put_f64(store->context, "point/beta", columns->p, columns->first, mine,
+  BVL_TRY(save_intercepts(path, store));
+  BVL_TRY(store->put_f64(store->context, "point/beta", columns->p * K, columns->first * K, mine,
                          path->state.point.beta));
-  BVL_TRY(
-      store->put_f64(store->context, "point/v", columns->p, columns->first, mine, path->state.v));
+  BVL_TRY(store->put_f64(store->context, "point/v", columns->p * K, columns->first * K, mine,
+                         path->state.v));
   if (path->solver->save != NULL) BVL_TRY(path->solver->save(path->solver_data, store));
 cleanup:
   return status;
@@ -188,7 +237,7 @@ static bvl_status check_stops(const bvl_path *path, const bvl_store *store)
   double *stops = NULL;
   BVL_TRY(check_length(store, "path/stops", path->n_stops));
   BVL_TRY(check_length(store, "path/counts", N_COUNTS * path->n_lambda));
-  BVL_TRY(check_length(store, "point/beta", path->problem->X->columns.p));
+  BVL_TRY(check_length(store, "point/beta", path->problem->X->columns.p * path->problem->outputs));
   BVL_TRY(bvl_agree(&path->problem->grid->all, BVL_ALLOC(&stops, path->n_stops)));
   BVL_TRY(store->get_f64(store->context, "path/stops", 0, path->n_stops, stops));
   /* lambda_max is recomputed and may differ in the last bits at another rank count: the stored
@@ -253,6 +302,7 @@ static bvl_status restore_columns(bvl_path *path, const bvl_store *store)
 {
   bvl_status status = BVL_OK;
   const bvl_comm *all = &path->problem->grid->all;
+  const int64_t K = path->problem->outputs;
   int64_t total = 0;
   int64_t *keys = NULL;
   int64_t *count = NULL;
@@ -265,12 +315,12 @@ static bvl_status restore_columns(bvl_path *path, const bvl_store *store)
   BVL_TRY(bvl_agree(all, mark_owned(path, &owned)));
   BVL_TRY(store->get_i64(store->context, "path/keys", 0, 2 * total, keys));
   BVL_TRY(store->get_f64(store->context, "path/values", 0, total, values));
-  for (int64_t e = 0; e < total; e++) count[keys[2 * e]] += owned[keys[2 * e + 1]];
+  for (int64_t e = 0; e < total; e++) count[keys[2 * e]] += owned[keys[2 * e + 1] / K];
   for (int64_t k = 0; k < path->n_lambda && status == BVL_OK; k++)
     status = give_point(&path->points[k], count[k]);
   BVL_TRY(bvl_agree(all, status));
   for (int64_t e = 0; e < total; e++) {
-    if (!owned[keys[2 * e + 1]]) continue;
+    if (!owned[keys[2 * e + 1] / K]) continue;
     bvl_path_point *point = &path->points[keys[2 * e]];
     ((int64_t *)point->column)[point->n_nonzero] = keys[2 * e + 1];
     ((double *)point->value)[point->n_nonzero++] = values[e];
@@ -287,15 +337,17 @@ bvl_status bvl_path_restore(bvl_path *path, const bvl_store *store)
 {
   bvl_status status = BVL_OK;
   const bvl_columns *columns = &path->problem->X->columns;
+  const int64_t K = path->problem->outputs;
   double numbers[N_NUMBERS];
   BVL_TRY(check_stops(path, store));
   BVL_TRY(restore_points(path, store));
   BVL_TRY(restore_columns(path, store));
   BVL_TRY(store->get_f64(store->context, "path/numbers", 0, N_NUMBERS, numbers));
-  BVL_TRY(store->get_f64(store->context, "point/beta", columns->first, columns->p_local,
+  BVL_TRY(restore_intercepts(path, store));
+  BVL_TRY(store->get_f64(store->context, "point/beta", columns->first * K, columns->p_local * K,
                          path->state.point.beta));
-  BVL_TRY(
-      store->get_f64(store->context, "point/v", columns->first, columns->p_local, path->state.v));
+  BVL_TRY(store->get_f64(store->context, "point/v", columns->first * K, columns->p_local * K,
+                         path->state.v));
   unpack_numbers(path, numbers);
   if (path->solver->restore != NULL) BVL_TRY(path->solver->restore(path->solver_data, store));
 cleanup:

@@ -61,7 +61,8 @@ static void describe_memory(const speaker *to, const bvl_source *source)
                             1,
                             BVL_GRAM_AUTO,
                             0,
-                            bvl_rounded_pays(source->format, source->dtype, source->n)};
+                            bvl_rounded_pays(source->format, source->dtype, source->n),
+                            1};
   say(to, "memory a rank would need for a path of 100 lambdas%s:",
       choice ? " (and with --precision single)" : "");
   for (int ranks = 1; ranks <= 64; ranks *= 2) {

@@ -19,6 +19,7 @@ typedef struct bvl_job {
   bvl_dtype dtype;   /* as held in memory */
   int rounded;       /* is there memory for an 8-bit copy of X? */
   int64_t n, p, nnz;
+  int64_t n_responses; /* columns of y */
   uint64_t fingerprint;
   int64_t n_slices;      /* minibatches an epoch */
   int64_t *groups;       /* p, owned; NULL = none */

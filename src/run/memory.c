@@ -42,12 +42,14 @@ static double working_set_bytes(const bvl_memory_shape *s, double rows)
   double values = 8.0 * columns * split;
   if (s->format != BVL_DENSE)
     values = fmin(1.5 * values, 12.0 * share(s->nnz, s->grid_rows * s->grid_cols)) + 8.0 * split;
+  double K = (double)bvl_greater(s->responses, 1);
   double groups =
       0.0; /* the group engine: S and this rank's part of it, columns once more, whole */
   if (s->grouped && s->n <= BVL_GROUP_MAX_ROWS)
     groups = 16.0 * (double)s->n * (double)s->n + 8.0 * columns * split;
   return values + groups + 16.0 * columns * columns / spread +
-         16.0 * (double)s->n_lambda * columns / (double)s->grid_cols;
+         16.0 * (double)s->n_lambda * columns * K / (double)s->grid_cols +
+         (K > 1.0 ? 16.0 * columns * columns + 200.0 * columns * K : 0.0);
 }
 
 /* Two factors a column, in as many copies as the optimizer keeps. */
@@ -63,10 +65,12 @@ int64_t bvl_memory_estimate(const bvl_memory_shape *s)
   int64_t n_tiles = bvl_tile_count(s->n);
   double rows = n_tiles > 0 ? share(n_tiles, s->grid_rows) * (double)s->n / (double)n_tiles : 0.0;
   double cols = share(s->p, s->grid_cols);
-  double bytes = 48.0 * mebi;        /* program, MPI and HDF5 */
-  bytes += 24.0 * mebi;              /* staging buffers */
-  bytes += 8.0 * 8.0 * rows;         /* labels, weights, predictor, residual, row order */
-  bytes += 8.0 * 12.0 * cols;        /* standardization, coefficients, gradients, blocks */
+  double bytes = 48.0 * mebi; /* program, MPI and HDF5 */
+  bytes += 24.0 * mebi;       /* staging buffers */
+  double K = (double)bvl_greater(s->responses, 1);
+  bytes += 8.0 * 8.0 * rows;  /* labels, weights, predictor, residual, row order */
+  bytes += 8.0 * 12.0 * cols; /* standardization, coefficients, gradients, blocks */
+  if (K > 1.0) bytes += 8.0 * K * (30.0 * rows + 30.0 * cols); /* batches of both */
   bytes += 8.0 * 3.0 * (double)s->p; /* column order and groups, replicated */
   bytes += matrix_bytes(s, rows, cols) + working_set_bytes(s, rows) + factor_bytes(s, cols);
   return bytes < 0x1p62 ? (int64_t)bytes : INT64_C(1) << 62;

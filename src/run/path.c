@@ -97,6 +97,11 @@ static bvl_status choose_model(bvl_job *job)
   const bvl_penalty_type *type = bvl_penalty_find(job->options->penalty);
   if (type == NULL)
     return bvl_fail(BVL_ERR_USAGE, "penalty %.31s: not available", job->options->penalty);
+  if (job->n_responses > 1 && strcmp(family, "gaussian") != 0)
+    return bvl_fail(BVL_ERR_INPUT,
+                    "%s has %" PRId64 " columns: several responses are not supported by family %s",
+                    job->options->names.y != NULL ? job->options->names.y : "/y", job->n_responses,
+                    family);
   return bvl_penalty_init(type, job->options->alpha, &job->penalty);
 }
 
@@ -144,6 +149,12 @@ cleanup:
   return status;
 }
 
+/* Several coefficients a column: they are a group, with no groups of columns as well. */
+static int is_multi(const bvl_job *job)
+{
+  return job->n_responses > 1 || bvl_loss_find(job->family)->coupled;
+}
+
 /* Vectors beside X, and the names under which they stand in the file. */
 static bvl_status read_columns(bvl_job *job)
 {
@@ -164,7 +175,9 @@ static bvl_status read_columns(bvl_job *job)
   used->groups = used_name(job->groups, asked->groups, "/groups");
   used->group_weights = used_name(job->group_weights, asked->group_weights, "/group_weights");
   used->penalty_factor = used_name(job->penalty_factor, asked->penalty_factor, "/penalty_factor");
-  if (job->penalty.type->grouped && job->groups == NULL)
+  if (strcmp(job->penalty.type->name, "group-lasso") == 0 && job->groups == NULL && is_multi(job))
+    status = bvl_penalty_init(bvl_penalty_find("lasso"), NAN, &job->penalty);
+  else if (job->penalty.type->grouped && job->groups == NULL)
     status = bvl_fail(BVL_ERR_INPUT, "/groups: missing, and penalty %s needs it",
                       job->penalty.type->name);
 cleanup:
@@ -211,7 +224,8 @@ static bvl_status check_memory(bvl_job *job, int64_t n_lambda, int64_t *estimate
       .solver = solver,
       .gram = job->options->path.gram,
       .grouped = job->penalty.type->grouped,
-      .rounded = certified && bvl_rounded_pays(job->format, job->dtype, job->n),
+      .rounded = certified && !is_multi(job) && bvl_rounded_pays(job->format, job->dtype, job->n),
+      .responses = bvl_loss_find(job->family)->coupled ? 10 : job->n_responses,
       .n_lambda = n_lambda,
       .grid_rows = job->grid_rows,
       .grid_cols = job->grid_cols,
@@ -236,6 +250,7 @@ static bvl_status open_data(bvl_job *job)
   job->n = source->n;
   job->p = source->p;
   job->nnz = source->nnz;
+  job->n_responses = bvl_data_responses(job->data);
   job->format = source->format;
   job->dtype = bvl_design_held_dtype(source, o->single);
   if (o->single && source->format != BVL_DENSE)
@@ -264,6 +279,7 @@ static bvl_status read_problem(bvl_job *job)
       .penalty_factor = job->penalty_factor,
       .lower = job->lower,
       .upper = job->upper,
+      .n_responses = job->n_responses,
       .n_slices = job->n_slices,
       .stochastic = bvl_solver_is_stochastic(o->path.solver),
       .store_float32 = o->single,
@@ -407,9 +423,14 @@ bvl_status bvl_run_path(MPI_Comm comm, const bvl_run_options *options, const bvl
   outcome->grid_cols = job.grid_cols;
   BVL_TRY(check_memory(&job, n_lambda, &outcome->estimate_bytes));
   bvl_phase_enter(BVL_PHASE_WRITE);
-  BVL_TRY(bvl_result_create(&job.comm, options->output, job.p, n_lambda, &job.writer));
+  if (!bvl_loss_find(job.family)->coupled) /* a result that cannot be written is known of early */
+    BVL_TRY(bvl_result_create(&job.comm, options->output, job.p * job.n_responses, n_lambda,
+                              &job.writer));
   bvl_phase_enter(BVL_PHASE_READ);
   BVL_TRY(read_problem(&job));
+  if (job.writer == NULL)
+    BVL_TRY(bvl_result_create(&job.comm, options->output, job.p * bvl_problem_outputs(job.problem),
+                              n_lambda, &job.writer));
   bvl_data_close(&job.data);
   outcome->load_s = MPI_Wtime() - start_s;
   bvl_phase_enter(BVL_PHASE_OTHER);

@@ -13,7 +13,7 @@
 
 #include "base/checked.h"
 #include "data/design.h"
-#include "loss/loss.h"
+#include "loss/multi.h"
 #include "run/memory.h"
 
 enum { BLOCK_BYTES = 64 << 20 };
@@ -30,7 +30,8 @@ typedef struct prediction {
   double *lambda;      /* n_lambda */
   int64_t left, right; /* with one lambda asked for: between these two columns of the model */
   double left_share;   /* weight of `left` */
-  double *values;      /* n_local x n_lambda, row-major, input order: the answer */
+  int64_t outputs;     /* values of a row for a lambda: the model's, 1 as classes */
+  double *values;      /* n_local x outputs x n_lambda, row-major, input order: the answer */
 } prediction;
 
 /* ---- which columns of the data -------------------------------------------------------------- */
@@ -98,7 +99,7 @@ static bvl_status choose_lambda(prediction *job, double at)
   const bvl_result *model = &job->model;
   int64_t left = -1, right = -1;
   for (int64_t l = 0; l < model->n_lambda; l++) {
-    if (isnan(model->intercept[l])) continue;
+    if (isnan(model->intercept[l * model->outputs])) continue;
     double lambda = model->lambda[l];
     if (lambda >= at && (left < 0 || lambda < model->lambda[left])) left = l;
     if (lambda <= at && (right < 0 || lambda > model->lambda[right])) right = l;
@@ -127,28 +128,34 @@ cleanup:
   return status;
 }
 
-/* b += share * column l of the model, in the data's columns. */
+/* B (p x K) += share * column l of the model, in the data's columns. */
 static void add_column(const prediction *job, int64_t l, double share, double *b)
 {
   const bvl_result *model = &job->model;
+  const int64_t p = bvl_design_p(job->X);
   for (int64_t e = model->indptr[l]; share != 0.0 && e < model->indptr[l + 1]; e++) {
-    int64_t j = model->indices[e];
-    b[job->column != NULL ? job->column[j] : j] += share * model->values[e];
+    const int64_t j = model->indices[e] / model->outputs, k = model->indices[e] % model->outputs;
+    b[k * p + (job->column != NULL ? job->column[j] : j)] += share * model->values[e];
   }
 }
 
-/* Coefficients (p) and intercept of the answer's column l. */
-static double model_column(const prediction *job, int64_t l, int interpolated, double *b)
+/* Coefficients (p x K) and intercepts (K) of the answer's column l. */
+static void model_column(const prediction *job, int64_t l, int interpolated, double *b,
+                         double *base)
 {
+  const int64_t K = job->model.outputs;
   const double *intercept = job->model.intercept;
+  double right_share = 1.0 - job->left_share;
   if (!interpolated) {
     add_column(job, l, 1.0, b);
-    return intercept[l];
+    for (int64_t k = 0; k < K; k++) base[k] = intercept[l * K + k];
+    return;
   }
-  double right_share = 1.0 - job->left_share;
   add_column(job, job->left, job->left_share, b);
   add_column(job, job->right, right_share, b);
-  return job->left_share * intercept[job->left] + right_share * intercept[job->right];
+  for (int64_t k = 0; k < K; k++)
+    base[k] = job->left_share * intercept[job->left * K + k] +
+              right_share * intercept[job->right * K + k];
 }
 
 /* ---- products ------------------------------------------------------------------------------- */
@@ -167,8 +174,10 @@ static bvl_status used_columns(const prediction *job, int64_t *n_used, int64_t *
   bvl_status status = BVL_ALLOC(out, nnz);
   *n_used = 0;
   if (status != BVL_OK) return status;
-  for (int64_t e = 0; e < nnz; e++)
-    (*out)[e] = job->column != NULL ? job->column[model->indices[e]] : model->indices[e];
+  for (int64_t e = 0; e < nnz; e++) {
+    const int64_t j = model->indices[e] / model->outputs;
+    (*out)[e] = job->column != NULL ? job->column[j] : j;
+  }
   qsort(*out, (size_t)nnz, sizeof **out, compare_i64);
   for (int64_t e = 0; e < nnz; e++)
     if (e == 0 || (*out)[e] != (*out)[e - 1]) (*out)[(*n_used)++] = (*out)[e];
@@ -178,40 +187,46 @@ static bvl_status used_columns(const prediction *job, int64_t *n_used, int64_t *
 /* Predictors of lambdas first .. first + k - 1 into job->values, in input order. */
 static bvl_status predict_block(prediction *job, int interpolated, int64_t n_used,
                                 const int64_t *used, int64_t first, int64_t k, double *B,
-                                double *eta)
+                                double *base, double *eta)
 {
   const bvl_rows *rows = &job->X->rows;
+  const int64_t K = job->model.outputs;
   int64_t p = bvl_design_p(job->X), n = rows->n_local;
   bvl_status status = BVL_OK;
-  double base[64];
-  memset(B, 0, (size_t)(p * k) * sizeof *B);
-  for (int64_t q = 0; q < k; q++) base[q] = model_column(job, first + q, interpolated, B + q * p);
-  BVL_TRY(bvl_design_forward(job->X, n_used, used, k, B, eta));
+  memset(B, 0, (size_t)(p * k * K) * sizeof *B);
   for (int64_t q = 0; q < k; q++)
-    for (int64_t i = 0; i < n; i++)
-      job->values[(bvl_design_input_row(job->X, i) - rows->row0) * job->n_lambda + first + q] =
-          base[q] + eta[i + q * n];
+    model_column(job, first + q, interpolated, B + q * p * K, base + q * K);
+  BVL_TRY(bvl_design_forward(job->X, n_used, used, k * K, B, eta));
+  for (int64_t q = 0; q < k * K; q++)
+    for (int64_t i = 0; i < n; i++) {
+      const int64_t row = (bvl_design_input_row(job->X, i) - rows->row0) * K + q % K;
+      job->values[row * job->n_lambda + first + q / K] = base[q] + eta[i + q * n];
+    }
 cleanup:
   return status;
 }
 
 static bvl_status predict_all(prediction *job, int interpolated)
 {
+  const int64_t K = job->model.outputs;
   int64_t p = bvl_design_p(job->X), n = bvl_design_n_local(job->X), n_used = 0;
-  int64_t block = bvl_lesser(64, bvl_greater(1, BLOCK_BYTES / (8 * bvl_greater(1, p))));
+  int64_t block = bvl_lesser(64, bvl_greater(1, BLOCK_BYTES / (8 * bvl_greater(1, p)))) / K;
   int64_t *used = NULL;
-  double *B = NULL, *eta = NULL;
-  block = bvl_lesser(block, job->n_lambda);
+  double *B = NULL, *base = NULL, *eta = NULL;
+  block = bvl_lesser(bvl_greater(block, 1), job->n_lambda);
+  job->outputs = K;
   bvl_status status = used_columns(job, &n_used, &used);
-  if (status == BVL_OK) status = BVL_ALLOC(&B, p * block);
-  if (status == BVL_OK) status = BVL_ALLOC(&eta, n * block);
-  if (status == BVL_OK) status = BVL_ALLOC(&job->values, n * job->n_lambda);
+  if (status == BVL_OK) status = BVL_ALLOC(&B, p * block * K);
+  if (status == BVL_OK) status = BVL_ALLOC(&base, block * K);
+  if (status == BVL_OK) status = BVL_ALLOC(&eta, n * block * K);
+  if (status == BVL_OK) status = BVL_ALLOC(&job->values, n * K * job->n_lambda);
   BVL_TRY(bvl_agree(&job->comm, status));
   for (int64_t first = 0; first < job->n_lambda; first += block)
     BVL_TRY(predict_block(job, interpolated, n_used, used, first,
-                          bvl_lesser(block, job->n_lambda - first), B, eta));
+                          bvl_lesser(block, job->n_lambda - first), B, base, eta));
 cleanup:
   free(eta);
+  free(base);
   free(B);
   free(used);
   return status;
@@ -236,16 +251,47 @@ cleanup:
   return status;
 }
 
-static void transform(prediction *job, const char *type)
+/* The class with the largest predictor; NaN of a lambda that was not attempted. */
+static double largest_class(int64_t K, const double *eta)
+{
+  int64_t best = 0;
+  for (int64_t k = 1; k < K; k++)
+    if (eta[k] > eta[best]) best = k;
+  return isnan(eta[0]) ? NAN : (double)best;
+}
+
+/* Probabilities, or the class in place of K predictors. */
+static bvl_status transform_classes(prediction *job, const bvl_loss *loss, int class)
+{
+  const int64_t K = job->model.outputs, L = job->n_lambda;
+  double *eta = NULL;
+  bvl_status status = BVL_ALLOC(&eta, K);
+  if (class) job->outputs = 1;
+  for (int64_t i = 0; status == BVL_OK && i < bvl_design_n_local(job->X); i++)
+    for (int64_t l = 0; l < L; l++) {
+      for (int64_t k = 0; k < K; k++) eta[k] = job->values[(i * K + k) * L + l];
+      if (class) /* rows shrink: what is overwritten was read already */
+        job->values[i * L + l] = largest_class(K, eta);
+      else
+        bvl_multi_mean(loss, 1, K, eta, eta);
+      for (int64_t k = 0; !class && k < K; k++) job->values[(i * K + k) * L + l] = eta[k];
+    }
+  free(eta);
+  return bvl_agree(&job->comm, status);
+}
+
+static bvl_status transform(prediction *job, const char *type)
 {
   const bvl_loss *loss = bvl_loss_find(job->model.family);
-  int64_t count = bvl_design_n_local(job->X) * job->n_lambda;
-  if (strcmp(type, "link") == 0) return;
+  int64_t count = bvl_design_n_local(job->X) * job->n_lambda * job->outputs;
+  if (strcmp(type, "link") == 0) return BVL_OK;
   int class = strcmp(type, "class") == 0;
+  if (loss->coupled) return transform_classes(job, loss, class);
   for (int64_t k = 0; k < count; k++) {
     double eta = job->values[k];
     job->values[k] = class ? (isnan(eta) ? NAN : eta > 0.0) : loss->mean(eta);
   }
+  return BVL_OK;
 }
 
 /* ---- the job -------------------------------------------------------------------------------- */
@@ -255,7 +301,8 @@ static bvl_status check_type(const prediction *job, const char *type)
   const char *family = job->model.family;
   if (bvl_loss_find(family) == NULL)
     return bvl_fail(BVL_ERR_INPUT, "the model's family %s is not available", family);
-  if (strcmp(type, "class") == 0 && strcmp(family, "binomial") != 0)
+  if (strcmp(type, "class") == 0 && strcmp(family, "binomial") != 0 &&
+      strcmp(family, "multinomial") != 0)
     return bvl_fail(BVL_ERR_USAGE, "type class: the model is %s, which has no classes", family);
   return BVL_OK;
 }
@@ -277,9 +324,10 @@ static bvl_status read_matrix(prediction *job)
       .grid_rows = job->comm.size,
       .grid_cols = 1,
       .gram = BVL_GRAM_AUTO,
+      .responses = job->model.outputs,
   };
   bvl_status status = BVL_OK;
-  int64_t answer = 8 * (source->n / job->comm.size + 1) * job->n_lambda;
+  int64_t answer = 8 * (source->n / job->comm.size + 1) * job->n_lambda * job->model.outputs;
   BVL_TRY(bvl_memory_check(&job->comm, bvl_memory_estimate(&shape) + answer, 0));
   BVL_TRY(bvl_grid_create(job->comm.mpi, job->comm.size, 1, &job->grid));
   BVL_TRY(bvl_design_create(job->grid, source, &options, &job->X));
@@ -306,9 +354,10 @@ bvl_status bvl_run_predict(MPI_Comm comm, const char *data, const bvl_data_names
   BVL_TRY(read_matrix(&job));
   BVL_TRY(predict_all(&job, !isnan(at)));
   BVL_TRY(add_offset(&job));
-  transform(&job, type);
-  BVL_TRY(bvl_prediction_write(&job.comm, output, bvl_design_n(job.X), job.n_lambda, job.lambda,
-                               type, job.X->rows.row0, bvl_design_n_local(job.X), job.values));
+  BVL_TRY(transform(&job, type));
+  BVL_TRY(bvl_prediction_write(&job.comm, output, bvl_design_n(job.X), job.outputs, job.n_lambda,
+                               job.lambda, type, job.X->rows.row0, bvl_design_n_local(job.X),
+                               job.values));
 cleanup:
   status = bvl_name_file(about, status);
   free(job.values);

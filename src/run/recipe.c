@@ -127,7 +127,8 @@ static bvl_status check_numbers(const bvl_recipe *plan)
   if (plan->density < 1.0 && plan->rho != 0.0)
     return bvl_fail(BVL_ERR_USAGE, "rho %g with density %g: sparse columns are independent",
                     plan->rho, plan->density);
-  if (bvl_loss_find(plan->family) == NULL)
+  const bvl_loss *loss = bvl_loss_find(plan->family);
+  if (loss == NULL || loss->coupled)
     return bvl_fail(BVL_ERR_USAGE, "family %.31s: not available", plan->family);
   return BVL_OK;
 }

@@ -61,8 +61,8 @@ bvl_status bvl_job_identify(bvl_job *job)
   fprintf(text, "groups=%s\ngroup_weights=%s\npenalty_factor=%s\ncolumns=%016" PRIx64 "\n",
           job->names.groups, job->names.group_weights, job->names.penalty_factor,
           hash_columns(job));
-  fprintf(text, "family=%s\npenalty=%s\nalpha=%.17g\n", job->family, job->penalty.type->name,
-          job->penalty.alpha);
+  fprintf(text, "family=%s\nresponses=%" PRId64 "\npenalty=%s\nalpha=%.17g\n", job->family,
+          bvl_problem_outputs(job->problem), job->penalty.type->name, job->penalty.alpha);
   fprintf(text, "intercept=%d\nstandardize=%d\nprecision=%s\nsolver=%s\ngram=%s\n", o->intercept,
           o->standardize, o->single ? "single" : "double", bvl_solver_name(path->solver),
           bvl_gram_name(path->gram));

@@ -49,6 +49,25 @@ static void get_point(const bvl_path *path, int64_t k, bvl_path_point *point)
   point->df = point->iterations = point->surrogate_support = point->n_nonzero = 0;
 }
 
+/* L x K: of responses or classes. */
+static bvl_status write_intercepts(bvl_job *job)
+{
+  const int64_t n_lambda = bvl_path_n_lambda(job->path);
+  const int64_t K = bvl_problem_outputs(job->problem);
+  double *all = NULL;
+  bvl_status status = BVL_OK;
+  BVL_TRY(bvl_agree(&job->comm, BVL_ALLOC(&all, n_lambda * K)));
+  for (int64_t q = 0; q < n_lambda; q++) {
+    bvl_path_point point;
+    bvl_path_get(job->path, q, &point);
+    for (int64_t k = 0; k < K; k++) all[q * K + k] = point.status != 3 ? point.intercepts[k] : NAN;
+  }
+  status = bvl_result_put_rows(job->writer, "/intercept", n_lambda, K, all);
+cleanup:
+  free(all);
+  return status;
+}
+
 static bvl_status write_points(bvl_job *job, double *real, int64_t *integer)
 {
   int64_t n_lambda = bvl_path_n_lambda(job->path);
@@ -62,8 +81,11 @@ static bvl_status write_points(bvl_job *job, double *real, int64_t *integer)
   }
   BVL_TRY(bvl_result_put_f64(job->writer, "/lambda", n_lambda, real));
   BVL_TRY(bvl_result_put_i64(job->writer, "/status", n_lambda, integer));
+  const int several = bvl_problem_outputs(job->problem) > 1;
+  if (several) BVL_TRY(write_intercepts(job));
   for (size_t f = 0; f < sizeof reals / sizeof reals[0]; f++) {
     if (reals[f].surrogate && !surrogate) continue;
+    if (several && strcmp(reals[f].name, "/intercept") == 0) continue;
     for (int64_t k = 0; k < n_lambda; k++) {
       get_point(job->path, k, &point);
       memcpy(&real[k], (const char *)&point + reals[f].offset, sizeof real[k]);
@@ -220,6 +242,7 @@ static bvl_status write_numbers(bvl_job *job, const bvl_run_outcome *outcome)
       {"offset", strcmp(job->names.offset, "none") != 0},
       {"n", job->n},
       {"p", job->p},
+      {"responses", bvl_problem_outputs(job->problem)},
       {"nlambda", bvl_path_n_lambda(job->path)},
       {"dfmax", o->path.dfmax},
       {"max_iter", o->path.max_iter},

@@ -12,6 +12,7 @@
 #include "solver/batch_model.h"
 #include "solver/group_model.h"
 #include "solver/group_newton.h"
+#include "solver/multi_model.h"
 
 enum { MAX_BATCH = BVL_GROUP_LANES, MIN_NEW = 64, MAX_PARTS = 32 };
 
@@ -24,12 +25,14 @@ struct bvl_gram_path {
   bvl_working_set *set;    /* borrowed */
   bvl_batch_model *model;  /* scalar penalties, owned; else NULL */
   bvl_group_model *groups; /* group penalties, owned; else NULL */
-  double *answer;          /* batch x (d + extra), owned */
+  bvl_multi_model *multi;  /* several outputs, owned; else NULL */
+  double *answer;          /* batch x (d outputs + extra), owned */
   int64_t answer_capacity;
-  double *beta;          /* p_local x MAX_BATCH, zero between batches, owned */
-  double *v;             /* p_local x MAX_BATCH, owned */
-  double *eta;           /* n_split x MAX_BATCH, owned */
-  double *slope;         /* p_local: dv/dlambda over the last two finished lambdas, owned */
+  double *intercept;     /* outputs x MAX_BATCH, owned */
+  double *beta;          /* n_coef x MAX_BATCH, zero between batches, owned */
+  double *v;             /* n_coef x MAX_BATCH, owned */
+  double *eta;           /* n_split x outputs x MAX_BATCH, owned */
+  double *slope;         /* n_coef: dv/dlambda over the last two finished lambdas, owned */
   double margin;         /* see MARGIN_STRONG; adapts */
   unsigned char *wanted; /* this rank's blocks, owned */
   int64_t longest;       /* batch now allowed, <= MAX_BATCH */
@@ -39,6 +42,7 @@ struct bvl_gram_path {
 
 int bvl_gram_path_fits(const bvl_problem *problem)
 {
+  if (problem->outputs > 1) return problem->penalty.type->convex;
   if (problem->has_ends && !problem->loss->quadratic) return 0;
   if (problem->penalty.type->grouped) return bvl_group_model_fits(problem);
   return problem->penalty.type->convex;
@@ -51,7 +55,9 @@ void bvl_gram_path_destroy(bvl_gram_path **path)
   if (s == NULL) return;
   bvl_batch_model_destroy(&s->model);
   bvl_group_model_destroy(&s->groups);
+  bvl_multi_model_destroy(&s->multi);
   free(s->answer);
+  free(s->intercept);
   free(s->beta);
   free(s->v);
   free(s->eta);
@@ -64,7 +70,8 @@ bvl_status bvl_gram_path_create(bvl_problem *problem, bvl_working_set *set, bvl_
 {
   bvl_status status = BVL_OK;
   const bvl_comm *all = &problem->grid->all;
-  const int64_t p_local = problem->X->columns.p_local;
+  const int64_t n_coef = bvl_problem_n_coef(problem);
+  const int64_t n_eta = bvl_problem_n_split(problem) * problem->outputs;
   bvl_gram_path *s = NULL;
   *out = NULL;
   BVL_TRY(bvl_agree(all, BVL_ALLOC(&s, 1)));
@@ -72,12 +79,15 @@ bvl_status bvl_gram_path_create(bvl_problem *problem, bvl_working_set *set, bvl_
   s->set = set;
   s->margin = MARGIN_STRONG;
   s->longest = MAX_BATCH;
-  BVL_TRY(bvl_agree(all, BVL_ALLOC(&s->beta, p_local * MAX_BATCH)));
-  BVL_TRY(bvl_agree(all, BVL_ALLOC(&s->v, p_local * MAX_BATCH)));
-  BVL_TRY(bvl_agree(all, BVL_ALLOC(&s->eta, bvl_problem_n_split(problem) * MAX_BATCH)));
-  BVL_TRY(bvl_agree(all, BVL_ALLOC(&s->slope, p_local)));
+  BVL_TRY(bvl_agree(all, BVL_ALLOC(&s->intercept, problem->outputs * MAX_BATCH)));
+  BVL_TRY(bvl_agree(all, BVL_ALLOC(&s->beta, n_coef * MAX_BATCH)));
+  BVL_TRY(bvl_agree(all, BVL_ALLOC(&s->v, n_coef * MAX_BATCH)));
+  BVL_TRY(bvl_agree(all, BVL_ALLOC(&s->eta, n_eta * MAX_BATCH)));
+  BVL_TRY(bvl_agree(all, BVL_ALLOC(&s->slope, n_coef)));
   BVL_TRY(bvl_agree(all, BVL_ALLOC(&s->wanted, problem->blocks.n)));
-  if (problem->penalty.type->grouped)
+  if (problem->outputs > 1)
+    BVL_TRY(bvl_multi_model_create(problem, set, &s->multi));
+  else if (problem->penalty.type->grouped)
     BVL_TRY(bvl_group_model_create(problem, set, &s->groups));
   else
     BVL_TRY(bvl_batch_model_create(problem, set, &s->model));
@@ -99,9 +109,11 @@ static int is_candidate(const bvl_gram_path *s, const bvl_solve_state *state, in
   const double way = state->lambda_previous - lambda;
   const double level = fmax(lambda - s->margin * way, 0);
   double *v = s->problem->block_work;
-  for (int64_t k = blocks->begin[g]; k < blocks->begin[g + 1]; k++) {
+  const int64_t begin = bvl_problem_begin(s->problem, g);
+  const int64_t end = begin + bvl_problem_len(s->problem, g);
+  for (int64_t k = begin; k < end; k++) {
     if (state->point.beta[k] != 0) return 1;
-    v[k - blocks->begin[g]] = state->v[k] - way * s->slope[k];
+    v[k - begin] = state->v[k] - way * s->slope[k];
   }
   const bvl_penalty pen = bvl_penalty_at(&s->problem->penalty, blocks->weight[g]);
   const double lw = level * blocks->weight[g];
@@ -129,8 +141,8 @@ static horizon look_ahead(const bvl_gram_path *s, const bvl_solve_state *state, 
 static int is_beyond(const bvl_gram_path *s, const bvl_solve_state *state, int64_t g, horizon *h)
 {
   const bvl_blocks *blocks = &s->problem->blocks;
-  const int64_t begin = blocks->begin[g];
-  const int64_t m = bvl_block_len(blocks, g);
+  const int64_t begin = bvl_problem_begin(s->problem, g);
+  const int64_t m = bvl_problem_len(s->problem, g);
   if (blocks->weight[g] != h->weight) {
     h->weight = blocks->weight[g];
     h->floor = bvl_penalty_threshold(&s->problem->penalty, h->level * h->weight);
@@ -181,8 +193,8 @@ static bvl_status choose_batch(const bvl_gram_path *s, int64_t n, const double *
   int64_t counts[MAX_BATCH];
   const int64_t longest = bvl_lesser(n, s->longest);
   bvl_status status = count_candidates(s, longest, lambdas, state, counts);
-  const int64_t few = bvl_greater(s->groups != NULL ? 2 * MIN_NEW : MIN_NEW,
-                                  (int64_t)state->certificate.support / 2);
+  const int64_t support = (int64_t)state->certificate.support / s->problem->outputs;
+  const int64_t few = bvl_greater(s->groups != NULL ? 2 * MIN_NEW : MIN_NEW, support / 2);
   const int64_t room = s->problem->loss->quadratic ? few : 2 * few;
   int64_t total = 0;
   *batch = 0;
@@ -197,28 +209,54 @@ static bvl_status choose_batch(const bvl_gram_path *s, int64_t n, const double *
 /* ---- accepting --------------------------------------------------------------------------------
  */
 
+/* Coefficients of one answer; steps and solved stand behind them. */
+static int64_t answer_len(const bvl_gram_path *s)
+{
+  return s->set->d * s->problem->outputs;
+}
+
 static const double *answer_at(const bvl_gram_path *s, int64_t q)
 {
-  return s->answer + q * (s->set->d + BVL_ANSWER_EXTRA);
+  return s->answer + q * (answer_len(s) + BVL_ANSWER_EXTRA);
+}
+
+static void scatter(const bvl_gram_path *s, const double *b, double *beta)
+{
+  if (s->multi != NULL)
+    bvl_multi_model_scatter(s->multi, b, beta);
+  else
+    bvl_working_set_scatter(s->set, b, beta);
+}
+
+static bvl_status load(bvl_gram_path *s, const bvl_point *point)
+{
+  if (s->multi != NULL) return bvl_multi_model_load(s->multi, point);
+  return bvl_working_set_load(s->set, point);
 }
 
 /* Coefficients and predictors of the batch on every rank. */
-static void spread(bvl_gram_path *s, int64_t batch, double *intercept)
+static bvl_status spread(bvl_gram_path *s, int64_t batch)
 {
-  bvl_working_set *set = s->set;
-  const int64_t p_local = s->problem->X->columns.p_local;
-  bvl_working_set_eta(set, batch, s->answer, set->d + BVL_ANSWER_EXTRA, s->eta);
+  const int64_t K = s->problem->outputs;
+  const int64_t n_coef = bvl_problem_n_coef(s->problem);
+  bvl_status status = BVL_OK;
+  if (s->multi != NULL)
+    status = bvl_multi_model_eta(s->multi, batch, s->answer, s->eta);
+  else
+    bvl_working_set_eta(s->set, batch, s->answer, s->set->d + BVL_ANSWER_EXTRA, s->eta);
   for (int64_t q = 0; q < batch; q++) {
-    bvl_working_set_scatter(set, answer_at(s, q), s->beta + q * p_local);
-    intercept[q] = s->problem->intercept ? answer_at(s, q)[0] : 0;
+    scatter(s, answer_at(s, q), s->beta + q * n_coef);
+    for (int64_t k = 0; k < K; k++)
+      s->intercept[q * K + k] = s->problem->intercept ? answer_at(s, q)[k] : 0;
   }
+  return status;
 }
 
 /* Leaves s->beta zero, as it was: W is about to change. */
 static void gather_up(bvl_gram_path *s, int64_t batch)
 {
-  const int64_t p_local = s->problem->X->columns.p_local;
-  for (int64_t q = 0; q < batch; q++) bvl_working_set_scatter(s->set, NULL, s->beta + q * p_local);
+  const int64_t n_coef = bvl_problem_n_coef(s->problem);
+  for (int64_t q = 0; q < batch; q++) scatter(s, NULL, s->beta + q * n_coef);
 }
 
 /* First lambda of the batch that some column outside W violates (batch when none does); marks the
@@ -227,7 +265,7 @@ static bvl_status find_violations(bvl_gram_path *s, int64_t batch, const double 
                                   int64_t *first)
 {
   const bvl_blocks *blocks = &s->problem->blocks;
-  const int64_t p_local = s->problem->X->columns.p_local;
+  const int64_t n_coef = bvl_problem_n_coef(s->problem);
   int64_t mine = batch;
   const int sparse = s->problem->penalty.type->sparse;
   double weight = NAN; /* that limit was made for: blocks of one weight come in long runs */
@@ -240,8 +278,8 @@ static bvl_status find_violations(bvl_gram_path *s, int64_t batch, const double 
     weight = blocks->weight[g];
     const bvl_penalty pen = bvl_penalty_at(&s->problem->penalty, weight);
     for (int64_t q = 0; q < batch; q++) {
-      const double *v = s->v + q * p_local + blocks->begin[g];
-      const double norm = bvl_block_norm(bvl_block_len(blocks, g), v);
+      const double *v = s->v + q * n_coef + bvl_problem_begin(s->problem, g);
+      const double norm = bvl_block_norm(bvl_problem_len(s->problem, g), v);
       if (!(norm > limit[q])) continue; /* a NaN is nobody's violation: the point is bad */
       if ((sparse || s->problem->bounds != NULL) &&
           bvl_problem_pull(s->problem, &pen, lambdas[q] * weight, g, v) <= limit[q])
@@ -265,28 +303,30 @@ static int certified(const bvl_certificate *c, double tol)
 /* v at lambda q of the batch, and how it moved on the way there. */
 static void keep_gradient(bvl_gram_path *s, int64_t q, double way, bvl_solve_state *state)
 {
-  const int64_t p_local = s->problem->X->columns.p_local;
-  const double *v = s->v + q * p_local;
-  const double *before = q > 0 ? v - p_local : state->v;
+  const int64_t n_coef = bvl_problem_n_coef(s->problem);
+  const double *v = s->v + q * n_coef;
+  const double *before = q > 0 ? v - n_coef : state->v;
   const double per_way = way > 0 ? 1 / way : 0;
-  for (int64_t k = 0; k < p_local; k++) s->slope[k] = (before[k] - v[k]) * per_way;
-  memcpy(state->v, v, (size_t)p_local * sizeof *v);
+  for (int64_t k = 0; k < n_coef; k++) s->slope[k] = (before[k] - v[k]) * per_way;
+  memcpy(state->v, v, (size_t)n_coef * sizeof *v);
   state->v_valid = 1;
 }
 
 /* Hands lambda q of the batch over as finished; what only the next batch asks for is left to the
  * last one. */
-static bvl_status finish(bvl_gram_path *s, int64_t q, int last, double lambda, double intercept,
+static bvl_status finish(bvl_gram_path *s, int64_t q, int last, double lambda,
                          const bvl_certificate *certificate, bvl_solve_state *state,
                          bvl_solve_control *control)
 {
+  const int64_t K = s->problem->outputs;
   state->lambda = lambda;
-  state->point.intercept = intercept;
-  bvl_working_set_scatter(s->set, answer_at(s, q), state->point.beta); /* zero outside W */
+  state->point.intercept = s->intercept[q * K];
+  for (int64_t k = 0; K > 1 && k < K; k++) state->point.intercepts[k] = s->intercept[q * K + k];
+  scatter(s, answer_at(s, q), state->point.beta); /* zero outside W */
   state->v_valid = 0;
   if (last) keep_gradient(s, q, state->lambda_previous - lambda, state);
   state->certificate = *certificate;
-  state->iterations = (int64_t)answer_at(s, q)[s->set->d];
+  state->iterations = (int64_t)answer_at(s, q)[answer_len(s)];
   state->status = !certified(certificate, control->options->tol);
   return control->finished(control->context);
 }
@@ -296,11 +336,13 @@ static bvl_status solve(bvl_gram_path *s, int64_t batch, const double *lambdas, 
                         int64_t max_iter)
 {
   const bvl_phase before = bvl_phase_enter(BVL_PHASE_INNER);
-  const bvl_status status = s->groups != NULL
-                                ? bvl_group_model_solve(s->groups, batch, lambdas, 0.5 * tol,
-                                                        max_iter, s->answer)
-                                : bvl_batch_model_solve(s->model, batch, lambdas, 1e-2 * tol,
-                                                        max_iter, s->answer);
+  bvl_status status = BVL_OK;
+  if (s->multi != NULL)
+    status = bvl_multi_model_solve(s->multi, batch, lambdas, 0.2 * tol, max_iter, s->answer);
+  else if (s->groups != NULL)
+    status = bvl_group_model_solve(s->groups, batch, lambdas, 0.5 * tol, max_iter, s->answer);
+  else
+    status = bvl_batch_model_solve(s->model, batch, lambdas, 1e-2 * tol, max_iter, s->answer);
   bvl_phase_leave(before);
   return status;
 }
@@ -361,7 +403,6 @@ static bvl_status one_batch(bvl_gram_path *s, int64_t n, const double *lambdas,
   bvl_working_set *set = s->set;
   const bvl_comm *all = &s->problem->grid->all;
   const double tol = control->options->tol;
-  double intercept[MAX_BATCH];
   bvl_certificate certificate[MAX_BATCH];
   int64_t batch = 0;
   int64_t spread_out = 0;
@@ -373,28 +414,29 @@ static bvl_status one_batch(bvl_gram_path *s, int64_t n, const double *lambdas,
   mark_candidates(s, state, batch, lambdas);
   BVL_TRY(bvl_working_set_add(set, s->wanted));
   facts.screened = set->columns->n_cols - facts.before;
-  BVL_TRY(bvl_working_set_load(set, &state->point));
+  BVL_TRY(load(s, &state->point));
   BVL_TRY(bvl_agree(
-      all, BVL_GROW(&s->answer, &s->answer_capacity, batch * (set->d + BVL_ANSWER_EXTRA))));
+      all, BVL_GROW(&s->answer, &s->answer_capacity, batch * (answer_len(s) + BVL_ANSWER_EXTRA))));
   BVL_TRY(solve(s, batch, lambdas, tol, control->options->max_iter));
   if (batch == 1 && s->groups != NULL && state->lambda_previous > lambdas[0])
     BVL_TRY(solve_in_parts(s, state->lambda_previous, lambdas[0], tol, control->options->max_iter));
-  spread(s, batch, intercept);
   spread_out = batch;
-  BVL_TRY(
-      bvl_certify_many(s->problem, batch, lambdas, intercept, s->beta, s->eta, s->v, certificate));
+  BVL_TRY(spread(s, batch));
+  BVL_TRY(bvl_certify_many(s->problem, batch, lambdas, s->intercept, s->beta, s->eta, s->v,
+                           certificate));
   BVL_TRY(find_violations(s, batch, lambdas, &first));
   while (*done < first && certified(&certificate[*done], tol)) (*done)++;
   const int unsolved = *done < first; /* and no column outside W is to blame */
   *general = unsolved && batch == 1;
-  if (*general && s->model != NULL && bvl_batch_model_is_distributed(s->model)) {
-    *done = 1; /* the general solver would want the whole Gram on one rank: uncertified, then */
+  /* the general solver knows one output, and wants the whole Gram on one rank: uncertified, then */
+  if (*general &&
+      (s->multi != NULL || (s->model != NULL && bvl_batch_model_is_distributed(s->model)))) {
+    *done = 1;
     *general = 0;
   }
   control->together = *done;
   for (int64_t q = 0; q < *done; q++)
-    BVL_TRY(
-        finish(s, q, q == *done - 1, lambdas[q], intercept[q], &certificate[q], state, control));
+    BVL_TRY(finish(s, q, q == *done - 1, lambdas[q], &certificate[q], state, control));
   if (s->groups != NULL) bvl_group_model_keep(s->groups, *done);
   if (unsolved) s->longest = bvl_greater(1, batch / 2);
   s->was_unsolved = unsolved; /* the next batch is to be shorter, not this long again */
@@ -404,7 +446,7 @@ static bvl_status one_batch(bvl_gram_path *s, int64_t n, const double *lambdas,
   spread_out = 0;
   if (first < batch) BVL_TRY(bvl_working_set_add(set, s->wanted));
   facts.violators = set->columns->n_cols - facts.before - facts.screened;
-  BVL_TRY(bvl_working_set_load(set, &state->point));
+  BVL_TRY(load(s, &state->point));
   BVL_TRY(bvl_working_set_prune(set));
   finish_facts(s, batch, *done, &facts);
   if (control->batch_done != NULL) control->batch_done(control->context, &facts);
@@ -431,7 +473,8 @@ bvl_status bvl_gram_path_run(bvl_gram_path *s, int64_t n, const double *lambdas,
   *n_done = 0;
   while (s->problem->bounds != NULL && n > 0 && lambdas[n - 1] == 0) n--; /* no signs to go by */
   /* fewer sweeps than this would cost less than the copy */
-  if (control->options->rounded && n > MAX_BATCH) BVL_TRY(bvl_problem_round(s->problem));
+  if (control->options->rounded && n > MAX_BATCH && s->multi == NULL)
+    BVL_TRY(bvl_problem_round(s->problem));
   while (*n_done < n && !general) {
     int wants = 0;
     int64_t done = 0;

@@ -72,7 +72,7 @@ static bvl_status create(bvl_problem *problem, const bvl_path_options *options, 
   half_built = s;
   s->problem = problem;
   s->second_order = second_order;
-  BVL_TRY(bvl_agree(all, BVL_ALLOC(&s->eta, bvl_problem_n_split(problem))));
+  BVL_TRY(bvl_agree(all, BVL_ALLOC(&s->eta, bvl_problem_n_split(problem) * problem->outputs)));
   BVL_TRY(bvl_agree(all, BVL_ALLOC(&s->r, bvl_problem_n_split(problem))));
   BVL_TRY(bvl_agree(all, BVL_ALLOC(&s->h, bvl_problem_n_split(problem))));
   BVL_TRY(bvl_agree(all, BVL_ALLOC(&s->wanted, problem->blocks.n)));
@@ -423,7 +423,8 @@ static bvl_status run_covariance(newton *s, int64_t n, const double *lambdas,
   int pays = 0;
   *handled = 0;
   /* which are on one rank */
-  const int wanted = s->second_order && s->set->gram != BVL_GRAM_DISTRIBUTED;
+  const int wanted = s->second_order && s->set->gram != BVL_GRAM_DISTRIBUTED &&
+                     s->problem->outputs == 1;
   if (!s->asked && wanted) BVL_TRY(bvl_covariance_path_pays(s->problem, n, &pays));
   s->asked = 1;
   if (pays) BVL_TRY(bvl_covariance_path_create(s->problem, &s->covariance));
@@ -449,7 +450,7 @@ static bvl_status newton_solve_run(void *solver, int64_t n, const double *lambda
   if (s->gram != NULL) {
     BVL_TRY(freshen(s, state));
     BVL_TRY(bvl_gram_path_run(s->gram, n, lambdas, state, control, &n_done));
-    if (n_done > 0) goto cleanup;
+    if (n_done > 0 || s->problem->outputs > 1) goto cleanup;
   }
   BVL_TRY(newton_solve(solver, state, control));
   BVL_TRY(control->finished(control->context));

@@ -197,7 +197,7 @@ static void test_cannot_create(void **state)
   ASSERT_REFUSED(bvl_result_create(&io_comm, io_path("folder"), P, L, &writer), BVL_ERR_IO,
                  "it is a directory");
   ASSERT_REFUSED(
-      bvl_prediction_write(&io_comm, io_path("no/p.h5"), 1, 1, lambda, "link", 0, 0, NULL),
+      bvl_prediction_write(&io_comm, io_path("no/p.h5"), 1, 1, 1, lambda, "link", 0, 0, NULL),
       BVL_ERR_IO, "No such file or directory");
 }
 
@@ -281,7 +281,7 @@ static void test_damaged(void **state)
   ASSERT_REFUSED(read_damaged(INDPTR), BVL_ERR_INPUT, "/coef/indptr does not ascend");
   ASSERT_REFUSED(read_damaged(INDEX), BVL_ERR_INPUT, "/coef/indices: 3 is not a column of 3");
   ASSERT_REFUSED(read_damaged(LENGTH), BVL_ERR_INPUT, "/intercept has 3 entries, not 2");
-  ASSERT_REFUSED(read_damaged(MULTI), BVL_ERR_INPUT, "multi-response models are not supported");
+  ASSERT_REFUSED(read_damaged(MULTI), BVL_ERR_INPUT, "/coef has 3 rows, /intercept 2 a lambda");
   ASSERT_REFUSED(read_damaged(NAMES), BVL_ERR_INPUT, "/feature_names: not a name per column");
   ASSERT_REFUSED(bvl_result_read(&io_comm, io_path("no.h5"), &r), BVL_ERR_IO, "No such file");
 }
@@ -322,8 +322,8 @@ static void test_prediction(void **state)
   for (int64_t n_lambda = 1; n_lambda <= 3; n_lambda += 2) {
     double values[3 * N];
     for (int64_t k = 0; k < count * n_lambda; k++) values[k] = (double)(row0 * n_lambda + k) / 7.0;
-    ASSERT_OK(bvl_prediction_write(&io_comm, io_path("p.h5"), N, n_lambda, lambda, "response", row0,
-                                   count, values));
+    ASSERT_OK(bvl_prediction_write(&io_comm, io_path("p.h5"), N, 1, n_lambda, lambda, "response",
+                                   row0, count, values));
     ASSERT_ALL(rank != 0 || prediction_matches("p.h5", N, n_lambda));
     ASSERT_ALL(io_stands("p.h5.partial", 0));
   }

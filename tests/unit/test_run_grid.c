@@ -74,8 +74,8 @@ static void test_nothing_to_share(void **state)
 
 static bvl_memory_shape shape_of(int64_t n, int64_t p, int rows, int cols)
 {
-  bvl_memory_shape shape = {n,   p,    n * p, BVL_DENSE,     BVL_F64, BVL_SOLVER_AUTO,
-                            100, rows, cols,  BVL_GRAM_AUTO, 0,       0};
+  bvl_memory_shape shape = {
+      n, p, n * p, BVL_DENSE, BVL_F64, BVL_SOLVER_AUTO, 100, rows, cols, BVL_GRAM_AUTO, 0, 0, 1};
   return shape;
 }
 
