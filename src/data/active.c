@@ -6,6 +6,7 @@
 
 #include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/checked.h"
 #include "base/phase.h"
@@ -143,11 +144,17 @@ void bvl_active_forward(const bvl_active *A, const double *b, double *eta)
   bvl_active_forward_many(A, 1, b, A->n_cols, eta, A->n_split);
 }
 
+void bvl_active_adjoint_many(const bvl_active *A, int64_t k, const double *r, int64_t ld_r,
+                             double *v, int64_t ld_v)
+{
+  if (A->n_cols == 0) return;
+  for (int64_t q = 0; q < k; q++) memset(v + q * ld_v, 0, (size_t)A->n_cols * sizeof *v);
+  (is_dense(A) ? bvl_active_dense_adjoint : bvl_active_sparse_adjoint)(A, k, r, ld_r, v, ld_v);
+}
+
 void bvl_active_adjoint(const bvl_active *A, const double *r, double *v)
 {
-  for (int64_t k = 0; k < A->n_cols; k++) v[k] = 0.0;
-  if (A->n_cols == 0) return;
-  (is_dense(A) ? bvl_active_dense_adjoint : bvl_active_sparse_adjoint)(A, r, v);
+  bvl_active_adjoint_many(A, 1, r, A->n_split, v, A->n_cols);
 }
 
 bvl_status bvl_active_gram(bvl_active *A, const double *h, int64_t first, double *G)

@@ -58,6 +58,10 @@ void bvl_active_forward_many(const bvl_active *A, int64_t k, const double *b, in
 /** v[0..n_cols) = values' r, this rank's rows only: the caller sums over bvl_grid.all. */
 void bvl_active_adjoint(const bvl_active *A, const double *r, double *v);
 
+/** The same for k vectors with leading dimensions ld_r and ld_v, reading the values once. */
+void bvl_active_adjoint_many(const bvl_active *A, int64_t k, const double *r, int64_t ld_r,
+                             double *v, int64_t ld_v);
+
 /** G[k, l] = sum_i h_i values_ik values_il for k in [first, n_cols), l in [0, n_cols), this rank's
  * rows only (the caller sums): column-major, G[(k - first) + l * (n_cols - first)]. h (n_split,
  * none negative) NULL = ones. Dense: blocked over rows, dgemm/dsyrk inside. Sparse: a multiply-add

@@ -108,12 +108,13 @@ void bvl_active_dense_forward(const bvl_active *A, int64_t k, const double *b, i
             b, ld_b, eta + i, ld_eta, 0, NULL);
 }
 
-void bvl_active_dense_adjoint(const bvl_active *A, const double *r, double *v)
+void bvl_active_dense_adjoint(const bvl_active *A, int64_t k, const double *r, int64_t ld_r,
+                              double *v, int64_t ld_v)
 {
   bvl_kern_dense adjoint = bvl_kernels_get()->dense_adjoint[BVL_F64];
   for (int64_t i = 0; i < A->n_split; i += PRODUCT_ROWS)
-    adjoint(A->values + i, A->n_split, bvl_lesser(A->n_split - i, PRODUCT_ROWS), A->n_cols, NULL, 1,
-            r + i, A->n_split, v, A->n_cols, 0, NULL);
+    adjoint(A->values + i, A->n_split, bvl_lesser(A->n_split - i, PRODUCT_ROWS), A->n_cols, NULL, k,
+            r + i, ld_r, v, ld_v, 0, NULL);
 }
 
 /* work[i, k] = h_i values[row0 + i, first + k] for columns first + k < end, or with the square root

@@ -247,10 +247,13 @@ static double sum_of(const double *values, int64_t n)
   return sum;
 }
 
-void bvl_active_sparse_adjoint(const bvl_active *A, const double *r, double *v)
+void bvl_active_sparse_adjoint(const bvl_active *A, int64_t k, const double *r, int64_t ld_r,
+                               double *v, int64_t ld_v)
 {
-  const double r_sum = sum_of(r, A->n_split);
   bvl_kernels_get()->sparse_scatter(A->row_ptr, A->column, A->entry, A->n_split, NULL, 0, INT32_MAX,
-                                    0, 1, r, A->n_split, v, A->n_cols);
-  for (int64_t k = 0; k < A->n_cols; k++) v[k] -= A->shift[k] * r_sum;
+                                    0, k, r, ld_r, v, ld_v);
+  for (int64_t q = 0; q < k; q++) {
+    const double r_sum = sum_of(r + q * ld_r, A->n_split);
+    for (int64_t c = 0; c < A->n_cols; c++) v[c + q * ld_v] -= A->shift[c] * r_sum;
+  }
 }

@@ -36,9 +36,11 @@ void bvl_active_dense_forward(const bvl_active *A, int64_t k, const double *b, i
 void bvl_active_sparse_forward(const bvl_active *A, int64_t k, const double *b, int64_t ld_b,
                                double *eta, int64_t ld_eta);
 
-/** v += values' r; at least one column, as above. */
-void bvl_active_dense_adjoint(const bvl_active *A, const double *r, double *v);
-void bvl_active_sparse_adjoint(const bvl_active *A, const double *r, double *v);
+/** v += values' r for k vectors; at least one column, as above. */
+void bvl_active_dense_adjoint(const bvl_active *A, int64_t k, const double *r, int64_t ld_r,
+                              double *v, int64_t ld_v);
+void bvl_active_sparse_adjoint(const bvl_active *A, int64_t k, const double *r, int64_t ld_r,
+                               double *v, int64_t ld_v);
 
 /** As bvl_active_gram and bvl_active_gram_panel, with at least one column. @return BVL_ERR_NOMEM.
  */

@@ -45,7 +45,7 @@ static double working_set_bytes(const bvl_memory_shape *s, double rows)
   double K = (double)bvl_greater(s->responses, 1);
   double groups =
       0.0; /* the group engine: S and this rank's part of it, columns once more, whole */
-  if (s->grouped && s->n <= BVL_GROUP_MAX_ROWS)
+  if (s->grouped && !bvl_group_model_is_tall(s->n, s->p))
     groups = 16.0 * (double)s->n * (double)s->n + 8.0 * columns * split;
   return values + groups + 16.0 * columns * columns / spread +
          16.0 * (double)s->n_lambda * columns * K / (double)s->grid_cols +

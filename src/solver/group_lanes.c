@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The lambdas of a batch in step: their residuals in one pass over the active columns, rank 0's
- * judgement of each, and the step. */
+/* The lambdas of a batch in step: their residuals, all at once, rank 0's judgement of each, and the
+ * step. */
 #include "solver/group_lanes.h"
 
 #include <math.h>
@@ -46,13 +46,6 @@ cleanup:
   return status;
 }
 
-void bvl_group_residuals(bvl_group_model *m, const bvl_group_lanes *at)
-{
-  for (int64_t a = 0; a < at->n; a++)
-    bvl_loss_eval(m->problem->loss, m->n, m->y, m->w, m->eta + at->q[a] * m->n, m->r + a * m->n,
-                  m->h + a * m->n);
-}
-
 const double *bvl_group_lambdas(const bvl_group_lanes *at, double *out)
 {
   for (int64_t a = 0; a < at->n; a++) out[a] = at->lambda[at->q[a]];
@@ -67,30 +60,38 @@ int bvl_group_is_active(const bvl_group_model *m, const bvl_group_lanes *at, int
   return 0;
 }
 
-/* Rank 0: packed <- X b of the lanes (n x lanes), then the members' norms (members x lanes). Each
- * group's columns are read once: the second product finds them in the cache. */
+void bvl_group_coefficients(const bvl_group_model *m, const bvl_group_lanes *at, int64_t g,
+                            double *b, double *norm)
+{
+  const int64_t len = bvl_group_len(m->G, g);
+  double lambdas[BVL_GROUP_BATCH];
+  m->space->pull(m, at, g, 0, at->n, bvl_group_lambdas(at, lambdas), b, norm);
+  for (int64_t a = 0; a < at->n; a++) {
+    const double tau = bvl_group_tau(m, at->q[a])[g];
+    for (int64_t l = 0; l < len; l++)
+      b[l + a * len] = bvl_group_is_free(m->G, g) ? tau : tau * b[l + a * len];
+  }
+}
+
+/* Rank 0: packed <- the image of the lanes' coefficients (n x lanes), then the members' norms
+ * (members x lanes). Each group's columns are read once: push finds them in the cache. */
 static bvl_status evaluate(bvl_group_model *m, bvl_group_lanes *at)
 {
+  bvl_status status = BVL_OK;
   double *norms = at->packed + m->n * at->n;
   double norm[BVL_GROUP_BATCH];
-  double lambdas[BVL_GROUP_BATCH];
-  bvl_group_lambdas(at, lambdas);
-  bvl_group_residuals(m, at);
+  BVL_TRY(m->space->prepare(m, at));
   memset(at->packed, 0, (size_t)((m->n + m->n_members) * at->n) * sizeof *at->packed);
   for (int64_t k = 0; k < m->n_members; k++) {
     const int64_t g = m->member[k];
-    const int64_t len = bvl_group_len(m->G, g);
     if (!bvl_group_is_here(m->G, g)) continue;
-    bvl_group_correlate(m->G, g, at->n, lambdas, m->r, at->v, norm);
-    for (int64_t a = 0; a < at->n; a++) {
-      const double tau = bvl_group_tau(m, at->q[a])[g];
-      norms[k + a * m->n_members] = norm[a];
-      for (int64_t l = 0; l < len; l++)
-        at->v[l + a * len] = bvl_group_is_free(m->G, g) ? tau : tau * at->v[l + a * len];
-    }
-    if (bvl_group_is_active(m, at, g)) bvl_group_forward(m->G, g, at->n, at->v, at->packed);
+    bvl_group_coefficients(m, at, g, at->v, norm);
+    for (int64_t a = 0; a < at->n; a++) norms[k + a * m->n_members] = norm[a];
+    if (bvl_group_is_active(m, at, g)) m->space->push(m, g, at->n, at->v, at->packed);
   }
-  return bvl_sum_to(bvl_group_comm(m), 0, at->packed, (m->n + m->n_members) * at->n);
+  status = bvl_sum_to(bvl_group_comm(m), 0, at->packed, (m->n + m->n_members) * at->n);
+cleanup:
+  return status;
 }
 
 /* Rank 0: lane a's packed <- F1, excess <- F2, x; returns the largest residual
@@ -99,7 +100,7 @@ static double residual_of(const bvl_group_model *m, bvl_group_lanes *at, int64_t
 {
   const double lambda = at->lambda[at->q[a]];
   const double *tau = bvl_group_tau(m, at->q[a]);
-  const double *eta = m->eta + at->q[a] * m->n;
+  const double *z = m->z + at->q[a] * m->n;
   const double *norms = at->packed + m->n * at->n + a * m->n_members;
   double *F1 = at->packed + a * m->n;
   double *excess = at->excess + a * m->n_members;
@@ -117,10 +118,10 @@ static double residual_of(const bvl_group_model *m, bvl_group_lanes *at, int64_t
     if (!isfinite(norms[k])) return INFINITY;
   }
   for (int64_t i = 0; i < m->n; i++) {
-    F1[i] = eta[i] - m->o[i] - F1[i];
+    F1[i] = z[i] - (m->offset != NULL ? m->offset[i] : 0) - F1[i];
     sum += m->h[i + a * m->n] * F1[i] * F1[i];
   }
-  return isfinite(sum) ? fmax(largest, sqrt(sum / (double)m->n)) : INFINITY;
+  return isfinite(sum) ? fmax(largest, sqrt(m->scale * sum)) : INFINITY;
 }
 
 /* Rank 0. Where columns come and go inside groups, a full step may overshoot, for the linear model
@@ -154,7 +155,7 @@ static action decide(const bvl_group_model *m, bvl_group_lanes *at, int64_t a)
 static void remember(const bvl_group_model *m, const bvl_group_lanes *at, int64_t q)
 {
   double *to = at->before + q * (m->n + m->n_known);
-  memcpy(to, m->eta + q * m->n, (size_t)m->n * sizeof *to);
+  memcpy(to, m->z + q * m->n, (size_t)m->n * sizeof *to);
   memcpy(to + m->n, bvl_group_tau(m, q), (size_t)m->n_known * sizeof *to);
 }
 
@@ -163,25 +164,24 @@ static void go_back(bvl_group_model *m, const bvl_group_lanes *at, int64_t q)
 {
   bvl_anderson_reset(&m->anderson[q]);
   const double *from = at->before + q * (m->n + m->n_known);
-  double *eta = m->eta + q * m->n;
+  double *z = m->z + q * m->n;
   double *tau = bvl_group_tau(m, q);
-  for (int64_t i = 0; i < m->n; i++) eta[i] = 0.5 * (eta[i] + from[i]);
+  for (int64_t i = 0; i < m->n; i++) z[i] = 0.5 * (z[i] + from[i]);
   for (int64_t g = 0; g < m->n_known; g++) tau[g] = 0.5 * (tau[g] + from[m->n + g]);
 }
 
-/* Rank 0: lane a moves by deta and to x, accelerated; what was active stays the measure of it. */
+/* Rank 0: lane a moves by dz and to x, accelerated; what was active stays the measure of it. */
 static bvl_status move_lane(bvl_group_model *m, bvl_group_lanes *at, int64_t a)
 {
   const int64_t q = at->q[a];
   const int64_t length = m->n + m->n_members;
   const double *norms = at->packed + m->n * at->n + a * m->n_members;
   double *tau = bvl_group_tau(m, q);
-  double *eta = m->eta + q * m->n;
   double *z = at->point;
   double *f = at->point + length;
   remember(m, at, q);
   int changed = 0; /* the active groups: the map is another one */
-  memcpy(z, eta, (size_t)m->n * sizeof *z);
+  memcpy(z, m->z + q * m->n, (size_t)m->n * sizeof *z);
   memcpy(f, at->packed + a * m->n, (size_t)m->n * sizeof *f);
   for (int64_t k = 0; k < m->n_members; k++) {
     const double x = at->x[k + a * m->n_members];
@@ -193,7 +193,7 @@ static bvl_status move_lane(bvl_group_model *m, bvl_group_lanes *at, int64_t a)
   at->regrouped[q] = changed;
   if (changed) bvl_anderson_reset(&m->anderson[q]);
   const bvl_status status = bvl_anderson_step(&m->anderson[q], length, m->n, m->newton.D, z, f);
-  for (int64_t i = 0; i < m->n; i++) eta[i] += f[i];
+  for (int64_t i = 0; i < m->n; i++) m->z[i + q * m->n] += f[i];
   for (int64_t k = 0; k < m->n_members; k++) {
     const double next = z[m->n + k] + f[m->n + k];
     tau[m->member[k]] = at->bounded[k] ? fmax(next, 0) : next;
@@ -201,7 +201,7 @@ static bvl_status move_lane(bvl_group_model *m, bvl_group_lanes *at, int64_t a)
   return status;
 }
 
-/* Rank 0: eta and tau of every lane after one step. */
+/* Rank 0: z and tau of every lane after one step. */
 static bvl_status take_step(bvl_group_model *m, bvl_group_lanes *at, const action *what)
 {
   double tol[BVL_GROUP_BATCH];
@@ -225,7 +225,7 @@ static bvl_status share(bvl_group_model *m, bvl_group_lanes *at, action *what)
     double *to = at->state + a * stride;
     const double *tau = bvl_group_tau(m, at->q[a]);
     to[0] = (double)what[a];
-    memcpy(to + 1, m->eta + at->q[a] * m->n, (size_t)m->n * sizeof *to);
+    memcpy(to + 1, m->z + at->q[a] * m->n, (size_t)m->n * sizeof *to);
     for (int64_t k = 0; k < m->n_members; k++) to[1 + m->n + k] = tau[m->member[k]];
   }
   BVL_TRY(bvl_bcast(bvl_group_comm(m), 0, at->state, at->n * stride));
@@ -233,7 +233,7 @@ static bvl_status share(bvl_group_model *m, bvl_group_lanes *at, action *what)
     const double *from = at->state + a * stride;
     double *tau = bvl_group_tau(m, at->q[a]);
     what[a] = (action)from[0];
-    memcpy(m->eta + at->q[a] * m->n, from + 1, (size_t)m->n * sizeof *from);
+    memcpy(m->z + at->q[a] * m->n, from + 1, (size_t)m->n * sizeof *from);
     for (int64_t k = 0; k < m->n_members; k++) tau[m->member[k]] = from[1 + m->n + k];
   }
 cleanup:
@@ -282,7 +282,7 @@ static void restart(bvl_group_model *m, bvl_group_lanes *at)
   }
 }
 
-/* All lanes, from where eta and tau stand, until none is left. */
+/* All lanes, from where z and tau stand, until none is left. */
 bvl_status bvl_group_solve_lanes(bvl_group_model *m, bvl_group_lanes *at)
 {
   bvl_status status = BVL_OK;

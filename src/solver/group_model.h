@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Solves a few lambdas on the working set, convex group penalties, any loss: bvl_group_newton's
- * method with the columns of the set dealt whole to the ranks (bvl_dealt). All vectors over rows
- * are replicated.
+ * method. The lambdas of a batch start from the quadratic extrapolation of the last three and step
+ * together, at one matrix, which is made anew when a step gains too little.
  *
- * The lambdas of a batch start from the quadratic extrapolation of the last three and step
- * together, at one matrix, which is made anew when a step gains too little: one pass over the
- * active columns serves them all. A step of k lambdas costs a reduction of k (n + m) to rank 0 and
- * a broadcast of k (n + m), m active groups; a new matrix a reduction of n^2 / 2 and one of n m. */
+ * By rows (few rows, any number of columns): the columns of the set are dealt whole to the ranks
+ * (bvl_dealt), vectors over rows are replicated. A step of k lambdas costs a reduction of k (n + m)
+ * to rank 0 and a broadcast of k (n + m), m active groups; a new matrix a reduction of n^2 / 2 and
+ * one of n m.
+ * By the Gram (tall: d columns in the set, any number of rows): rank 0 has the set's Gram, weighted
+ * for losses that are not quadratic, and n is d above. A quadratic then needs no rows at all;
+ * other losses a pass over the set's rows and a reduction of k d a step, and of d^2 where the
+ * curvature is renewed. */
 #ifndef BVL_SOLVER_GROUP_MODEL_H
 #define BVL_SOLVER_GROUP_MODEL_H
 
@@ -16,8 +20,10 @@ enum { BVL_GROUP_MAX_ROWS = 8192 }; /* an n x n factor of 512 MB on rank 0 */
 
 typedef struct bvl_group_model bvl_group_model; /* opaque */
 
-/** Convex group penalty, and rows few enough for an n x n factor. Not collective. */
+/** Convex group penalty. Not collective. */
 int bvl_group_model_fits(const bvl_problem *problem);
+/** Is a problem of n rows and p columns for the Gram? Not collective. */
+int bvl_group_model_is_tall(int64_t n, int64_t p);
 
 /** @param set  borrowed. Collective. */
 bvl_status bvl_group_model_create(bvl_problem *problem, bvl_working_set *set,

@@ -24,6 +24,10 @@ void bvl_group_newton_free(bvl_group_newton *s)
   free(s->D);
   free(s->V);
   free(s->K);
+  free(s->list);
+  free(s->root_tau);
+  free(s->u);
+  free(s->column);
   free(s->c);
   free(s->lw);
   for (int a = 0; a < BVL_GROUP_LANES; a++) bvl_active_newton_free(&s->quadratic[a]);
@@ -36,6 +40,7 @@ bvl_status bvl_group_newton_open(bvl_group_newton *s, int64_t n)
   int limit = 0;
   if (s->L != NULL && s->n == n) return BVL_OK;
   s->n = n;
+  s->order = n;
   BVL_TRY(bvl_to_int(n, &limit)); /* every size below fits a BLAS integer */
   BVL_TRY(BVL_ALLOC(&s->L, n * n));
   BVL_TRY(BVL_ALLOC(&s->D, n));
@@ -50,6 +55,7 @@ static bvl_status reserve(bvl_group_newton *s, int64_t m)
   int64_t room = s->capacity;
   double *K = NULL;
   int limit = 0;
+  BVL_TRY(BVL_GROW(&s->V, &s->V_room, m * s->order));
   if (m <= s->capacity) return BVL_OK;
   BVL_TRY(bvl_to_int(capacity, &limit));
   BVL_TRY(BVL_ALLOC(&K, capacity * capacity));
@@ -61,11 +67,22 @@ static bvl_status reserve(bvl_group_newton *s, int64_t m)
   BVL_TRY(BVL_GROW(&s->c, &room, capacity));
   room = s->capacity;
   BVL_TRY(BVL_GROW(&s->lw, &room, capacity));
-  room = s->capacity * s->n;
-  BVL_TRY(BVL_GROW(&s->V, &room, capacity * s->n));
   s->capacity = capacity;
 cleanup:
   return status;
+}
+
+/* K = U'GU + this V'V; by rows the first is not there. */
+static double scale_of(const bvl_group_newton *s)
+{
+  return s->G != NULL ? -1 : 1 / (double)s->n;
+}
+
+static void forget_columns(bvl_group_newton *s)
+{
+  s->m = 0;
+  memset(s->m_known, 0, sizeof s->m_known);
+  for (int64_t k = 0; s->G != NULL && k < s->n; k++) s->column[k] = -1;
 }
 
 int bvl_group_newton_factor(bvl_group_newton *s, const double *h)
@@ -79,24 +96,107 @@ int bvl_group_newton_factor(bvl_group_newton *s, const double *h)
     for (int64_t i = l; i < n; i++) column[i] *= s->D[i] * s->D[l];
     column[l] += 1;
   }
-  s->m = 0;
-  memset(s->m_known, 0, sizeof s->m_known);
+  forget_columns(s);
   return largest > 0 && bvl_cholesky(n, s->L, n) == 0 && bvl_invert_lower(n, s->L, n) == 0;
+}
+
+bvl_status bvl_group_newton_by_gram(bvl_group_newton *s, int64_t n, const double *G, int64_t ld)
+{
+  bvl_status status = BVL_OK;
+  int limit = 0;
+  int64_t room[5] = {s->room, s->room, s->room, s->room, s->room};
+  BVL_TRY(bvl_to_int(ld, &limit));
+  BVL_TRY(BVL_GROW(&s->D, &room[0], n));
+  BVL_TRY(BVL_GROW(&s->list, &room[1], n));
+  BVL_TRY(BVL_GROW(&s->root_tau, &room[2], n));
+  BVL_TRY(BVL_GROW(&s->u, &room[3], n));
+  BVL_TRY(BVL_GROW(&s->column, &room[4], n));
+  s->room = room[0];
+  for (int64_t k = s->n; k < n; k++) s->column[k] = -1;
+  for (int64_t k = 0; k < n; k++) s->D[k] = sqrt(fmax(G[k + k * ld], 0));
+  s->n = n;
+  s->G = G;
+  s->ld_G = ld;
+cleanup:
+  return status;
+}
+
+bvl_status bvl_group_newton_factor_gram(bvl_group_newton *s, const double *tau, int *ok)
+{
+  s->order = 0;
+  for (int64_t k = 0; k < s->n; k++) {
+    if (!(tau[k] > 0)) continue;
+    s->root_tau[s->order] = sqrt(tau[k]);
+    s->list[s->order++] = k;
+  }
+  forget_columns(s);
+  const int64_t m = s->order;
+  bvl_status status = BVL_GROW(&s->L, &s->L_room, m * m);
+  if (status != BVL_OK) return status;
+  for (int64_t l = 0; l < m; l++) {
+    const double *from = s->G + s->list[l] * s->ld_G;
+    double *to = s->L + l * m;
+    memset(to, 0, (size_t)l * sizeof *to);
+    for (int64_t k = l; k < m; k++) to[k] = s->root_tau[k] * s->root_tau[l] * from[s->list[k]];
+    to[l] += 1;
+  }
+  *ok = m == 0 || (bvl_cholesky(m, s->L, m) == 0 && bvl_invert_lower(m, s->L, m) == 0);
+  return BVL_OK;
+}
+
+/* T^1/2 of k vectors, from the n unknowns to those of S. */
+static void take_root(const bvl_group_newton *s, int64_t k, const double *from, double *to)
+{
+  for (int64_t a = 0; a < k; a++)
+    for (int64_t i = 0; i < s->order; i++)
+      to[i + a * s->order] = s->root_tau[i] * from[s->list[i] + a * s->n];
+}
+
+/* V <- what L^-1 is to be applied to for the columns Z: D Z, or T^1/2 G Z, and then K's part Z'GZ.
+ */
+static bvl_status weigh_columns(bvl_group_newton *s, int64_t k, const double *Z, double *V)
+{
+  bvl_status status = BVL_OK;
+  const int64_t n = s->n;
+  double *GZ = NULL;
+  for (int64_t e = 0; s->G == NULL && e < n * k; e++) V[e] = s->D[e % n] * Z[e];
+  if (s->G == NULL) return BVL_OK;
+  BVL_TRY(BVL_ALLOC(&GZ, n * k));
+  for (int64_t l = 0; l < k; l++) {
+    for (int64_t i = 0; i < n; i++) {
+      if (Z[i + l * n] == 0) continue;
+      s->u[i] = Z[i + l * n];
+      s->column[i] = s->m + l;
+      cblas_daxpy((int)n, s->u[i], s->G + i * s->ld_G, 1, GZ + l * n, 1);
+    }
+  }
+  take_root(s, k, GZ, V);
+  for (int64_t l = 0; l < k; l++) {
+    double *K = s->K + (s->m + l) * s->ld;
+    memset(K, 0, (size_t)(s->m + k) * sizeof *K);
+    for (int64_t i = 0; i < n; i++)
+      if (s->column[i] >= 0) K[s->column[i]] += s->u[i] * GZ[i + l * n];
+  }
+cleanup:
+  free(GZ);
+  return status;
 }
 
 bvl_status bvl_group_newton_append(bvl_group_newton *s, int64_t k, double *Z)
 {
   bvl_status status = reserve(s, s->m + k);
-  const int n = (int)s->n; /* checked in open; s->m and k with the capacity */
-  if (status != BVL_OK || k == 0) return status;
-  double *V = s->V + s->m * s->n;
-  for (int64_t l = 0; l < k; l++)
-    for (int64_t i = 0; i < s->n; i++) V[i + l * s->n] = s->D[i] * Z[i + l * s->n];
-  cblas_dtrmm(CblasColMajor, CblasLeft, CblasLower, CblasNoTrans, CblasNonUnit, n, (int)k, 1, s->L,
-              n, V, n);
+  const int order = (int)s->order; /* checked with n; s->m and k with the capacity */
   const int64_t m = s->m + k;
-  cblas_dgemm(CblasColMajor, CblasTrans, CblasNoTrans, (int)m, (int)k, n, 1 / (double)n, s->V, n, V,
-              n, 0, s->K + s->m * s->ld, (int)s->ld);
+  if (status != BVL_OK || k == 0) return status;
+  double *V = s->V + s->m * s->order;
+  status = weigh_columns(s, k, Z, V);
+  if (status != BVL_OK) return status;
+  if (order > 0) {
+    cblas_dtrmm(CblasColMajor, CblasLeft, CblasLower, CblasNoTrans, CblasNonUnit, order, (int)k, 1,
+                s->L, order, V, order);
+    cblas_dgemm(CblasColMajor, CblasTrans, CblasNoTrans, (int)m, (int)k, order, scale_of(s), s->V,
+                order, V, order, s->G != NULL, s->K + s->m * s->ld, (int)s->ld);
+  }
   for (int64_t l = s->m; l < m; l++)
     for (int64_t i = 0; i < l; i++) s->K[l + i * s->ld] = s->K[i + l * s->ld];
   s->m = m;
@@ -128,20 +228,20 @@ static bvl_status solve_nonnegative(bvl_group_newton *s, int64_t lane, double *c
   return status;
 }
 
-/* x <- the new points, dx <- their change; F1 is L^-1 D F1 already. */
+/* x <- the new points, dx <- their change; f as in the head, c (m x k) <- the right side but for
+ * V'f. */
 static bvl_status solve_groups(bvl_group_newton *s, int64_t k, const int64_t *lane,
-                               const double *excess, const unsigned char *bounded,
-                               const double *tol, const double *F1, double *x, double *dx)
+                               const unsigned char *bounded, const double *tol, const double *f,
+                               double *c, double *x, double *dx)
 {
   bvl_status status = BVL_OK;
-  const int n = (int)s->n;
+  const int order = (int)s->order;
   const int m = (int)s->m;
   const int lanes = (int)k;
-  double *c = NULL;
-  BVL_TRY(BVL_ALLOC(&c, s->m * k));
-  memcpy(c, excess, (size_t)(s->m * k) * sizeof *c);
-  cblas_dgemm(CblasColMajor, CblasTrans, CblasNoTrans, m, lanes, n, 1 / (double)n, s->V, n, F1, n,
-              1, c, m);
+  if (m == 0) return BVL_OK;
+  if (order > 0)
+    cblas_dgemm(CblasColMajor, CblasTrans, CblasNoTrans, m, lanes, order, scale_of(s), s->V, order,
+                f, order, 1, c, m);
   cblas_dgemm(CblasColMajor, CblasNoTrans, CblasNoTrans, m, lanes, m, 1, s->K, (int)s->ld, x, m, 1,
               c, m);
   for (int64_t l = 0; l < s->m * k; l++) dx[l] = -x[l];
@@ -149,22 +249,56 @@ static bvl_status solve_groups(bvl_group_newton *s, int64_t k, const int64_t *la
     BVL_TRY(solve_nonnegative(s, lane[a], c + a * s->m, bounded, tol[a], x + a * s->m));
   for (int64_t l = 0; l < s->m * k; l++) dx[l] += x[l];
 cleanup:
-  free(c);
   return status;
 }
 
-/* out (n x k) = L^-1 F, or its transpose times F, panel by panel of the triangle: read once for all
- * k, and nothing is packed, which for few k costs BLAS as much as the product. */
+/* out (order x k) = L^-1 F, or its transpose times F, panel by panel of the triangle: read once for
+ * all k, and nothing is packed, which for few k costs BLAS as much as the product. */
 static void apply_inverse(const bvl_group_newton *s, int transpose, int64_t k, const double *F,
                           double *out)
 {
   const bvl_kernels *kernels = bvl_kernels_get();
+  const int64_t n = s->order;
   const bvl_kern_dense product = (transpose ? kernels->dense_adjoint
                                             : kernels->dense_forward)[BVL_F64];
-  memset(out, 0, (size_t)(s->n * k) * sizeof *out);
-  for (int64_t c = 0; c < s->n; c += PANEL)
-    product(s->L + c + c * s->n, s->n, s->n - c, bvl_lesser(PANEL, s->n - c), NULL, k, F + c, s->n,
-            out + c, s->n, 0, NULL);
+  memset(out, 0, (size_t)(n * k) * sizeof *out);
+  for (int64_t c = 0; c < n; c += PANEL)
+    product(s->L + c + c * n, n, n - c, bvl_lesser(PANEL, n - c), NULL, k, F + c, n, out + c, n, 0,
+            NULL);
+}
+
+/* E (order x k) <- D F1, or T^1/2 G F1 with c += U'G F1. */
+static bvl_status weigh_residuals(const bvl_group_newton *s, int64_t k, const double *F1, double *E,
+                                  double *c)
+{
+  bvl_status status = BVL_OK;
+  const int64_t n = s->n;
+  double *P = NULL;
+  for (int64_t e = 0; s->G == NULL && e < n * k; e++) E[e] = s->D[e % n] * F1[e];
+  if (s->G == NULL) return BVL_OK;
+  BVL_TRY(BVL_ALLOC(&P, n * k));
+  bvl_kernels_get()->dense_forward[BVL_F64](s->G, s->ld_G, n, n, NULL, k, F1, n, P, n, 0, NULL);
+  take_root(s, k, P, E);
+  for (int64_t a = 0; a < k; a++)
+    for (int64_t i = 0; i < n; i++)
+      if (s->column[i] >= 0) c[s->column[i] + a * s->m] += s->u[i] * P[i + a * n];
+cleanup:
+  free(P);
+  return status;
+}
+
+/* F1 <- the step: E / D, or U dx - F1 - T^1/2 E. */
+static void unweigh_step(const bvl_group_newton *s, int64_t k, const double *dx, const double *E,
+                         double *F1)
+{
+  const int64_t n = s->n;
+  for (int64_t e = 0; s->G == NULL && e < n * k; e++) F1[e] = E[e] / s->D[e % n];
+  for (int64_t a = 0; s->G != NULL && a < k; a++) {
+    double *to = F1 + a * n;
+    for (int64_t i = 0; i < n; i++)
+      to[i] = (s->column[i] >= 0 ? s->u[i] * dx[s->column[i] + a * s->m] : 0) - to[i];
+    for (int64_t i = 0; i < s->order; i++) to[s->list[i]] -= s->root_tau[i] * E[i + a * s->order];
+  }
 }
 
 bvl_status bvl_group_newton_step(bvl_group_newton *s, int64_t k, const int64_t *lane,
@@ -172,24 +306,29 @@ bvl_status bvl_group_newton_step(bvl_group_newton *s, int64_t k, const int64_t *
                                  const double *tol, double *x, double *F1)
 {
   bvl_status status = BVL_OK;
-  const int n = (int)s->n;
+  const int order = (int)s->order;
+  double *c = NULL;
   double *dx = NULL;
   double *f = NULL;
+  double *E = NULL;
+  BVL_TRY(BVL_ALLOC(&c, s->m * k));
   BVL_TRY(BVL_ALLOC(&dx, s->m * k));
-  BVL_TRY(BVL_ALLOC(&f, s->n * k));
-  for (int64_t a = 0; a < k; a++)
-    for (int64_t i = 0; i < s->n; i++) F1[i + a * s->n] *= s->D[i];
-  apply_inverse(s, 0, k, F1, f);
-  if (s->m > 0) BVL_TRY(solve_groups(s, k, lane, excess, bounded, tol, f, x, dx));
-  for (int64_t l = 0; l < s->n * k; l++) f[l] = -f[l];
-  if (s->m > 0)
-    cblas_dgemm(CblasColMajor, CblasNoTrans, CblasNoTrans, n, (int)k, (int)s->m, 1, s->V, n, dx,
-                (int)s->m, 1, f, n);
-  apply_inverse(s, 1, k, f, F1);
-  for (int64_t a = 0; a < k; a++)
-    for (int64_t i = 0; i < s->n; i++) F1[i + a * s->n] /= s->D[i];
+  BVL_TRY(BVL_ALLOC(&f, s->order * k));
+  BVL_TRY(BVL_ALLOC(&E, s->order * k));
+  memcpy(c, excess, (size_t)(s->m * k) * sizeof *c);
+  BVL_TRY(weigh_residuals(s, k, F1, E, c));
+  apply_inverse(s, 0, k, E, f);
+  BVL_TRY(solve_groups(s, k, lane, bounded, tol, f, c, x, dx));
+  for (int64_t l = 0; l < s->order * k; l++) f[l] = -f[l];
+  if (s->m > 0 && order > 0)
+    cblas_dgemm(CblasColMajor, CblasNoTrans, CblasNoTrans, order, (int)k, (int)s->m, 1, s->V, order,
+                dx, (int)s->m, 1, f, order);
+  apply_inverse(s, 1, k, f, E);
+  unweigh_step(s, k, dx, E, F1);
 cleanup:
-  free(f);
+  free(c);
   free(dx);
+  free(f);
+  free(E);
   return status;
 }

@@ -67,6 +67,18 @@ cleanup:
   return status;
 }
 
+bvl_status bvl_group_set_follow_root(bvl_group_set *G)
+{
+  bvl_status status = BVL_OK;
+  BVL_TRY(bvl_agree(&G->problem->grid->all, reserve(G, G->set->n_blocks)));
+  for (G->n_blocks = 0; G->n_blocks < G->set->n_blocks; G->n_blocks++) {
+    G->owner[G->n_blocks] = 0;
+    G->first[G->n_blocks] = -1;
+  }
+cleanup:
+  return status;
+}
+
 bvl_status bvl_group_set_follow(bvl_group_set *G)
 {
   bvl_status status = BVL_OK;
@@ -111,10 +123,19 @@ static void soften(const bvl_group_set *G, int64_t g, double lambda, double *v)
   }
 }
 
+void bvl_group_shrink(const bvl_group_set *G, int64_t g, int64_t k, const double *lambda, double *v,
+                      double *norm)
+{
+  const int sparse = G->problem->penalty.type->sparse && !bvl_group_is_free(G, g);
+  const int64_t len = bvl_group_len(G, g);
+  for (int64_t a = 0; sparse && a < k; a++) soften(G, g, lambda[a], v + a * len);
+  for (int64_t a = 0; a < k; a++)
+    norm[a] = bvl_group_is_free(G, g) ? v[a] : bvl_block_norm(len, v + a * len);
+}
+
 void bvl_group_correlate(const bvl_group_set *G, int64_t g, int64_t k, const double *lambda,
                          const double *R, double *v, double *norm)
 {
-  const int sparse = G->problem->penalty.type->sparse && !bvl_group_is_free(G, g);
   const int64_t len = bvl_group_len(G, g);
   const int64_t n = G->n;
   const double scale = 1 / (double)n;
@@ -125,9 +146,7 @@ void bvl_group_correlate(const bvl_group_set *G, int64_t g, int64_t k, const dou
     bvl_kernels_get()->dense_adjoint[BVL_F64](G->dealt->values + G->first[g] * n, n, n, len, NULL,
                                               k, R, n, v, len, 0, NULL);
   for (int64_t l = 0; l < len * k; l++) v[l] *= scale;
-  for (int64_t a = 0; sparse && a < k; a++) soften(G, g, lambda[a], v + a * len);
-  for (int64_t a = 0; a < k; a++)
-    norm[a] = bvl_group_is_free(G, g) ? v[a] : bvl_block_norm(len, v + a * len);
+  bvl_group_shrink(G, g, k, lambda, v, norm);
 }
 
 void bvl_group_forward(const bvl_group_set *G, int64_t g, int64_t k, const double *b, double *out)

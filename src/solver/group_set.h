@@ -30,6 +30,9 @@ void bvl_group_set_destroy(bvl_group_set **G);
 bvl_status bvl_group_set_follow(bvl_group_set *G);
 void bvl_group_set_clear(bvl_group_set *G);
 
+/** All blocks to rank 0, without their columns: for those who have products of them. Collective. */
+bvl_status bvl_group_set_follow_root(bvl_group_set *G);
+
 static inline int bvl_group_is_free(const bvl_group_set *G, int64_t g)
 {
   return G->set->weight[g] == 0;
@@ -45,9 +48,13 @@ static inline int bvl_group_is_here(const bvl_group_set *G, int64_t g)
   return G->owner[g] == G->problem->grid->all.rank;
 }
 
-/** v (len x k) <- X_g'R / n for k residuals (n x k) of a block that is here, under a sparse penalty
- * soft-thresholded at its l1 level at lambda[a]; norm[a] <- ||v_a||, of a free block v_a itself.
- * Not collective. */
+/** norm[a] <- ||v_a|| (v len x k), under a sparse penalty soft-thresholded at its l1 level at
+ * lambda[a]; of a free block v_a itself. Not collective. */
+void bvl_group_shrink(const bvl_group_set *G, int64_t g, int64_t k, const double *lambda, double *v,
+                      double *norm);
+
+/** v (len x k) <- X_g'R / n for k residuals (n x k) of a block that is here, and as
+ * bvl_group_shrink. Not collective. */
 void bvl_group_correlate(const bvl_group_set *G, int64_t g, int64_t k, const double *lambda,
                          const double *R, double *v, double *norm);
 

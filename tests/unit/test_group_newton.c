@@ -176,9 +176,9 @@ static void test_prediction(void **state)
     for (int g = 0; g < 4; g++) tau[g] = parabola(lambdas[q], g);
     tau[2] = 0;
     if (q < 2) tau[3] = 0;
-    bvl_past_add(&past, lambdas[q], eta, 4, tau);
+    bvl_past_add(&past, lambdas[q], N, eta, 4, tau);
   }
-  bvl_past_predict(&past, lambdas[4], 4, weight, eta, tau);
+  bvl_past_predict(&past, lambdas[4], N, 4, weight, eta, tau);
   for (int i = 0; i < N; i++) ASSERT_NEAR(eta[i], parabola(lambdas[4], i), 1e-11);
   ASSERT_NEAR(tau[0], parabola(lambdas[4], 0), 1e-12);
   ASSERT_NEAR(tau[1], parabola(lambdas[4], 1), 1e-12);
@@ -198,10 +198,10 @@ static void test_forgetting(void **state)
   assert_int_equal(bvl_past_reserve(&past, 1, 1), BVL_OK);
   for (int q = 0; q < 2 * BVL_PAST_ROOM; q++) {
     eta[0] = q;
-    bvl_past_add(&past, 100 - q, eta, 1, tau);
+    bvl_past_add(&past, 100 - q, 1, eta, 1, tau);
   }
   assert_int_equal(past.count, BVL_PAST_ROOM);
-  bvl_past_predict(&past, 100 - 2 * BVL_PAST_ROOM, 1, weight, eta, tau);
+  bvl_past_predict(&past, 100 - 2 * BVL_PAST_ROOM, 1, 1, weight, eta, tau);
   ASSERT_NEAR(eta[0], 2 * BVL_PAST_ROOM, 1e-9);
   bvl_past_free(&past);
 }
