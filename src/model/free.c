@@ -156,14 +156,17 @@ bvl_status bvl_problem_fit_free(bvl_problem *problem, bvl_point *point, double *
     double decrement = 0;
     BVL_TRY(newton_step(&fit, &decrement));
     if (!(decrement > 1e-30 * scale)) goto cleanup;
-    const double before = fit.sums[0];
+    /* a decrease this small may drown in the rounding of a sum over many rows, but then Newton's
+     * full step needs no judge */
+    const double allowed = fit.sums[0] +
+                           (decrement < 1e-9 * scale ? 1e-8 * scale : 1e-14 * fabs(fit.sums[0]));
     double t = 1;
     for (int halving = 0; halving < MAX_HALVINGS; halving++, t /= 2) {
       add_step(&fit, t, eta, fit.eta);
       BVL_TRY(evaluate(&fit));
-      if (fit.sums[0] <= before + 1e-14 * fabs(before)) break;
+      if (fit.sums[0] <= allowed) break;
     }
-    if (!(fit.sums[0] <= before + 1e-14 * fabs(before))) goto cleanup; /* at rounding already */
+    if (!(fit.sums[0] <= allowed)) goto cleanup; /* at rounding already */
     memcpy(eta, fit.eta, (size_t)fit.n_split * sizeof *eta);
     move_point(&fit, t, point);
     if (t == 1 && decrement < 1e-10 * scale && problem->loss->quadratic) goto cleanup;
