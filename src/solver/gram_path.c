@@ -35,7 +35,8 @@ struct bvl_gram_path {
   double *slope;         /* n_coef: dv/dlambda over the last two finished lambdas, owned */
   double margin;         /* see MARGIN_STRONG; adapts */
   unsigned char *wanted; /* this rank's blocks, owned */
-  int64_t longest;       /* batch now allowed, <= MAX_BATCH */
+  int64_t most;          /* lambdas of a batch, <= MAX_BATCH */
+  int64_t longest;       /* batch now allowed, <= most */
   int was_due;           /* was a checkpoint due before the last batch too? */
   int was_unsolved;      /* did the last batch stop at a lambda it could not solve? */
 };
@@ -78,7 +79,11 @@ bvl_status bvl_gram_path_create(bvl_problem *problem, bvl_working_set *set, bvl_
   s->problem = problem;
   s->set = set;
   s->margin = MARGIN_STRONG;
-  s->longest = MAX_BATCH;
+  s->most = MAX_BATCH;
+  if (problem->outputs == 1 && problem->penalty.type->grouped &&
+      bvl_group_model_is_tall(problem->n, problem->X->columns.p))
+    s->most = BVL_GROUP_TALL_BATCH;
+  s->longest = s->most;
   BVL_TRY(bvl_agree(all, BVL_ALLOC(&s->intercept, problem->outputs * MAX_BATCH)));
   BVL_TRY(bvl_agree(all, BVL_ALLOC(&s->beta, n_coef * MAX_BATCH)));
   BVL_TRY(bvl_agree(all, BVL_ALLOC(&s->v, n_coef * MAX_BATCH)));
@@ -461,7 +466,7 @@ cleanup:
 static void heed_interval(bvl_gram_path *s, int due)
 {
   if (due && s->was_due) s->longest = bvl_greater(1, s->longest / 2);
-  if (!due && !s->was_unsolved) s->longest = bvl_lesser(MAX_BATCH, s->longest + 1);
+  if (!due && !s->was_unsolved) s->longest = bvl_lesser(s->most, s->longest + 1);
   s->was_due = due;
 }
 

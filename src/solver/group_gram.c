@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "base/checked.h"
-#include "kernels/kernels.h"
 #include "solver/group_lanes.h"
 
 static void destroy(bvl_group_model *m)
@@ -105,7 +104,12 @@ static bvl_status renew_gram(bvl_group_model *m)
 static bvl_status follow(bvl_group_model *m, int anew)
 {
   bvl_status status = BVL_OK;
-  const int has_gram = is_quadratic(m) || m->set->weighed;
+  if (m->weighing != m->set->weighing) { /* another solver's curvature: K and V are of none */
+    m->has_curvature = 0;
+    m->has_factor = 0;
+  }
+  const int has_gram = is_quadratic(m) || m->has_curvature;
+  m->renew_next = 0;
   if (!anew && m->n == m->set->d) return BVL_OK;
   m->n = m->set->d;
   BVL_TRY(bvl_agree(bvl_group_comm(m), reserve(m)));
@@ -127,33 +131,24 @@ static bvl_status start(bvl_group_model *m, int64_t q)
   return BVL_OK;
 }
 
-/* v = c - G z; columns of coefficients that are zero in every lane are passed over. */
+/* Rank 0: v = c - G z. */
 static void pull_quadratic(bvl_group_model *m, const bvl_group_lanes *at)
 {
   const int64_t n = m->n;
-  const bvl_working_set *set = m->set;
-  double minus[BVL_GROUP_BATCH];
-  for (int64_t a = 0; a < at->n; a++) memcpy(m->v + a * n, m->c, (size_t)n * sizeof *m->v);
-  for (int64_t k = 0; k < n; k++) {
-    int any = 0;
-    for (int64_t a = 0; a < at->n; a++) {
-      minus[a] = -m->z[k + at->q[a] * n];
-      any |= minus[a] != 0;
-    }
-    if (any)
-      bvl_kernels_get()->dense_forward[BVL_F64](set->G + k * set->ld, set->ld, n, 1, NULL, at->n,
-                                                minus, 1, m->v, n, 0, NULL);
+  double *z = at->packed; /* minus the lanes' points, one after the other */
+  for (int64_t a = 0; a < at->n; a++) {
+    memcpy(m->v + a * n, m->c, (size_t)n * sizeof *m->v);
+    for (int64_t k = 0; k < n; k++) z[k + a * n] = -m->z[k + at->q[a] * n];
   }
+  bvl_group_newton_multiply(&m->newton, at->n, z, m->v);
 }
 
 static bvl_status prepare(bvl_group_model *m, const bvl_group_lanes *at)
 {
   bvl_status status = BVL_OK;
-  const int64_t n_split = bvl_problem_n_split(m->problem);
   if (!is_quadratic(m)) {
     for (int64_t a = 0; a < at->n; a++) /* one after the other, whichever lambdas they are of */
       memcpy(m->v + a * m->n, m->z + at->q[a] * m->n, (size_t)m->n * sizeof *m->v);
-    (void)n_split;
     bvl_working_set_eta(m->set, at->n, m->v, m->n, m->eta_rows);
     eval_rows(m, at->n);
     BVL_TRY(correlate_rows(m, at->n, m->v));
@@ -198,6 +193,21 @@ static void spread_tau(const bvl_group_model *m, const bvl_group_lanes *at, int6
   }
 }
 
+/* Will the next factor have the curvature of its own point? Where that of an earlier one serves, it
+ * is much cheaper. The same on every rank. */
+static int is_renewing(const bvl_group_model *m)
+{
+  return !is_quadratic(m) && (m->renew_next || !m->has_curvature);
+}
+
+/* d^3 / 3 flops against 8 d^2 a lambda and, other losses, 4 n d in two passes over memory; the Gram
+ * n d^2, at the speed of dsyrk. */
+static double worth(const bvl_group_model *m)
+{
+  if (is_quadratic(m)) return 10;
+  return is_renewing(m) ? 4 + (double)m->n / 64 : 4;
+}
+
 static bvl_status factor(bvl_group_model *m, bvl_group_lanes *at, int64_t a, int *ok)
 {
   bvl_status status = BVL_OK;
@@ -206,9 +216,14 @@ static bvl_status factor(bvl_group_model *m, bvl_group_lanes *at, int64_t a, int
   int factored = 1;
   int64_t outcome = 1;
   BVL_TRY(bvl_agree(bvl_group_comm(m), BVL_ALLOC(&tau, m->n)));
-  if (!is_quadratic(m)) {
+  if (is_renewing(m)) {
     bvl_working_set_weigh(m->set, m->h_rows + a * n_split);
     BVL_TRY(renew_gram(m));
+    m->weighing = m->set->weighing;
+    m->has_curvature = 1;
+    m->renew_next = 0;
+  } else {
+    m->renew_next = 1; /* should this one be too slow as well */
   }
   if (bvl_group_is_root(m)) {
     spread_tau(m, at, a, tau);
@@ -230,4 +245,5 @@ const bvl_group_space bvl_group_gram = {.create = create,
                                         .prepare = prepare,
                                         .pull = pull,
                                         .push = push,
+                                        .worth = worth,
                                         .factor = factor};

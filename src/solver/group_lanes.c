@@ -11,10 +11,6 @@
 
 enum { MAX_REFRESHES = 12 /* of a batch */, MAX_BACKS = 4 /* halvings of a step */ };
 
-/* A new matrix costs as much as some steps (n^2 d + n^3 / 3 flops against 4 n d + 4 n^2 a lambda):
- * it is made when, at the rate of the last step, more than this many are still to go. */
-static const double WORTH_STEPS = 10;
-
 typedef enum action { DONE, STEP, SLOW_STEP, GO_BACK, GIVE_UP, FAILED } action;
 
 void bvl_group_lanes_close(bvl_group_lanes *at)
@@ -140,7 +136,7 @@ static action decide(const bvl_group_model *m, bvl_group_lanes *at, int64_t a)
   const int64_t q = at->q[a];
   const double residual = residual_of(m, at, a);
   const double to_go = log(residual / (at->tol * at->lambda[q]));
-  const int slow = to_go > WORTH_STEPS * log(at->residual[q] / residual);
+  const int slow = to_go > m->space->worth(m) * log(at->residual[q] / residual);
   at->backs[q] = has_overshot(m, at, q, residual) ? at->backs[q] + 1 : 0;
   if (at->backs[q] > 0) return GO_BACK; /* to be compared with the same residual again */
   at->residual[q] = residual;

@@ -35,6 +35,8 @@ typedef struct bvl_group_space {
                const double *lambda, double *v, double *norm);
   /** out (n x k) += the image of b (len x k) of a block that is here. Not collective. */
   void (*push)(const bvl_group_model *m, int64_t g, int64_t k, const double *b, double *out);
+  /** How many steps the next factor may cost. Not collective, for rank 0. */
+  double (*worth)(const bvl_group_model *m);
   /** A new factor on rank 0, at lane a's point; lanes are prepared. Collective. */
   bvl_status (*factor)(bvl_group_model *m, bvl_group_lanes *at, int64_t a, int *ok);
 } bvl_group_space;
@@ -74,13 +76,16 @@ struct bvl_group_model {
   int64_t n_columns; /* that tau_in is set for */
   int64_t column_capacity;
   /* bvl_group_gram: rows split over the ranks, unknowns on rank 0 */
-  int64_t free_d;   /* leading unknowns without penalty */
-  double *null_b;   /* free_d: what a quadratic's free unknowns are measured from, owned */
-  double *r_rows;   /* n_split x BVL_GROUP_BATCH (quadratic: 1, at the null fit), owned */
-  double *h_rows;   /* n_split x BVL_GROUP_BATCH by lane, owned; NULL for a quadratic */
-  double *eta_rows; /* n_split x BVL_GROUP_BATCH, owned */
-  double *v;        /* n x BVL_GROUP_BATCH by lane: X'r / n, owned */
-  double *c;        /* n: that of the null fit of a quadratic; owned */
+  int64_t free_d;    /* leading unknowns without penalty */
+  double *null_b;    /* free_d: what a quadratic's free unknowns are measured from, owned */
+  double *r_rows;    /* n_split x BVL_GROUP_BATCH (quadratic: 1, at the null fit), owned */
+  double *h_rows;    /* n_split x BVL_GROUP_BATCH by lane, owned; NULL for a quadratic */
+  double *eta_rows;  /* n_split x BVL_GROUP_BATCH, owned */
+  double *v;         /* n x BVL_GROUP_BATCH by lane: X'r / n, owned */
+  int64_t weighing;  /* of the set when its Gram got this model's curvature */
+  int has_curvature; /* does G have that of some point? */
+  int renew_next;    /* is the next factor to have another? */
+  double *c;         /* n: that of the null fit of a quadratic; owned */
 };
 
 /** Lane a works on lambda q[a] of the batch; lanes 0 .. n - 1 are still to be solved. */

@@ -18,6 +18,11 @@
 
 enum { BVL_GROUP_MAX_ROWS = 8192 }; /* an n x n factor of 512 MB on rank 0 */
 
+/** Lambdas at a time where steps are by the Gram: next to a new factor a sweep is cheap, and one
+ * factor serves few lambdas well. Group lasso n=20000 x p=2000 to 0.01, 1 rank: 8, 4, 3 at a time
+ * take 5.7, 4.1, 4.0 s gaussian, 27, 19, 24 s binomial. */
+enum { BVL_GROUP_TALL_BATCH = 4 };
+
 typedef struct bvl_group_model bvl_group_model; /* opaque */
 
 /** Convex group penalty. Not collective. */

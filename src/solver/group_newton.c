@@ -25,6 +25,7 @@ void bvl_group_newton_free(bvl_group_newton *s)
   free(s->V);
   free(s->K);
   free(s->list);
+  free(s->used);
   free(s->root_tau);
   free(s->u);
   free(s->column);
@@ -85,6 +86,16 @@ static void forget_columns(bvl_group_newton *s)
   for (int64_t k = 0; s->G != NULL && k < s->n; k++) s->column[k] = -1;
 }
 
+/* S -> L, with its diagonal blocks inverted. */
+static int factor_S(bvl_group_newton *s)
+{
+  const int64_t n = s->order;
+  int ok = n == 0 || bvl_cholesky(n, s->L, n) == 0;
+  for (int64_t c = 0; ok && c < n; c += PANEL)
+    ok = bvl_invert_lower(bvl_lesser(PANEL, n - c), s->L + c + c * n, n) == 0;
+  return ok;
+}
+
 int bvl_group_newton_factor(bvl_group_newton *s, const double *h)
 {
   const int64_t n = s->n;
@@ -97,20 +108,21 @@ int bvl_group_newton_factor(bvl_group_newton *s, const double *h)
     column[l] += 1;
   }
   forget_columns(s);
-  return largest > 0 && bvl_cholesky(n, s->L, n) == 0 && bvl_invert_lower(n, s->L, n) == 0;
+  return largest > 0 && factor_S(s);
 }
 
 bvl_status bvl_group_newton_by_gram(bvl_group_newton *s, int64_t n, const double *G, int64_t ld)
 {
   bvl_status status = BVL_OK;
   int limit = 0;
-  int64_t room[5] = {s->room, s->room, s->room, s->room, s->room};
+  int64_t room[6] = {s->room, s->room, s->room, s->room, s->room, s->room};
   BVL_TRY(bvl_to_int(ld, &limit));
   BVL_TRY(BVL_GROW(&s->D, &room[0], n));
   BVL_TRY(BVL_GROW(&s->list, &room[1], n));
   BVL_TRY(BVL_GROW(&s->root_tau, &room[2], n));
   BVL_TRY(BVL_GROW(&s->u, &room[3], n));
   BVL_TRY(BVL_GROW(&s->column, &room[4], n));
+  BVL_TRY(BVL_GROW(&s->used, &room[5], n));
   s->room = room[0];
   for (int64_t k = s->n; k < n; k++) s->column[k] = -1;
   for (int64_t k = 0; k < n; k++) s->D[k] = sqrt(fmax(G[k + k * ld], 0));
@@ -140,7 +152,7 @@ bvl_status bvl_group_newton_factor_gram(bvl_group_newton *s, const double *tau, 
     for (int64_t k = l; k < m; k++) to[k] = s->root_tau[k] * s->root_tau[l] * from[s->list[k]];
     to[l] += 1;
   }
-  *ok = m == 0 || (bvl_cholesky(m, s->L, m) == 0 && bvl_invert_lower(m, s->L, m) == 0);
+  *ok = factor_S(s);
   return BVL_OK;
 }
 
@@ -182,6 +194,20 @@ cleanup:
   return status;
 }
 
+/* V <- L^-1 V, many columns. */
+static void solve_columns(const bvl_group_newton *s, int k, double *V)
+{
+  const int n = (int)s->order;
+  for (int c = 0; c < n; c += PANEL) {
+    const int width = n - c < PANEL ? n - c : PANEL;
+    const double *L = s->L + c + (int64_t)c * n;
+    cblas_dtrmm(CblasColMajor, CblasLeft, CblasLower, CblasNoTrans, CblasNonUnit, width, k, 1, L, n,
+                V + c, n);
+    cblas_dgemm(CblasColMajor, CblasNoTrans, CblasNoTrans, n - c - width, k, width, -1, L + width,
+                n, V + c, n, 1, V + c + width, n);
+  }
+}
+
 bvl_status bvl_group_newton_append(bvl_group_newton *s, int64_t k, double *Z)
 {
   bvl_status status = reserve(s, s->m + k);
@@ -192,8 +218,7 @@ bvl_status bvl_group_newton_append(bvl_group_newton *s, int64_t k, double *Z)
   status = weigh_columns(s, k, Z, V);
   if (status != BVL_OK) return status;
   if (order > 0) {
-    cblas_dtrmm(CblasColMajor, CblasLeft, CblasLower, CblasNoTrans, CblasNonUnit, order, (int)k, 1,
-                s->L, order, V, order);
+    solve_columns(s, (int)k, V);
     cblas_dgemm(CblasColMajor, CblasTrans, CblasNoTrans, (int)m, (int)k, order, scale_of(s), s->V,
                 order, V, order, s->G != NULL, s->K + s->m * s->ld, (int)s->ld);
   }
@@ -252,19 +277,57 @@ cleanup:
   return status;
 }
 
-/* out (order x k) = L^-1 F, or its transpose times F, panel by panel of the triangle: read once for
- * all k, and nothing is packed, which for few k costs BLAS as much as the product. */
-static void apply_inverse(const bvl_group_newton *s, int transpose, int64_t k, const double *F,
-                          double *out)
+/* F (order x k) <- L^-1 F, panel by panel of the triangle: read once for all k, and nothing is
+ * packed, which for few k costs BLAS as much as the product. */
+static void solve_lower(const bvl_group_newton *s, int64_t k, double *F)
 {
-  const bvl_kernels *kernels = bvl_kernels_get();
+  const bvl_kern_dense forward = bvl_kernels_get()->dense_forward[BVL_F64];
   const int64_t n = s->order;
-  const bvl_kern_dense product = (transpose ? kernels->dense_adjoint
-                                            : kernels->dense_forward)[BVL_F64];
-  memset(out, 0, (size_t)(n * k) * sizeof *out);
-  for (int64_t c = 0; c < n; c += PANEL)
-    product(s->L + c + c * n, n, n - c, bvl_lesser(PANEL, n - c), NULL, k, F + c, n, out + c, n, 0,
-            NULL);
+  double part[PANEL * BVL_GROUP_LANES];
+  for (int64_t c = 0; c < n; c += PANEL) {
+    const int64_t width = bvl_lesser(PANEL, n - c);
+    const double *L = s->L + c + c * n;
+    for (int64_t a = 0; a < k; a++) {
+      memcpy(part + a * width, F + c + a * n, (size_t)width * sizeof *part);
+      memset(F + c + a * n, 0, (size_t)width * sizeof *F);
+    }
+    forward(L, n, width, width, NULL, k, part, width, F + c, n, 0, NULL);
+    for (int64_t e = 0; e < width * k; e++) part[e] = -F[c + e % width + e / width * n];
+    forward(L + width, n, n - c - width, width, NULL, k, part, width, F + c + width, n, 0, NULL);
+  }
+}
+
+/* F <- L^-T F. */
+static void solve_upper(const bvl_group_newton *s, int64_t k, double *F)
+{
+  const bvl_kern_dense adjoint = bvl_kernels_get()->dense_adjoint[BVL_F64];
+  const int64_t n = s->order;
+  double part[PANEL * BVL_GROUP_LANES];
+  for (int64_t end = n; end > 0; end = (end - 1) / PANEL * PANEL) {
+    const int64_t c = (end - 1) / PANEL * PANEL;
+    const int64_t width = end - c;
+    const double *L = s->L + c + c * n;
+    memset(part, 0, sizeof part);
+    adjoint(L + width, n, n - end, width, NULL, k, F + end, n, part, width, 0, NULL);
+    for (int64_t e = 0; e < width * k; e++) {
+      double *to = F + c + e % width + e / width * n;
+      part[e] = *to - part[e];
+      *to = 0;
+    }
+    adjoint(L, n, width, width, NULL, k, part, width, F + c, n, 0, NULL);
+  }
+}
+
+void bvl_group_newton_multiply(const bvl_group_newton *s, int64_t k, const double *z, double *out)
+{
+  int64_t n = 0;
+  for (int64_t i = 0; i < s->n; i++) {
+    int any = 0;
+    for (int64_t a = 0; a < k; a++) any |= z[i + a * s->n] != 0;
+    if (any) s->used[n++] = i;
+  }
+  bvl_kernels_get()->dense_forward[BVL_F64](s->G, s->ld_G, s->n, n, s->used, k, z, s->n, out, s->n,
+                                            0, NULL);
 }
 
 /* E (order x k) <- D F1, or T^1/2 G F1 with c += U'G F1. */
@@ -277,7 +340,7 @@ static bvl_status weigh_residuals(const bvl_group_newton *s, int64_t k, const do
   for (int64_t e = 0; s->G == NULL && e < n * k; e++) E[e] = s->D[e % n] * F1[e];
   if (s->G == NULL) return BVL_OK;
   BVL_TRY(BVL_ALLOC(&P, n * k));
-  bvl_kernels_get()->dense_forward[BVL_F64](s->G, s->ld_G, n, n, NULL, k, F1, n, P, n, 0, NULL);
+  bvl_group_newton_multiply(s, k, F1, P);
   take_root(s, k, P, E);
   for (int64_t a = 0; a < k; a++)
     for (int64_t i = 0; i < n; i++)
@@ -310,25 +373,22 @@ bvl_status bvl_group_newton_step(bvl_group_newton *s, int64_t k, const int64_t *
   double *c = NULL;
   double *dx = NULL;
   double *f = NULL;
-  double *E = NULL;
   BVL_TRY(BVL_ALLOC(&c, s->m * k));
   BVL_TRY(BVL_ALLOC(&dx, s->m * k));
   BVL_TRY(BVL_ALLOC(&f, s->order * k));
-  BVL_TRY(BVL_ALLOC(&E, s->order * k));
   memcpy(c, excess, (size_t)(s->m * k) * sizeof *c);
-  BVL_TRY(weigh_residuals(s, k, F1, E, c));
-  apply_inverse(s, 0, k, E, f);
+  BVL_TRY(weigh_residuals(s, k, F1, f, c));
+  solve_lower(s, k, f);
   BVL_TRY(solve_groups(s, k, lane, bounded, tol, f, c, x, dx));
   for (int64_t l = 0; l < s->order * k; l++) f[l] = -f[l];
   if (s->m > 0 && order > 0)
     cblas_dgemm(CblasColMajor, CblasNoTrans, CblasNoTrans, order, (int)k, (int)s->m, 1, s->V, order,
                 dx, (int)s->m, 1, f, order);
-  apply_inverse(s, 1, k, f, E);
-  unweigh_step(s, k, dx, E, F1);
+  solve_upper(s, k, f);
+  unweigh_step(s, k, dx, f, F1);
 cleanup:
   free(c);
   free(dx);
   free(f);
-  free(E);
   return status;
 }

@@ -45,10 +45,10 @@ enum { BVL_GROUP_LANES = 8 };
 typedef struct bvl_group_newton {
   int64_t n;     /* length of F1: rows, or unknowns of the Gram */
   int64_t order; /* of S: rows, or unknowns with tau > 0 */
-  double *L;     /* order^2, owned: lower triangle of B, then of L^-1; zero above */
-  double *D;     /* n, owned: square roots of the curvature that S has, or of G's diagonal */
-  double *V;     /* order x m, owned */
-  double *K;     /* ld x ld, owned, both triangles */
+  double *L; /* order^2, owned: lower triangle of B, then L, diagonal blocks inverted; zero above */
+  double *D; /* n, owned: square roots of the curvature that S has, or of G's diagonal */
+  double *V; /* order x m, owned */
+  double *K; /* ld x ld, owned, both triangles */
   int64_t ld;
   int64_t m; /* columns of V */
   int64_t capacity;
@@ -64,6 +64,7 @@ typedef struct bvl_group_newton {
   double *root_tau; /* order, owned */
   double *u; /* n: by unknown, its place in the one column of U that it has a part in; owned */
   int64_t *column;              /* n: that column, -1 = none; owned */
+  int64_t *used;                /* n, owned scratch */
   int64_t room, L_room, V_room; /* of the arrays by unknown, of L and of V */
 } bvl_group_newton;
 
@@ -78,6 +79,8 @@ int bvl_group_newton_factor(bvl_group_newton *s, const double *h);
 /** The same by the Gram: takes n unknowns' G, borrowed until the next call, in place of rows.
  * @return BVL_ERR_NOMEM. */
 bvl_status bvl_group_newton_by_gram(bvl_group_newton *s, int64_t n, const double *G, int64_t ld);
+/** out (n x k) += G z. */
+void bvl_group_newton_multiply(const bvl_group_newton *s, int64_t k, const double *z, double *out);
 /** Factors S at tau (n, by unknown) and forgets V. *ok = 0 when rounding leaves S indefinite.
  * @return BVL_ERR_NOMEM. */
 bvl_status bvl_group_newton_factor_gram(bvl_group_newton *s, const double *tau, int *ok);

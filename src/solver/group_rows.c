@@ -157,6 +157,13 @@ cleanup:
   return status;
 }
 
+/* n^2 d + n^3 / 3 flops against 4 n d + 4 n^2 a lambda. */
+static double worth(const bvl_group_model *m)
+{
+  (void)m;
+  return 10;
+}
+
 static bvl_status factor(bvl_group_model *m, bvl_group_lanes *at, int64_t a, int *ok)
 {
   bvl_status status = BVL_OK;
@@ -188,4 +195,5 @@ const bvl_group_space bvl_group_rows = {.create = create,
                                         .prepare = prepare,
                                         .pull = pull,
                                         .push = push,
+                                        .worth = worth,
                                         .factor = factor};

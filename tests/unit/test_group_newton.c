@@ -157,6 +157,74 @@ static void test_lanes(void **state)
   bvl_group_newton_free(&s);
 }
 
+static double draw(int stream, int k)
+{
+  return bvl_rng_normal(5, BVL_STREAM_SIM_X, (uint64_t)stream, (uint64_t)k);
+}
+
+/* G = X'diag(h)X / n, all groups side by side. */
+static void make_gram(double *G)
+{
+  enum { D = GROUPS * LEN };
+  for (int l = 0; l < D; l++)
+    for (int k = 0; k < D; k++) {
+      G[k + l * D] = 0;
+      for (int i = 0; i < N; i++)
+        G[k + l * D] += X[k / LEN][i + k % LEN * N] * h[i] * X[l / LEN][i + l % LEN * N] / N;
+    }
+}
+
+/* The same point as predictor and as coefficients, z off by F1 and the predictor by X F1: the step
+ * is the same x, and X times the same dz, two groups being inactive. Rounding: G's condition number
+ * is beyond 1e16 (more columns than rows), but what is inverted is I + T^1/2 G T^1/2, below 1e3. */
+static void test_by_gram_as_by_rows(void **state)
+{
+  (void)state;
+  enum { D = GROUPS * LEN };
+  static double G[D * D], U[D * GROUPS];
+  const double tau[GROUPS] = {0.5, 0.1, 0.2, 0, 0, 1.5}, tol = 1e-14, lambda = 0.4;
+  double eta[N] = {0}, norm[GROUPS], v[LEN], by_column[D], unused[N];
+  double excess[GROUPS], x[2][GROUPS], rows[N] = {0}, dz[D], moved[N] = {0};
+  bvl_group_newton s[2] = {{0}, {0}};
+  int ok = 0;
+  make_data(0);
+  for (int g = 0; g < GROUPS; g++) {
+    double z[LEN];
+    for (int k = 0; k < LEN; k++) z[k] = tau[g] > 0 ? draw(1, g * LEN + k) : 0;
+    forward(g, z, eta);
+    for (int k = 0; k < LEN; k++) dz[g * LEN + k] = tau[g] > 0 ? 0.1 * draw(2, g * LEN + k) : 0;
+    forward(g, dz + g * LEN, rows);
+  }
+  evaluate(lambda, eta, tau, unused, excess, norm);
+  make_matrix(&s[0], eta, tau);
+  make_gram(G);
+  assert_int_equal(bvl_group_newton_by_gram(&s[1], D, G, D), BVL_OK);
+  for (int k = 0; k < D; k++) by_column[k] = tau[k / LEN];
+  assert_int_equal(bvl_group_newton_factor_gram(&s[1], by_column, &ok), BVL_OK);
+  assert_true(ok);
+  for (int g = 0; g < GROUPS; g++) {
+    correlate(g, eta, v);
+    for (int k = 0; k < LEN; k++) U[g * LEN + k + g * D] = v[k] / norm[g];
+    x[0][g] = x[1][g] = tau[g] * norm[g];
+  }
+  assert_int_equal(bvl_group_newton_append(&s[1], GROUPS, U), BVL_OK);
+  const int64_t lane = 0;
+  assert_int_equal(bvl_group_newton_step(&s[0], 1, &lane, excess, bounded, &tol, x[0], rows),
+                   BVL_OK);
+  assert_int_equal(bvl_group_newton_step(&s[1], 1, &lane, excess, bounded, &tol, x[1], dz), BVL_OK);
+  for (int g = 0; g < GROUPS; g++) forward(g, dz + g * LEN, moved);
+  int entered = 0;
+  for (int g = 0; g < GROUPS; g++) {
+    ASSERT_NEAR(x[0][g], x[1][g], 1e-9 * (1 + x[0][g]));
+    entered += x[1][g] > 0;
+  }
+  assert_true(entered > 1);
+  for (int i = 0; i < N; i++) /* a row without curvature moves as the others make it, by rows too */
+    ASSERT_NEAR(rows[i], moved[i], 1e-8);
+  bvl_group_newton_free(&s[0]);
+  bvl_group_newton_free(&s[1]);
+}
+
 static double parabola(double lambda, int i)
 {
   return 1 + i - 0.5 * lambda * (i + 1) + 0.25 * lambda * lambda;
@@ -207,5 +275,5 @@ static void test_forgetting(void **state)
 }
 
 BVL_TEST_MAIN(cmocka_unit_test(test_converges), cmocka_unit_test(test_duplicate_groups),
-              cmocka_unit_test(test_lanes), cmocka_unit_test(test_prediction),
-              cmocka_unit_test(test_forgetting))
+              cmocka_unit_test(test_lanes), cmocka_unit_test(test_by_gram_as_by_rows),
+              cmocka_unit_test(test_prediction), cmocka_unit_test(test_forgetting))
