@@ -78,6 +78,11 @@ int64_t bvl_design_bytes_touched(const bvl_design *X);
  * constant over the rows with w > 0. */
 const double *bvl_design_center(const bvl_design *X);
 const double *bvl_design_scale(const bvl_design *X);
+/** What a missing code reads as (p_local, owned by X; 0 before bvl_design_standardize, then the
+ * weighted mean of what is observed); NULL when X has no such code. bvl_design_set_fill replaces it
+ * (values: p_local, copied). Not collective. */
+const double *bvl_design_fill(const bvl_design *X);
+void bvl_design_set_fill(bvl_design *X, const double *values);
 int bvl_design_is_constant(const bvl_design *X, int64_t k);
 
 /** eta = X~ B, k right-hand sides.

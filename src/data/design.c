@@ -6,6 +6,7 @@
 #include <math.h>
 #include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/checked.h"
 #include "data/read.h"
@@ -298,6 +299,16 @@ const double *bvl_design_center(const bvl_design *X)
 const double *bvl_design_scale(const bvl_design *X)
 {
   return X->scale;
+}
+
+const double *bvl_design_fill(const bvl_design *X)
+{
+  return X->fill;
+}
+
+void bvl_design_set_fill(bvl_design *X, const double *values)
+{
+  if (X->fill != NULL) memcpy(X->fill, values, (size_t)X->columns.p_local * sizeof *values);
 }
 
 int bvl_design_is_constant(const bvl_design *X, int64_t k)

@@ -105,6 +105,7 @@ typedef struct bvl_result {
   int64_t *indptr;      /* n_lambda + 1 */
   int64_t *indices;     /* nnz */
   double *values;       /* nnz */
+  double *fill;         /* p: what a missing code reads as; NULL when the file does not say */
   char **feature_names; /* p strings, one block; NULL when there are none */
   char family[32];
   int trained_offset; /* the model was trained with an offset */

@@ -105,6 +105,20 @@ static bvl_status read_names(hid_t file, bvl_result *result, int64_t *n_bytes)
   return status;
 }
 
+/* What a missing code read as when the model was fitted: the columns' means, which are also the
+ * centres of a model with an intercept. */
+static bvl_status read_fill(hid_t file, bvl_result *result)
+{
+  int64_t p = result->p, intercept = 0;
+  const char *name = "/fill";
+  if (bvl_h5_kind_of(file, name) == BVL_H5_NONE) {
+    name = "/center";
+    if (bvl_h5_attr_i64(file, "intercept", 1, &intercept) != 1 || intercept == 0) return BVL_OK;
+    if (bvl_h5_kind_of(file, name) == BVL_H5_NONE) return BVL_OK;
+  }
+  return read_vector(file, name, H5T_NATIVE_DOUBLE, &p, &result->fill);
+}
+
 static void read_attributes(hid_t file, bvl_result *result)
 {
   int64_t offset = 0;
@@ -127,6 +141,7 @@ static bvl_status read_file(const char *path, bvl_result *result, int64_t *n_byt
   BVL_TRY(read_vector(file, "/lambda", H5T_NATIVE_DOUBLE, &result->n_lambda, &result->lambda));
   BVL_TRY(read_intercepts(file, result));
   BVL_TRY(read_coef(file, result));
+  BVL_TRY(read_fill(file, result));
   BVL_TRY(read_names(file, result, n_bytes));
   read_attributes(file, result);
 cleanup:
@@ -135,13 +150,14 @@ cleanup:
 }
 
 /* The other ranks' arrays, to be filled by broadcasts. */
-static bvl_status allocate_copy(bvl_result *result, int64_t nnz)
+static bvl_status allocate_copy(bvl_result *result, int64_t nnz, int has_fill)
 {
   bvl_status status = BVL_ALLOC(&result->lambda, result->n_lambda);
   if (status == BVL_OK) status = BVL_ALLOC(&result->intercept, result->n_lambda * result->outputs);
   if (status == BVL_OK) status = BVL_ALLOC(&result->indptr, result->n_lambda + 1);
   if (status == BVL_OK) status = BVL_ALLOC(&result->indices, nnz);
   if (status == BVL_OK) status = BVL_ALLOC(&result->values, nnz);
+  if (status == BVL_OK && has_fill) status = BVL_ALLOC(&result->fill, result->p);
   return status;
 }
 
@@ -171,15 +187,15 @@ bvl_status bvl_result_read(const bvl_comm *comm, const char *path, bvl_result *o
   if (comm->rank == 0) status = read_file(path, out, &n_bytes);
   BVL_TRY(bvl_agree(comm, status));
   int64_t nnz = comm->rank == 0 ? out->indptr[out->n_lambda] : 0;
-  int64_t head[] = {out->p,      out->n_lambda, nnz, n_bytes, out->trained_offset,
-                    out->single, out->outputs};
-  BVL_TRY(bvl_bcast_i64(comm, 0, head, 7));
+  int64_t head[] = {out->p,       out->n_lambda,    nnz, n_bytes, out->trained_offset, out->single,
+                    out->outputs, out->fill != NULL};
+  BVL_TRY(bvl_bcast_i64(comm, 0, head, 8));
   out->p = head[0];
   out->n_lambda = head[1];
   out->trained_offset = head[4] != 0;
   out->single = head[5] != 0;
   out->outputs = head[6];
-  if (comm->rank != 0) status = allocate_copy(out, head[2]);
+  if (comm->rank != 0) status = allocate_copy(out, head[2], head[7] != 0);
   BVL_TRY(bvl_agree(comm, status));
   BVL_TRY(bvl_bcast_bytes(comm, 0, out->family, sizeof out->family));
   BVL_TRY(bvl_bcast(comm, 0, out->lambda, out->n_lambda));
@@ -187,6 +203,7 @@ bvl_status bvl_result_read(const bvl_comm *comm, const char *path, bvl_result *o
   BVL_TRY(bvl_bcast_i64(comm, 0, out->indptr, out->n_lambda + 1));
   BVL_TRY(bvl_bcast_i64(comm, 0, out->indices, head[2]));
   BVL_TRY(bvl_bcast(comm, 0, out->values, head[2]));
+  if (head[6]) BVL_TRY(bvl_bcast(comm, 0, out->fill, out->p));
   BVL_TRY(share_names(comm, head[3], out));
 cleanup:
   if (status != BVL_OK) bvl_result_free(out);
@@ -200,6 +217,7 @@ void bvl_result_free(bvl_result *result)
   free(result->indptr);
   free(result->indices);
   free(result->values);
+  free(result->fill);
   free(result->feature_names);
   memset(result, 0, sizeof *result);
 }

@@ -307,6 +307,20 @@ static bvl_status check_type(const prediction *job, const char *type)
   return BVL_OK;
 }
 
+/* A missing code of int8 data reads as it did when the model was fitted. */
+static bvl_status set_fill(prediction *job)
+{
+  double *fill = NULL;
+  bvl_status status = BVL_OK;
+  BVL_TRY(bvl_agree(&job->comm, BVL_ALLOC(&fill, bvl_design_p(job->X))));
+  for (int64_t j = 0; j < job->model.p; j++)
+    fill[job->column != NULL ? job->column[j] : j] = job->model.fill[j];
+  bvl_design_set_fill(job->X, fill);
+cleanup:
+  free(fill);
+  return status;
+}
+
 static bvl_status read_matrix(prediction *job)
 {
   const bvl_source *source = bvl_data_source(job->data);
@@ -327,12 +341,16 @@ static bvl_status read_matrix(prediction *job)
       .responses = job->model.outputs,
   };
   bvl_status status = BVL_OK;
+  if (source->has_missing && job->model.fill == NULL)
+    return bvl_fail(BVL_ERR_INPUT,
+                    "%s: has missing values, and the model was fitted without any and without "
+                    "an intercept: it holds no means to put in their place",
+                    source->name);
   int64_t answer = 8 * (source->n / job->comm.size + 1) * job->n_lambda * job->model.outputs;
   BVL_TRY(bvl_memory_check(&job->comm, bvl_memory_estimate(&shape) + answer, 0));
   BVL_TRY(bvl_grid_create(job->comm.mpi, job->comm.size, 1, &job->grid));
   BVL_TRY(bvl_design_create(job->grid, source, &options, &job->X));
-  /* int8 data: a missing code reads as the column's mean, here over the data predicted for */
-  if (source->has_missing) BVL_TRY(bvl_design_standardize(job->X, NULL, 0, 0));
+  if (source->has_missing) BVL_TRY(set_fill(job));
 cleanup:
   return status;
 }

@@ -150,6 +150,8 @@ static bvl_status write_standardization(bvl_job *job)
   BVL_TRY(
       write_by_column(job, "/center", bvl_design_center(X), 0.0, counts, by_position, by_input));
   BVL_TRY(write_by_column(job, "/scale", bvl_design_scale(X), 1.0, counts, by_position, by_input));
+  if (X->has_missing)
+    BVL_TRY(write_by_column(job, "/fill", bvl_design_fill(X), 0.0, counts, by_position, by_input));
 cleanup:
   free(by_input);
   free(by_position);

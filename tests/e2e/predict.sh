@@ -20,3 +20,22 @@ bevel 2 fit "$work/named.h5" -o "$work/fit.h5" --lambda "$at" --quiet
 bevel 2 path "$work/named.h5" -o "$work/one.h5" --lambda "$at" --quiet
 check "$work/fit.h5" "$work/named.h5"
 compare "$work/fit.h5" "$work/one.h5" --objective 3e-8 --coef 0
+# a missing code reads as the mean of what the model was trained on, not of what is predicted for;
+# a model with an intercept knows the means also when nothing was missing
+"$python" "$lib/predict.py" missing "$work"
+for trained in train whole; do
+  bevel 2 path "$work/$trained.h5" -o "$work/$trained-model.h5" --nlambda 5 --quiet
+  check "$work/$trained-model.h5" "$work/$trained.h5"
+  for ranks in 1 3; do
+    bevel $ranks predict "$work/few.h5" --model "$work/$trained-model.h5" -o "$work/out.h5" --quiet
+    "$python" "$lib/predict.py" judge-missing "$work" "$work/$trained-model.h5" "$work/out.h5" $trained
+  done
+done
+bevel 1 path "$work/train.h5" -o "$work/bare.h5" --nlambda 5 --no-intercept --quiet
+check "$work/bare.h5" "$work/train.h5"
+bevel 1 predict "$work/few.h5" --model "$work/bare.h5" -o "$work/out.h5" --quiet
+"$python" "$lib/predict.py" judge-missing "$work" "$work/bare.h5" "$work/out.h5" train
+bevel 1 path "$work/whole.h5" -o "$work/bare.h5" --nlambda 5 --no-intercept --quiet
+code=0
+bevel 3 predict "$work/few.h5" --model "$work/bare.h5" -o "$work/no.h5" --quiet 2>"$work/err" || code=$?
+[ $code -eq 3 ] && grep -q "missing values, and the model" "$work/err" || fail "no means: $code, $(cat "$work/err")"
