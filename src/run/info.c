@@ -50,19 +50,16 @@ static void describe_memory(const speaker *to, const bvl_source *source)
   const bvl_step_shape step = {source->n, source->p, source->nnz, source->n, 0};
   const bvl_dtype held[] = {source->dtype, bvl_design_held_dtype(source, 1)};
   const int choice = held[1] != held[0];
-  bvl_memory_shape shape = {source->n,
-                            source->p,
-                            source->nnz,
-                            source->format,
-                            source->dtype,
-                            BVL_SOLVER_AUTO,
-                            100,
-                            1,
-                            1,
-                            BVL_GRAM_AUTO,
-                            0,
-                            bvl_rounded_pays(source->format, source->dtype, source->n),
-                            1};
+  bvl_memory_shape shape = {
+      .n = source->n,
+      .p = source->p,
+      .nnz = source->nnz,
+      .format = source->format,
+      .n_lambda = 100,
+      .solver = BVL_SOLVER_AUTO,
+      .gram = BVL_GRAM_AUTO,
+      .rounded = bvl_rounded_pays(source->format, source->dtype, source->n),
+  };
   say(to, "memory a rank would need for a path of 100 lambdas%s:",
       choice ? " (and with --precision single)" : "");
   for (int ranks = 1; ranks <= 64; ranks *= 2) {

@@ -52,6 +52,21 @@ static double working_set_bytes(const bvl_memory_shape *s, double rows)
          (K > 1.0 ? 16.0 * columns * columns + 200.0 * columns * K : 0.0);
 }
 
+/* Unpenalised columns are in every working set and in a block of their own: there they are held
+ * once more, and two matrices of them (Hessian and factor) when they are fitted. */
+static double free_bytes(const bvl_memory_shape *s, double rows)
+{
+  const double free_columns = (double)s->n_free;
+  return 8.0 * free_columns * (2.0 * ceil(rows / s->grid_cols) + 2.0 * free_columns);
+}
+
+/* Both ends, as they were given (replicated), standardised and on the input's scale, and the
+ * engines' own. */
+static double bound_bytes(const bvl_memory_shape *s, double cols)
+{
+  return s->bounded ? 16.0 * (2.0 * (double)s->p + 2.0 * cols) : 0.0;
+}
+
 /* Two factors a column, in as many copies as the optimizer keeps. */
 static double factor_bytes(const bvl_memory_shape *s, double cols)
 {
@@ -73,6 +88,7 @@ int64_t bvl_memory_estimate(const bvl_memory_shape *s)
   if (K > 1.0) bytes += 8.0 * K * (30.0 * rows + 30.0 * cols); /* batches of both */
   bytes += 8.0 * 3.0 * (double)s->p; /* column order and groups, replicated */
   bytes += matrix_bytes(s, rows, cols) + working_set_bytes(s, rows) + factor_bytes(s, cols);
+  bytes += free_bytes(s, rows) + bound_bytes(s, cols);
   return bytes < 0x1p62 ? (int64_t)bytes : INT64_C(1) << 62;
 }
 

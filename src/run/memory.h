@@ -22,6 +22,8 @@ typedef struct bvl_memory_shape {
   int grouped;       /* a group penalty: the group engine's matrices come on top */
   int rounded;       /* sweeps are screened by an 8-bit copy of X */
   int64_t responses; /* coefficients a column, 0 = 1; classes are not known beforehand: 10 */
+  int bounded;       /* coefficients have bounds */
+  int64_t n_free;    /* unpenalised columns */
 } bvl_memory_shape;
 
 /** Bytes the largest rank is expected to hold at its peak. Not collective; a pure function. */

@@ -210,6 +210,14 @@ static bvl_status choose_grid(bvl_job *job)
 }
 
 /* A rank's memory against the limit; without the 8-bit copy of X where that is what is too much. */
+static int64_t count_free(const bvl_job *job)
+{
+  int64_t count = 0;
+  for (int64_t j = 0; job->penalty_factor != NULL && j < job->p; j++)
+    count += job->penalty_factor[j] == 0;
+  return count;
+}
+
 static bvl_status check_memory(bvl_job *job, int64_t n_lambda, int64_t *estimate)
 {
   int64_t allowed = 0;
@@ -226,6 +234,8 @@ static bvl_status check_memory(bvl_job *job, int64_t n_lambda, int64_t *estimate
       .grouped = job->penalty.type->grouped,
       .rounded = certified && !is_multi(job) && bvl_rounded_pays(job->format, job->dtype, job->n),
       .responses = bvl_loss_find(job->family)->coupled ? 10 : job->n_responses,
+      .bounded = job->lower != NULL || job->upper != NULL,
+      .n_free = count_free(job),
       .n_lambda = n_lambda,
       .grid_rows = job->grid_rows,
       .grid_cols = job->grid_cols,

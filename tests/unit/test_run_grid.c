@@ -74,8 +74,16 @@ static void test_nothing_to_share(void **state)
 
 static bvl_memory_shape shape_of(int64_t n, int64_t p, int rows, int cols)
 {
-  bvl_memory_shape shape = {
-      n, p, n * p, BVL_DENSE, BVL_F64, BVL_SOLVER_AUTO, 100, rows, cols, BVL_GRAM_AUTO, 0, 0, 1};
+  const bvl_memory_shape shape = {.n = n,
+                                  .p = p,
+                                  .nnz = n * p,
+                                  .format = BVL_DENSE,
+                                  .dtype = BVL_F64,
+                                  .solver = BVL_SOLVER_AUTO,
+                                  .n_lambda = 100,
+                                  .grid_rows = rows,
+                                  .grid_cols = cols,
+                                  .gram = BVL_GRAM_AUTO};
   return shape;
 }
 
@@ -140,6 +148,20 @@ static void test_estimate_follows_groups(void **state)
   assert_true(bvl_memory_estimate(&shape) == many);
 }
 
+/* 3000 unpenalised columns, beyond any guess of the working set's: twice, and two matrices of them;
+ * two ends a column, on the scale given and standardised, as given everywhere. */
+static void test_estimate_follows_free_columns_and_bounds(void **state)
+{
+  (void)state;
+  bvl_memory_shape shape = shape_of(20480, 10000, 2, 1);
+  const int64_t plain = bvl_memory_estimate(&shape);
+  shape.n_free = 3000;
+  const int64_t with_free = bvl_memory_estimate(&shape);
+  assert_true(with_free - plain == 16 * 3000 * 10240 + 16 * 3000 * 3000);
+  shape.bounded = 1;
+  assert_true(bvl_memory_estimate(&shape) - with_free == 4 * 16 * 10000);
+}
+
 /* Shapes whose byte counts pass 64 bits neither wrap nor fit. */
 static void test_estimate_saturates(void **state)
 {
@@ -169,4 +191,5 @@ BVL_TEST_MAIN(cmocka_unit_test(test_wide_paths_split_columns),
               cmocka_unit_test(test_estimate_follows_type_and_solver),
               cmocka_unit_test(test_estimate_follows_the_gram),
               cmocka_unit_test(test_estimate_follows_groups),
+              cmocka_unit_test(test_estimate_follows_free_columns_and_bounds),
               cmocka_unit_test(test_estimate_saturates), cmocka_unit_test(test_words))
