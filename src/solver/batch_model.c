@@ -114,18 +114,6 @@ cleanup:
   return status;
 }
 
-static void set_weights(bvl_batch_model *m, double lambda)
-{
-  const bvl_working_set *set = m->set;
-  const bvl_penalty *pen = &m->problem->penalty;
-  for (int64_t g = 0; g < set->n_blocks; g++) {
-    const double lw = set->weight[g] > 0 ? lambda * set->weight[g] : 0;
-    const int64_t k = set->begin[g]; /* blocks are single columns here */
-    m->lw[k] = lw > 0 ? bvl_penalty_threshold(pen, lw) : 0;
-    m->ridge[k] = lw > 0 ? pen->type->bend(pen, lw, 1) : 0;
-  }
-}
-
 static bvl_lasso model_of(const bvl_batch_model *m)
 {
   return (bvl_lasso){.d = m->set->d,
@@ -169,7 +157,7 @@ static bvl_status solve_quadratics(bvl_batch_model *m, int64_t batch, const doub
   for (int64_t q = 0; q < batch; q++, answer += set->d + BVL_ANSWER_EXTRA) {
     bvl_active_outcome outcome;
     const double unit = lambdas[q] > 0 ? lambdas[q] : m->problem->lambda_max;
-    set_weights(m, lambdas[q]);
+    bvl_working_set_penalty(m->set, lambdas[q], m->lw, m->ridge);
     if (q == 0 && m->generation != set->generation)
       BVL_TRY(bvl_active_newton_start(&m->newton, &lasso, set->b));
     else if (is_ridged(m))
@@ -202,7 +190,7 @@ static bvl_status solve_others(bvl_batch_model *m, int64_t batch, const double *
   for (int64_t q = 0; q < batch; q++, answer += d + BVL_ANSWER_EXTRA) {
     bvl_stale_outcome outcome;
     p.tol = 10 * tol * (lambdas[q] > 0 ? lambdas[q] : m->problem->lambda_max);
-    set_weights(m, lambdas[q]);
+    bvl_working_set_penalty(m->set, lambdas[q], m->lw, m->ridge);
     if (q == 0) BVL_TRY(bvl_stale_newton_open(&m->stale, &m->work, &p));
     BVL_TRY(bvl_stale_newton_solve(&m->stale, &p, &outcome));
     memcpy(answer, m->stale.b, (size_t)d * sizeof *answer);

@@ -169,18 +169,6 @@ static bvl_status call_columns(void *context, int64_t n, const int64_t *index, d
 
 /* ---- rank 0 --------------------------------------------------------------------------------- */
 
-static void set_weights(bvl_distributed_model *m, double lambda)
-{
-  const bvl_working_set *set = m->set;
-  const bvl_penalty *pen = &m->problem->penalty;
-  for (int64_t g = 0; g < set->n_blocks; g++) {
-    const double lw = set->weight[g] > 0 ? lambda * set->weight[g] : 0;
-    const int64_t k = set->begin[g]; /* blocks are single columns here */
-    m->lw[k] = lw > 0 ? bvl_penalty_threshold(pen, lw) : 0;
-    m->ridge[k] = lw > 0 ? pen->type->bend(pen, lw, 1) : 0;
-  }
-}
-
 static bvl_status lead(bvl_distributed_model *m, int64_t batch, const double *lambdas,
                        int64_t free_d, const double *origin, const double *c, double tol,
                        int64_t max_iter, double *answer)
@@ -191,13 +179,13 @@ static bvl_status lead(bvl_distributed_model *m, int64_t batch, const double *la
   m->newton.calls = (bvl_gram_calls){m, call_product, call_factor, call_solve, call_columns};
   m->newton.diagonal = m->diagonal;
   for (int64_t k = 0; k < free_d; k++) m->set->b[k] -= origin[k];
-  set_weights(m, lambdas[0]);
+  bvl_working_set_penalty(m->set, lambdas[0], m->lw, m->ridge);
   BVL_TRY(bvl_distributed_newton_start(&m->newton, &lasso, m->set->b, m->gram->n_factor,
                                        m->gram->in_factor));
   for (int64_t q = 0; q < batch; q++, answer += d + 2) {
     bvl_active_outcome outcome;
     const double unit = lambdas[q] > 0 ? lambdas[q] : m->problem->lambda_max;
-    set_weights(m, lambdas[q]);
+    bvl_working_set_penalty(m->set, lambdas[q], m->lw, m->ridge);
     BVL_TRY(bvl_distributed_newton_solve(&m->newton, &lasso, tol * unit, max_iter, &outcome));
     memcpy(answer, m->newton.b, (size_t)d * sizeof *answer);
     for (int64_t k = 0; k < free_d; k++) answer[k] += origin[k];

@@ -187,6 +187,18 @@ bvl_status bvl_working_set_bounds(const bvl_working_set *set, bvl_interval *out)
   return bvl_sum(&set->problem->grid->row, (double *)(out + shift), 2 * set->columns->n_cols);
 }
 
+void bvl_working_set_penalty(const bvl_working_set *set, double lambda, double *threshold,
+                             double *ridge)
+{
+  const bvl_penalty *pen = &set->problem->penalty;
+  for (int64_t g = 0; g < set->n_blocks; g++) {
+    const double lw = set->weight[g] > 0 ? lambda * set->weight[g] : 0;
+    const int64_t k = set->begin[g];
+    threshold[k] = lw > 0 ? bvl_penalty_threshold(pen, lw) : 0;
+    ridge[k] = lw > 0 ? pen->type->bend(pen, lw, 1) : 0;
+  }
+}
+
 void bvl_working_set_scatter(const bvl_working_set *set, const double *b, double *beta)
 {
   for (int64_t k = 0; k < set->columns->n_cols; k++) {

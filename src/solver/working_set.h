@@ -56,6 +56,10 @@ void bvl_working_set_scatter(const bvl_working_set *set, const double *b, double
 /** The problem's bounds of all d unknowns, the intercept's infinite; for a problem that has bounds.
  * Collective: a reduction along the grid row. */
 bvl_status bvl_working_set_bounds(const bvl_working_set *set, bvl_interval *out);
+/** The penalty at a lambda as the lasso engines take it, d each: threshold and curvature of every
+ * unknown, 0 where there is no penalty. For blocks of single columns. Not collective. */
+void bvl_working_set_penalty(const bvl_working_set *set, double lambda, double *threshold,
+                             double *ridge);
 
 /** eta (n_split x k) = offset + intercept + columns b, from scratch, for k vectors b ld_b apart.
  * Not collective. */
