@@ -203,7 +203,7 @@ bvl_status bvl_result_read(const bvl_comm *comm, const char *path, bvl_result *o
   BVL_TRY(bvl_bcast_i64(comm, 0, out->indptr, out->n_lambda + 1));
   BVL_TRY(bvl_bcast_i64(comm, 0, out->indices, head[2]));
   BVL_TRY(bvl_bcast(comm, 0, out->values, head[2]));
-  if (head[6]) BVL_TRY(bvl_bcast(comm, 0, out->fill, out->p));
+  if (head[7]) BVL_TRY(bvl_bcast(comm, 0, out->fill, out->p));
   BVL_TRY(share_names(comm, head[3], out));
 cleanup:
   if (status != BVL_OK) bvl_result_free(out);
