@@ -326,8 +326,9 @@ bvl_status bvl_certify_many(bvl_problem *problem, int64_t k, const double *lambd
   double *r_k = NULL;
   sums *sum = NULL;
   const bvl_phase before = bvl_phase_enter(BVL_PHASE_SCREEN);
-  BVL_TRY(bvl_agree(all, BVL_ALLOC(&r, k * n_split)));
-  BVL_TRY(bvl_agree(all, BVL_ALLOC(&r_k, k * K)));
+  status = BVL_ALLOC(&r, k * n_split);
+  if (status == BVL_OK) status = BVL_ALLOC(&r_k, k * K);
+  BVL_TRY(bvl_agree(all, status));
   BVL_TRY(bvl_agree(all, BVL_ALLOC(&sum, k)));
   for (int64_t q = 0; q < k; q++) {
     sum[q].data.loss = bvl_problem_residuals(problem, eta + q * n_split, r + q * n_split);

@@ -94,8 +94,9 @@ bvl_status bvl_path_record(bvl_path *path, int64_t k, double seconds)
   const int64_t K = problem->outputs;
   double *shift = NULL;
   clear_columns(point);
-  BVL_TRY(bvl_agree(&problem->grid->all, BVL_ALLOC(&shift, K)));
-  BVL_TRY(bvl_agree(&problem->grid->all, store_columns(path, point, shift)));
+  status = BVL_ALLOC(&shift, K);
+  if (status == BVL_OK) status = store_columns(path, point, shift);
+  BVL_TRY(bvl_agree(&problem->grid->all, status));
   BVL_TRY(bvl_sum(&problem->grid->row, shift, K));
   point->lambda = path->lambda[k];
   if (K > 1) set_intercepts(path, shift, point);
