@@ -20,6 +20,12 @@ def speedup(found):
     return found["one_rank"]["seconds"] / found["ours"]["seconds"]
 
 
+def _gain(found):
+    """Runs of a few hundredths of a second are differences of two noisy times: no ratio of those is told."""
+    short = min(found["one_rank"]["seconds"], found["ours"]["seconds"]) < 0.05
+    return "–" if short else f"{speedup(found):.2f}×"
+
+
 def sweep_speedup(found):
     """Seconds in sweeps over X at 1 rank over those of the slower of 2; None in results without phases."""
     if "phases" not in found["ours"] or "phases" not in found["one_rank"]:
@@ -69,7 +75,7 @@ def _summary(rows):
         ours, seconds = found["ours"], found["ours"]["seconds"]
         lines.append("| " + " | ".join([
             found["title"], _seconds(seconds), f"{ours['gap']:.0e}", f"{ours['passes']:.1f} ({found['worth']:.0f})",
-            f"{found['share']:.0%}", f"{speedup(found):.2f}×",
+            f"{found['share']:.0%}", _gain(found),
             f"≤ {found['target']:.0e}: {_rival(fastest(found['peers'], 'reached'), 'reached', seconds)}",
             _rival(fastest(found["peers"], "default"), "default", seconds), _held_to(found)]) + " |")
     return lines
@@ -85,7 +91,7 @@ def _details(found):
         default, reached = peer["default"], peer["reached"]
         lines.append("| " + " | ".join([
             peer["peer"],
-            _seconds(default["seconds"]) if default else "not run",
+            _seconds(default["seconds"]) if default else "–",
             f"{default['gap']:.1e}" if default else "",
             _seconds(reached["seconds"]) if reached else f"not reached: {peer['why']}",
             f"{reached['tol']:.0e}" if reached else "",
@@ -110,7 +116,7 @@ def _phase_lines(ordered):
              f"| problem | whole path | {' | '.join(PHASES)} |", "|---|---|" + "---|" * len(PHASES)]
     for found in ordered:
         cells = [f"{found['title']}", f"{found['one_rank']['seconds']:.3f} → {found['ours']['seconds']:.3f} "
-                 f"({speedup(found):.2f}×)"]
+                 f"({_gain(found)})"]
         for name in PHASES:
             one, two = found["one_rank"]["phases"][name][1], found["ours"]["phases"][name]
             gain = f" ({sweep_speedup(found):.2f}×)" if name == "sweep" else ""
@@ -169,7 +175,8 @@ def _panel(axis, found):
             axis.plot(default["seconds"], k, "o", mfc="white", mec="#34495e", ms=5)
         if not reached:
             end = default["seconds"] if default else ours
-            axis.annotate("not reached" if default else "not run", (end, k), xytext=(6, 0),
+            late = "not in time" if "more than" in (peer.get("why") or "") else "not run"
+            axis.annotate("not reached" if default else late, (end, k), xytext=(6, 0),
                           textcoords="offset points", va="center", fontsize=7, color="#7f8c8d")
     axis.set_yticks(range(len(names)), names, fontsize=8)
     axis.set_ylim(len(names) - 0.5, -0.5)
