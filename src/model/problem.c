@@ -133,6 +133,29 @@ cleanup:
   return status;
 }
 
+/* Takes each response's mean away where an intercept makes it good: a mean far larger than the
+ * spread would cost the certificate the digits it needs. */
+static bvl_status centre_responses(bvl_problem *problem)
+{
+  bvl_status status = BVL_OK;
+  const bvl_rows *rows = &problem->X->rows;
+  const int64_t n_split = bvl_problem_n_split(problem);
+  const double *w = problem->w + rows->split0;
+  BVL_TRY(bvl_agree(&problem->grid->all, BVL_ALLOC(&problem->y_mean, problem->outputs)));
+  if (!problem->intercept || !problem->loss->quadratic) return BVL_OK;
+  for (int64_t k = 0; k < problem->outputs; k++) {
+    const double *y = problem->responses != NULL ? problem->responses + k * n_split
+                                                 : problem->y + rows->split0;
+    for (int64_t i = 0; i < n_split; i++) problem->y_mean[k] += w[i] * y[i] / (double)problem->n;
+  }
+  BVL_TRY(bvl_sum(&problem->grid->all, problem->y_mean, problem->outputs));
+  for (int64_t i = 0; i < rows->n_local; i++) problem->y[i] -= problem->y_mean[0];
+  for (int64_t e = 0; problem->responses != NULL && e < n_split * problem->outputs; e++)
+    problem->responses[e] -= problem->y_mean[e / n_split];
+cleanup:
+  return status;
+}
+
 static bvl_status read_vectors(bvl_problem *problem, const bvl_problem_data *data)
 {
   bvl_status status = BVL_OK;
@@ -149,6 +172,7 @@ static bvl_status read_vectors(bvl_problem *problem, const bvl_problem_data *dat
   BVL_TRY(bvl_agree(all, check_finite(problem, "offset", problem->offset, 0)));
   BVL_TRY(scale_weights(problem));
   if (problem->loss->coupled) BVL_TRY(count_classes(problem));
+  BVL_TRY(centre_responses(problem));
   if (problem->outputs > 1 && problem->offset != NULL)
     status = bvl_fail(BVL_ERR_USAGE, "offset: not with several responses or classes");
   if (status != BVL_OK) goto cleanup; /* the same on every rank */
@@ -343,6 +367,7 @@ void bvl_problem_destroy(bvl_problem **problem)
   free(p->null_point.beta);
   free(p->null_point.intercepts);
   free(p->responses);
+  free(p->y_mean);
   free(p->block_work);
   free(p->block_of);
   free(p->bounds);

@@ -34,6 +34,7 @@ struct bvl_problem {
   int64_t outputs;
   double *responses;        /* several gaussian responses: n_split x K, owned; else NULL */
   double *y;                /* n_local block rows, local order, owned */
+  double *y_mean;           /* outputs: taken from y and responses, part of intercepts; owned */
   double *w;                /* n_local, scaled to sum n over all rows; owned */
   double *offset;           /* n_local or NULL, owned */
   bvl_active *free_columns; /* unpenalised columns, owned; empty when there are none */

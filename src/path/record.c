@@ -77,7 +77,7 @@ static void set_intercepts(const bvl_path *path, const double *shift, bvl_path_p
   const int64_t K = path->problem->outputs;
   double mean = 0;
   for (int64_t k = 0; k < K; k++) {
-    point->intercepts[k] = path->state.point.intercepts[k] - shift[k];
+    point->intercepts[k] = path->problem->y_mean[k] + path->state.point.intercepts[k] - shift[k];
     mean += point->intercepts[k] / (double)K;
   }
   for (int64_t k = 0; path->problem->loss->coupled && path->problem->intercept && k < K; k++)
@@ -100,7 +100,8 @@ bvl_status bvl_path_record(bvl_path *path, int64_t k, double seconds)
   BVL_TRY(bvl_sum(&problem->grid->row, shift, K));
   point->lambda = path->lambda[k];
   if (K > 1) set_intercepts(path, shift, point);
-  point->intercept = K > 1 ? point->intercepts[0] : state->point.intercept - shift[0];
+  point->intercept = K > 1 ? point->intercepts[0]
+                           : problem->y_mean[0] + (state->point.intercept - shift[0]);
   point->df = (int64_t)c->support;
   point->dev_ratio = problem->null_half > 0 ? (problem->null_loss - c->loss) / problem->null_half
                                             : 0;
