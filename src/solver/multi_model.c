@@ -173,7 +173,6 @@ bvl_multi_quadratic bvl_multi_quadratic_at(bvl_multi_model *m, double lambda)
   return (bvl_multi_quadratic){.d = set->d,
                                .K = m->K,
                                .n_free = m->n_free,
-                               .n_G = 1,
                                .G = set->G,
                                .ld = set->ld,
                                .C = m->C,

@@ -59,32 +59,21 @@ static bvl_status reserve(bvl_multi_newton *s, const bvl_multi_quadratic *q)
   BVL_TRY(BVL_GROW(&s->E, &room[1], q->d * q->K));
   BVL_TRY(BVL_GROW(&s->V, &room[2], q->d * q->K));
   s->wide_capacity = room[0];
-  BVL_TRY(BVL_GROW(&s->free_factor, &s->free_capacity, q->n_G * q->n_free * q->n_free));
-  BVL_TRY(BVL_GROW(&s->P, &s->P_capacity, q->n_G * q->n_free * q->d));
+  BVL_TRY(BVL_GROW(&s->free_factor, &s->free_capacity, q->n_free * q->n_free));
+  BVL_TRY(BVL_GROW(&s->P, &s->P_capacity, q->n_free * q->d));
   BVL_TRY(BVL_GROW(&s->free_C, &s->free_C_capacity, q->n_free * q->K));
 cleanup:
   return status;
 }
 
-/* Right-hand sides of the c-th G: the first, and how many. */
-static int64_t first_of(const bvl_multi_quadratic *q, int64_t c)
-{
-  return q->n_G == 1 ? 0 : c;
-}
-
-static int64_t count_of(const bvl_multi_quadratic *q)
-{
-  return q->n_G == 1 ? q->K : 1;
-}
-
 /* ---- rows without penalty ------------------------------------------------------------------- */
 
-static void open_free(bvl_multi_newton *s, const bvl_multi_quadratic *q, int64_t c)
+static void open_free(bvl_multi_newton *s, const bvl_multi_quadratic *q)
 {
   const int64_t f = q->n_free;
-  const double *G = q->G + c * q->stride;
-  double *L = s->free_factor + c * f * f;
-  double *P = s->P + c * f * q->d;
+  const double *G = q->G;
+  double *L = s->free_factor;
+  double *P = s->P;
   double largest = 0;
   for (int64_t k = 0; k < f; k++) largest = fmax(largest, G[k + k * q->ld]);
   for (double ridge = 0; ridge <= 1; ridge = ridge > 0 ? 100 * ridge : 1e-14) {
@@ -100,7 +89,7 @@ static void open_free(bvl_multi_newton *s, const bvl_multi_quadratic *q, int64_t
 bvl_status bvl_multi_newton_open(bvl_multi_newton *s, const bvl_multi_quadratic *q)
 {
   bvl_status status = reserve(s, q);
-  for (int64_t c = 0; status == BVL_OK && q->n_free > 0 && c < q->n_G; c++) open_free(s, q, c);
+  if (status == BVL_OK && q->n_free > 0) open_free(s, q);
   return status;
 }
 
@@ -109,18 +98,14 @@ static void eliminate(bvl_multi_newton *s, const bvl_multi_quadratic *q)
 {
   const int f = (int)q->n_free;
   const int K = (int)q->K;
-  const int n = (int)count_of(q);
   memcpy(s->E, q->C, (size_t)(q->d * q->K) * sizeof *s->E);
   if (f == 0) return;
   for (int64_t k = 0; k < K; k++)
     for (int64_t a = 0; a < f; a++) s->free_C[a + k * f] = q->C[a * K + k];
-  for (int64_t c = 0; c < q->n_G; c++) {
-    const int64_t k = first_of(q, c);
-    cblas_dtrsm(CblasColMajor, CblasLeft, CblasLower, CblasNoTrans, CblasNonUnit, f, n, 1,
-                s->free_factor + c * f * f, f, s->free_C + k * f, f);
-    cblas_dgemm(CblasColMajor, CblasTrans, CblasNoTrans, n, (int)q->d, f, -1, s->free_C + k * f, f,
-                s->P + c * f * q->d, f, 1, s->E + k, K);
-  }
+  cblas_dtrsm(CblasColMajor, CblasLeft, CblasLower, CblasNoTrans, CblasNonUnit, f, K, 1,
+              s->free_factor, f, s->free_C, f);
+  cblas_dgemm(CblasColMajor, CblasTrans, CblasNoTrans, K, (int)q->d, f, -1, s->free_C, f, s->P, f,
+              1, s->E, K);
 }
 
 /* free_C += sign P B over the active rows of B. */
@@ -128,12 +113,9 @@ static void add_products(bvl_multi_newton *s, const bvl_multi_quadratic *q, doub
                          const double *B)
 {
   const int f = (int)q->n_free;
-  for (int64_t c = 0; f > 0 && c < q->n_G; c++) {
-    const int64_t k = first_of(q, c);
-    for (int64_t a = 0; a < s->n_rows; a++)
-      cblas_dger(CblasColMajor, f, (int)count_of(q), sign, s->P + (c * q->d + s->row[a]) * f, 1,
-                 B + s->row[a] * q->K + k, 1, s->free_C + k * f, f);
-  }
+  for (int64_t a = 0; f > 0 && a < s->n_rows; a++)
+    cblas_dger(CblasColMajor, f, (int)q->K, sign, s->P + s->row[a] * f, 1, B + s->row[a] * q->K, 1,
+               s->free_C, f);
 }
 
 /* B's free rows, the penalised ones given. */
@@ -141,20 +123,19 @@ static void add_free(bvl_multi_newton *s, const bvl_multi_quadratic *q, double *
 {
   const int f = (int)q->n_free;
   add_products(s, q, -1, B);
-  for (int64_t c = 0; f > 0 && c < q->n_G; c++)
-    cblas_dtrsm(CblasColMajor, CblasLeft, CblasLower, CblasTrans, CblasNonUnit, f, (int)count_of(q),
-                1, s->free_factor + c * f * f, f, s->free_C + first_of(q, c) * f, f);
+  if (f > 0)
+    cblas_dtrsm(CblasColMajor, CblasLeft, CblasLower, CblasTrans, CblasNonUnit, f, (int)q->K, 1,
+                s->free_factor, f, s->free_C, f);
   for (int64_t k = 0; k < q->K; k++)
     for (int64_t a = 0; a < f; a++) B[a * q->K + k] = s->free_C[a + k * f];
 }
 
-/* The c-th G without the free rows' part. */
-static double entry(const bvl_multi_newton *s, const bvl_multi_quadratic *q, int64_t c, int64_t j,
-                    int64_t l)
+/* G without the free rows' part. */
+static double entry(const bvl_multi_newton *s, const bvl_multi_quadratic *q, int64_t j, int64_t l)
 {
   const int64_t f = q->n_free;
-  const double *P = s->P + c * f * q->d;
-  double value = q->G[c * q->stride + j + l * q->ld];
+  const double *P = s->P;
+  double value = q->G[j + l * q->ld];
   for (int64_t a = 0; a < f; a++) value -= P[a + j * f] * P[a + l * f];
   return value;
 }
@@ -178,39 +159,33 @@ static bvl_status list_rows(bvl_multi_newton *s, const bvl_multi_quadratic *q)
     s->active[kept++] = g;
   }
   s->n_active = kept;
-  BVL_TRY(BVL_GROW(&s->S, &s->square_capacity[0], q->n_G * s->n_rows * s->n_rows));
+  BVL_TRY(BVL_GROW(&s->S, &s->square_capacity[0], s->n_rows * s->n_rows));
   BVL_TRY(BVL_GROW(&s->H, &s->square_capacity[1], s->n_rows * s->n_rows));
   BVL_TRY(BVL_GROW(&s->A, &s->square_capacity[2], s->n_active * s->n_active));
 cleanup:
   return status;
 }
 
-/* The c-th S's lower triangle, into its factor. */
-static int factor(bvl_multi_newton *s, const bvl_multi_quadratic *q, int64_t c)
+/* S's lower triangle, into its factor. */
+static int factor(bvl_multi_newton *s, const bvl_multi_quadratic *q)
 {
   const int64_t n = s->n_rows;
-  double *S = s->S + c * n * n;
+  double *S = s->S;
   for (int64_t l = 0; l < n; l++) {
     for (int64_t j = l; j < n; j++)
-      S[j + l * n] = s->root[j] * s->root[l] * entry(s, q, c, s->row[j], s->row[l]);
+      S[j + l * n] = s->root[j] * s->root[l] * entry(s, q, s->row[j], s->row[l]);
     S[l + l * n] += 1 + s->root[l] * s->root[l] * q->ridge[s->active[s->own[l]]];
   }
   return bvl_cholesky(n, S, n) == 0;
 }
 
-/* Y <- the solution for the c-th G, Y = T^1/2 C on entry; <C, B> = ||L^-1 T^1/2 C||^2. */
-static double solve_rows(bvl_multi_newton *s, const bvl_multi_quadratic *q, int64_t c)
+/* Y <- the solution, Y = T^1/2 C on entry; <C, B> = ||L^-1 T^1/2 C||^2. */
+static double solve_rows(bvl_multi_newton *s, const bvl_multi_quadratic *q)
 {
   const int n = (int)s->n_rows;
   const int K = (int)q->K;
-  const double *L = s->S + c * n * n;
-  double *Y = s->Y + first_of(q, c);
-  if (q->n_G > 1) {
-    cblas_dtrsv(CblasColMajor, CblasLower, CblasNoTrans, CblasNonUnit, n, L, n, Y, K);
-    const double product = cblas_ddot(n, Y, K, Y, K);
-    cblas_dtrsv(CblasColMajor, CblasLower, CblasTrans, CblasNonUnit, n, L, n, Y, K);
-    return product;
-  }
+  const double *L = s->S;
+  double *Y = s->Y;
   cblas_dtrsm(CblasColMajor, CblasRight, CblasLower, CblasTrans, CblasNonUnit, K, n, 1, L, n, Y, K);
   const double product = cblas_ddot(n * K, Y, 1, Y, 1);
   cblas_dtrsm(CblasColMajor, CblasRight, CblasLower, CblasNoTrans, CblasNonUnit, K, n, 1, L, n, Y,
@@ -230,9 +205,9 @@ static bvl_status evaluate(bvl_multi_newton *s, const bvl_multi_quadratic *q, do
   if (status != BVL_OK) return status;
   for (int64_t j = 0; j < n; j++)
     for (int64_t k = 0; k < K; k++) s->Y[j * K + k] = s->root[j] * s->E[s->row[j] * K + k];
-  for (int64_t c = 0; n > 0 && c < q->n_G; c++) {
-    if (!factor(s, q, c)) return BVL_OK;
-    value -= solve_rows(s, q, c) / 2;
+  if (n > 0) {
+    if (!factor(s, q)) return BVL_OK;
+    value -= solve_rows(s, q) / 2;
   }
   for (int64_t a = 0; a < s->n_active; a++) {
     const int64_t g = s->active[a];
@@ -267,23 +242,11 @@ static int make_matrix(bvl_multi_newton *s, const bvl_multi_quadratic *q)
 {
   const int64_t n = s->n_rows;
   const int64_t m = s->n_active;
-  memset(s->H, 0, (size_t)(n * n) * sizeof *s->H);
-  for (int64_t c = 0; c < q->n_G; c++) {
-    double *S = s->S + c * n * n;
-    const double *Y = s->Y + first_of(q, c);
-    if (bvl_cholesky_invert(n, S, n) != 0) return 0;
-    if (q->n_G == 1)
-      cblas_dsyrk(CblasColMajor, CblasLower, CblasTrans, (int)n, (int)q->K, 1, Y, (int)q->K, 0,
-                  s->H, (int)n);
-    for (int64_t l = 0; l < n; l++)
-      for (int64_t j = l; j < n; j++) {
-        const double left = (j == l) - S[j + l * n];
-        if (q->n_G == 1)
-          s->H[j + l * n] *= left;
-        else
-          s->H[j + l * n] += left * Y[j * q->K] * Y[l * q->K];
-      }
-  }
+  if (bvl_cholesky_invert(n, s->S, n) != 0) return 0;
+  cblas_dsyrk(CblasColMajor, CblasLower, CblasTrans, (int)n, (int)q->K, 1, s->Y, (int)q->K, 0, s->H,
+              (int)n);
+  for (int64_t l = 0; l < n; l++)
+    for (int64_t j = l; j < n; j++) s->H[j + l * n] *= (j == l) - s->S[j + l * n];
   if (m == n) return 1;
   memset(s->A, 0, (size_t)(m * m) * sizeof *s->A);
   for (int64_t l = 0; l < n; l++)
@@ -414,21 +377,15 @@ static void correlate(bvl_multi_newton *s, const bvl_multi_quadratic *q, double 
   const int K = (int)q->K;
   const int d = (int)q->d;
   const int f = (int)q->n_free;
-  const int n = (int)count_of(q);
   write_rows(s, q, B);
   memcpy(s->V, s->E, (size_t)(q->d * q->K) * sizeof *s->V);
   if (f > 0) memset(s->free_C, 0, (size_t)(q->n_free * q->K) * sizeof *s->free_C);
   add_products(s, q, 1, B);
-  for (int64_t c = 0; c < q->n_G; c++) {
-    const int64_t k = first_of(q, c);
-    const double *G = q->G + c * q->stride;
-    for (int64_t j = 0; j < s->n_rows; j++)
-      cblas_dger(CblasColMajor, n, d, -1, B + s->row[j] * K + k, 1, G + s->row[j] * q->ld, 1,
-                 s->V + k, K);
-    if (f > 0)
-      cblas_dgemm(CblasColMajor, CblasTrans, CblasNoTrans, n, d, f, 1, s->free_C + k * f, f,
-                  s->P + c * f * q->d, f, 1, s->V + k, K);
-  }
+  for (int64_t j = 0; j < s->n_rows; j++)
+    cblas_dger(CblasColMajor, K, d, -1, B + s->row[j] * K, 1, q->G + s->row[j] * q->ld, 1, s->V, K);
+  if (f > 0)
+    cblas_dgemm(CblasColMajor, CblasTrans, CblasNoTrans, K, d, f, 1, s->free_C, f, s->P, f, 1, s->V,
+                K);
 }
 
 /* Blocks at 0 whose ||V_g|| is above its target by more than tol enter, with the tau each would
@@ -443,8 +400,7 @@ static int64_t enter(bvl_multi_newton *s, const bvl_multi_quadratic *q, double t
     if (s->is_active[g] || q->target[g] == INFINITY) continue;
     const double norm = bvl_block_norm((q->begin[g + 1] - begin) * q->K, s->V + begin * q->K);
     if (!(norm > q->target[g] + tol)) continue;
-    for (int64_t j = begin; j < q->begin[g + 1]; j++)
-      for (int64_t c = 0; c < q->n_G; c++) largest = fmax(largest, entry(s, q, c, j, j));
+    for (int64_t j = begin; j < q->begin[g + 1]; j++) largest = fmax(largest, entry(s, q, j, j));
     if (!(largest > 0)) continue; /* no column: nothing it could do */
     s->tau[g] = (norm / q->target[g] - 1) / (largest + q->ridge[g]);
     s->active[s->n_active++] = g;

@@ -3,15 +3,14 @@
  *
  *     min over B (d x K)  <B, G B> / 2 - <B, C> + sum_g (target_g ||B_g|| + ridge_g ||B_g||^2 / 2)
  *
- * with one G for all right-hand sides, or one G_k for each.
+ * with one G for all right-hand sides.
  *
  * target ||b|| is the least of ||b||^2 / (2 tau) + target^2 tau / 2 over tau >= 0 (Hoff 2017; Poon,
  * Peyre 2021), so with T = diag(tau) over the active rows, S = I + T^1/2 G T^1/2 = L L':
  *
  *     S Y = T^1/2 C,   B = T^1/2 Y,   V = C - G B = T^-1/2 Y,   wanted: ||V_g|| = target_g
  *
- * a block of rows has one unknown, however many K is, and all K share one factor (or have S_k, with
- * the sum over k of what follows). Newton on
+ * a block of rows has one unknown, however many K is, and all K share one factor. Newton on
  * 1 / ||V_g|| = 1 / target_g, which for orthogonal columns is linear in tau (the secular equation
  * of More, Sorensen 1983): in delta = dtau / tau,
  *
@@ -19,7 +18,7 @@
  *                                                            (I - S^-1)_jl <Y_j, Y_l>
  *
  * The reduced objective sum target^2 tau / 2 - <C, B> / 2 is convex in tau and must not rise. Rows
- * without penalty lead; they are eliminated first. A step costs (1 + n_G) a^3 + 2 a^2 K flops at
+ * without penalty lead; they are eliminated first. A step costs 2 a^3 + 2 a^2 K flops at
  * most, a active rows; a check of all rows 2 d a K. Purely local. */
 #ifndef BVL_SOLVER_MULTI_NEWTON_H
 #define BVL_SOLVER_MULTI_NEWTON_H
@@ -32,10 +31,8 @@ typedef struct bvl_multi_quadratic {
   int64_t d;       /* rows of B */
   int64_t K;       /* right-hand sides */
   int64_t n_free;  /* leading rows without penalty; blocks of one row */
-  int64_t n_G;     /* 1, or K: right-hand side k has the k-th G */
-  const double *G; /* d x d each, both triangles, leading dimension ld, stride apart */
+  const double *G; /* d x d, both triangles, leading dimension ld */
   int64_t ld;
-  int64_t stride;
   const double *C;      /* d x K, a row's K together (as B) */
   int64_t n_blocks;     /* with the free ones */
   const int64_t *begin; /* n_blocks + 1 rows */
@@ -61,12 +58,12 @@ typedef struct bvl_multi_newton {
   double *E; /* d x K: C without the free rows' part */
   double *V; /* d x K */
   int64_t row_capacity, wide_capacity;
-  double *S; /* n_rows x n_rows, n_G of them */
+  double *S; /* n_rows x n_rows */
   double *H; /* n_rows x n_rows */
   double *A; /* n_active x n_active */
   int64_t square_capacity[3];
-  double *free_factor; /* n_free x n_free, n_G of them */
-  double *P;           /* n_free x d, n_G of them: the factor's inverse times G's free rows */
+  double *free_factor; /* n_free x n_free */
+  double *P;           /* n_free x d: the factor's inverse times G's free rows */
   double *free_C;      /* n_free x K, column-major: the same times C's */
   int64_t free_capacity, P_capacity, free_C_capacity;
 } bvl_multi_newton;
