@@ -117,6 +117,8 @@ const flag flag_table[] = {
      "D", "share of nonzero entries; below 1: a sparse X"},
     {"family", KIND_WORD, COMMAND_SIMULATE, AT(simulate.family), 0, 0, FAMILIES, "NAME",
      "default gaussian"},
+    {"classes", KIND_INTEGER, COMMAND_SIMULATE, AT(simulate.classes), 2, 0x1p15,
+     "an integer of at least 2", "K", "multinomial: classes, default 3"},
     {"seed", KIND_INTEGER, SOLVE, AT(run.path.seed), 0, 0x1p56, "an integer in [0, 2^56]", "S",
      "of everything random"},
     {"seed", KIND_INTEGER, COMMAND_SIMULATE, AT(simulate.seed), 0, 0x1p56,

@@ -22,7 +22,7 @@ typedef struct bvl_problem bvl_problem;
  * rows (see bvl_problem_rows), in input order; vectors over features are replicated, in input
  * order. All are copied. Must agree on all ranks. */
 typedef struct bvl_problem_data {
-  const char *family;          /**< "gaussian", "binomial", "poisson" */
+  const char *family;          /**< "gaussian", "binomial", "poisson", "multinomial" */
   const char *penalty;         /**< "lasso", "enet", "group-lasso", "sparse-group-lasso" */
   double alpha;                /**< share of l1: enet (0, 1], 0.5; sparse-group-lasso [0, 1],
                                     0.05; NaN = the penalty's default */

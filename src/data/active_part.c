@@ -61,37 +61,48 @@ static void sparse_adjoint(const bvl_active *A, int64_t n, const int64_t *cols, 
   for (int64_t k = 0; k < n; k++) v[cols[k]] -= A->shift[cols[k]] * total;
 }
 
-void bvl_active_part_forward(const bvl_active *A, int64_t n, const int64_t *cols, const double *b,
-                             double *eta)
+void bvl_active_part_forward_many(const bvl_active *A, int64_t n, const int64_t *cols, int64_t k,
+                                  const double *b, int64_t ld_b, double *eta, int64_t ld_eta)
 {
   bvl_kern_dense forward = bvl_kernels_get()->dense_forward[BVL_F64];
   const int ones = has_ones(n, cols);
-  for (int64_t i = 0; ones && i < A->n_split; i++) eta[i] += b[-1];
+  for (int64_t q = 0; ones && q < k; q++)
+    for (int64_t i = 0; i < A->n_split; i++) eta[i + q * ld_eta] += b[q * ld_b - 1];
   if (n == ones) return;
-  if (!is_dense(A)) {
-    sparse_forward(A, n - ones, cols + ones, b, eta);
-    return;
-  }
-  for (int64_t i = 0; i < A->n_split; i += PRODUCT_ROWS)
+  for (int64_t q = 0; !is_dense(A) && q < k; q++)
+    sparse_forward(A, n - ones, cols + ones, b + q * ld_b, eta + q * ld_eta);
+  for (int64_t i = 0; is_dense(A) && i < A->n_split; i += PRODUCT_ROWS)
     forward(A->values + i, A->n_split, bvl_lesser(A->n_split - i, PRODUCT_ROWS), n - ones,
-            cols + ones, 1, b, A->n_cols, eta + i, A->n_split, 0, NULL);
+            cols + ones, k, b, ld_b, eta + i, ld_eta, 0, NULL);
+}
+
+void bvl_active_part_forward(const bvl_active *A, int64_t n, const int64_t *cols, const double *b,
+                             double *eta)
+{
+  bvl_active_part_forward_many(A, n, cols, 1, b, A->n_cols, eta, A->n_split);
+}
+
+void bvl_active_part_adjoint_many(const bvl_active *A, int64_t n, const int64_t *cols, int64_t k,
+                                  const double *r, int64_t ld_r, double *v, int64_t ld_v)
+{
+  bvl_kern_dense adjoint = bvl_kernels_get()->dense_adjoint[BVL_F64];
+  const int ones = has_ones(n, cols);
+  for (int64_t q = 0; q < k; q++) {
+    for (int64_t c = 0; c < n; c++) v[cols[c] + q * ld_v] = 0;
+    for (int64_t i = 0; ones && i < A->n_split; i++) v[q * ld_v - 1] += r[i + q * ld_r];
+  }
+  if (n == ones) return;
+  for (int64_t q = 0; !is_dense(A) && q < k; q++)
+    sparse_adjoint(A, n - ones, cols + ones, r + q * ld_r, v + q * ld_v);
+  for (int64_t i = 0; is_dense(A) && i < A->n_split; i += PRODUCT_ROWS)
+    adjoint(A->values + i, A->n_split, bvl_lesser(A->n_split - i, PRODUCT_ROWS), n - ones,
+            cols + ones, k, r + i, ld_r, v, ld_v, 0, NULL);
 }
 
 void bvl_active_part_adjoint(const bvl_active *A, int64_t n, const int64_t *cols, const double *r,
                              double *v)
 {
-  bvl_kern_dense adjoint = bvl_kernels_get()->dense_adjoint[BVL_F64];
-  const int ones = has_ones(n, cols);
-  for (int64_t k = 0; k < n; k++) v[cols[k]] = 0;
-  for (int64_t i = 0; ones && i < A->n_split; i++) v[-1] += r[i];
-  if (n == ones) return;
-  if (!is_dense(A)) {
-    sparse_adjoint(A, n - ones, cols + ones, r, v);
-    return;
-  }
-  for (int64_t i = 0; i < A->n_split; i += PRODUCT_ROWS)
-    adjoint(A->values + i, A->n_split, bvl_lesser(A->n_split - i, PRODUCT_ROWS), n - ones,
-            cols + ones, 1, r + i, A->n_split, v, A->n_cols, 0, NULL);
+  bvl_active_part_adjoint_many(A, n, cols, 1, r, A->n_split, v, A->n_cols);
 }
 
 /* work[, k] = root values[row0 .., cols[k]], GRAM_ROWS apart; A->place is right for cols. */

@@ -12,9 +12,19 @@
 void bvl_active_part_forward(const bvl_active *A, int64_t n, const int64_t *cols, const double *b,
                              double *eta);
 
+/** The same for k vectors with leading dimensions ld_b (> n_cols where there are ones) and ld_eta,
+ * reading the values once. */
+void bvl_active_part_forward_many(const bvl_active *A, int64_t n, const int64_t *cols, int64_t k,
+                                  const double *b, int64_t ld_b, double *eta, int64_t ld_eta);
+
 /** v[c] = values_c'r for the n columns c, the rest of v untouched. */
 void bvl_active_part_adjoint(const bvl_active *A, int64_t n, const int64_t *cols, const double *r,
                              double *v);
+
+/** The same for k vectors with leading dimensions ld_r and ld_v (> n_cols where there are ones),
+ * reading the values once. */
+void bvl_active_part_adjoint_many(const bvl_active *A, int64_t n, const int64_t *cols, int64_t k,
+                                  const double *r, int64_t ld_r, double *v, int64_t ld_v);
 
 /** G (n_new x n, column-major) = values_new' diag(h) values: the last n_new of the n columns with
  * all of them. When n_new == n only the lower triangle is made. h (n_split) is not negative.

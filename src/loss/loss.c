@@ -6,7 +6,7 @@
 #include <string.h>
 
 static const bvl_loss *const families[] = {&bvl_loss_gaussian, &bvl_loss_binomial,
-                                           &bvl_loss_poisson, NULL};
+                                           &bvl_loss_poisson, &bvl_loss_multinomial, NULL};
 
 const bvl_loss *bvl_loss_find(const char *name)
 {

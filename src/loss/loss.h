@@ -36,6 +36,7 @@ typedef struct bvl_loss {
 extern const bvl_loss bvl_loss_gaussian;
 extern const bvl_loss bvl_loss_binomial;
 extern const bvl_loss bvl_loss_poisson;
+extern const bvl_loss bvl_loss_multinomial;
 
 /** The family of that name, NULL when there is none. */
 const bvl_loss *bvl_loss_find(const char *name);

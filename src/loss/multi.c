@@ -79,23 +79,6 @@ double bvl_multi_dual(const bvl_loss *loss, int64_t n, int64_t K, const double *
   return sum;
 }
 
-void bvl_multi_curvature(const bvl_loss *loss, int64_t n, int64_t K, const double *w,
-                         const double *eta, double *h)
-{
-  for (int64_t i = 0; i < n; i++) {
-    double top;
-    double bound = 0.0;
-    h[i] = w[i];
-    if (!loss->coupled || !(w[i] > 0.0)) continue;
-    const double total = row_sum(n, K, eta, i, -1, &top);
-    for (int64_t k = 0; k < K; k++) {
-      const double mu = exp(eta[i + k * n] - top) / total;
-      bound = fmax(bound, 2.0 * mu * (1.0 - mu));
-    }
-    h[i] = w[i] * bound;
-  }
-}
-
 void bvl_multi_mean(const bvl_loss *loss, int64_t n, int64_t K, const double *eta, double *out)
 {
   for (int64_t i = 0; i < n; i++) {

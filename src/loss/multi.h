@@ -22,11 +22,6 @@ double bvl_multi_eval(const bvl_loss *loss, int64_t n, int64_t K, const double *
 double bvl_multi_dual(const bvl_loss *loss, int64_t n, int64_t K, const double *y, const double *w,
                       const double *r, double s);
 
-/** h[i] = w times a bound on the largest eigenvalue of a row's K x K curvature at eta: 1 for
- * gaussian, min(1/2, 2 max_k mu_k (1 - mu_k)) for multinomial (Gershgorin; what glmnet takes). */
-void bvl_multi_curvature(const bvl_loss *loss, int64_t n, int64_t K, const double *w,
-                         const double *eta, double *h);
-
 /** out (n x K) <- the mean at eta, which it may be. */
 void bvl_multi_mean(const bvl_loss *loss, int64_t n, int64_t K, const double *eta, double *out);
 

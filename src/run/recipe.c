@@ -127,8 +127,7 @@ static bvl_status check_numbers(const bvl_recipe *plan)
   if (plan->density < 1.0 && plan->rho != 0.0)
     return bvl_fail(BVL_ERR_USAGE, "rho %g with density %g: sparse columns are independent",
                     plan->rho, plan->density);
-  const bvl_loss *loss = bvl_loss_find(plan->family);
-  if (loss == NULL || loss->coupled)
+  if (bvl_loss_find(plan->family) == NULL)
     return bvl_fail(BVL_ERR_USAGE, "family %.31s: not available", plan->family);
   return BVL_OK;
 }

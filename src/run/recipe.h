@@ -16,8 +16,8 @@ typedef enum bvl_sim_design {
 } bvl_sim_design;
 
 typedef enum bvl_sim_response {
-  BVL_SIM_FAMILY, /* as the family says: gaussian adds noise of variance Var(x'beta) / snr, binomial
-                     and poisson toss at a predictor of moderate size */
+  BVL_SIM_FAMILY, /* as the family says: gaussian adds noise of variance Var(x'beta) / snr, the
+                     others toss at a predictor of moderate size, multinomial at one a class */
   BVL_SIM_MEDIAN, /* 1 where the predictor with noise of variance Var(x'beta) / snr is above its
                      median over the rows, else 0 */
   BVL_SIM_FAINT,  /* gaussian noise of standard deviation 0.01 */

@@ -87,6 +87,7 @@ typedef struct bvl_simulate_options {
   double snr;         /* NaN = the recipe's */
   double density; /* 1 = dense; below: csr, entries N(0,1) at that density; NaN = the recipe's */
   const char *family; /* NULL = the recipe's */
+  int64_t classes;    /* of family multinomial; 0 = 3 */
   uint64_t seed;      /* 1 */
 } bvl_simulate_options;
 void bvl_simulate_options_init(bvl_simulate_options *options);

@@ -13,6 +13,7 @@
 
 #include "base/checked.h"
 #include "base/rng.h"
+#include "loss/loss.h"
 #include "run/recipe.h"
 #include "run/simulate_rows.h"
 
@@ -28,26 +29,34 @@ void bvl_simulate_options_init(bvl_simulate_options *options)
 
 typedef struct simulation {
   bvl_recipe plan;
+  int64_t classes; /* of family multinomial, 1 elsewhere */
   uint64_t seed;
   bvl_comm comm;
   bvl_data_writer *writer;
   int64_t row0; /* this rank's rows: row0 .. row0 + n_rows - 1 */
   int64_t n_rows;
-  double *beta;    /* p, owned, replicated */
+  double *beta;    /* p x classes, a column's together; owned, replicated */
   double noise_sd; /* gaussian, and before a split at the median */
-  double *y;       /* n_rows, owned: X beta until the responses are drawn */
+  double *y;       /* n_rows x classes, owned: X beta until the responses are drawn, then these */
   bvl_sim_csr csr; /* sparse X of this rank's rows */
 } simulation;
 
 /* ---- coefficients --------------------------------------------------------------------------- */
 
-static double draw_coefficient(const simulation *sim, int64_t column)
+static double draw_one(const simulation *sim, uint64_t column, uint64_t draw)
 {
-  uint64_t c = (uint64_t)column;
   if (sim->plan.group_size > 1 || sim->plan.active == BVL_SIM_TENTH)
-    return bvl_rng_normal(sim->seed, BVL_STREAM_SIM_BETA, c, 0);
-  double size = 0.5 + bvl_rng_uniform(sim->seed, BVL_STREAM_SIM_BETA, c, 0);
-  return bvl_rng_uniform(sim->seed, BVL_STREAM_SIM_BETA, c, 1) < 0.5 ? -size : size;
+    return bvl_rng_normal(sim->seed, BVL_STREAM_SIM_BETA, column, draw);
+  double size = 0.5 + bvl_rng_uniform(sim->seed, BVL_STREAM_SIM_BETA, column, draw);
+  return bvl_rng_uniform(sim->seed, BVL_STREAM_SIM_BETA, column, draw + 1) < 0.5 ? -size : size;
+}
+
+/* All classes' coefficients of a column. */
+static void draw_coefficients(simulation *sim, int64_t column)
+{
+  const int64_t K = sim->classes;
+  for (int64_t k = 0; k < K; k++)
+    sim->beta[column * K + k] = draw_one(sim, (uint64_t)column, 2 * (uint64_t)k);
 }
 
 /* Active groups stand evenly over the columns; among words over the common ones, since most others
@@ -67,46 +76,59 @@ static void draw_beta(simulation *sim)
   int64_t n_common = plan->design == BVL_SIM_WORDS ? bvl_sim_common_words(plan) : 0;
   for (int64_t j = 0; plan->active == BVL_SIM_TENTH && j < plan->p; j++)
     if (bvl_rng_uniform(sim->seed, BVL_STREAM_SIM_BETA, (uint64_t)j, 1) < 0.1)
-      sim->beta[j] = draw_coefficient(sim, j);
+      draw_coefficients(sim, j);
   for (int64_t a = 0; a < plan->active; a++) {
     int64_t first = active_group(sim, n_common, a) * plan->group_size;
     int64_t end = bvl_lesser(first + plan->group_size, plan->p);
-    for (int64_t j = first; j < end; j++) sim->beta[j] = draw_coefficient(sim, j);
+    for (int64_t j = first; j < end; j++) draw_coefficients(sim, j);
   }
 }
 
 /* ---- scale ---------------------------------------------------------------------------------- */
 
-/* Var(x'beta) from Cov(x_j, x_k) = rho^|j-k| (density I when sparse), in O(p):
- * sum_j beta_j (beta_j + 2 c_j) with c_j = sum_{k<j} rho^(j-k) beta_k = rho (c_{j-1} + beta_{j-1}).
+/* Var(x'beta), the mean over classes, from Cov(x_j, x_k) = rho^|j-k| (density I when sparse), in
+ * O(p): sum_j beta_j (beta_j + 2 c_j) with c_j = sum_{k<j} rho^(j-k) beta_k = rho (c_{j-1} +
+ * beta_{j-1}).
  */
-static double signal_variance(const bvl_recipe *plan, const double *beta)
+static double signal_variance(const simulation *sim)
 {
-  double variance = 0.0, behind = 0.0;
-  for (int64_t j = 0; j < plan->p; j++) {
-    variance += beta[j] * (beta[j] + 2.0 * behind);
-    behind = plan->rho * (behind + beta[j]);
+  const bvl_recipe *plan = &sim->plan;
+  const double *beta = sim->beta;
+  const int64_t K = sim->classes;
+  double variance = 0.0;
+  for (int64_t k = 0; k < K; k++) {
+    double behind = 0.0;
+    for (int64_t j = k; j < plan->p * K; j += K) {
+      variance += beta[j] * (beta[j] + 2.0 * behind);
+      behind = plan->rho * (behind + beta[j]);
+    }
   }
-  return plan->density * variance;
+  return plan->density * variance / (double)K;
 }
 
-/* All y in the order of the rows on rank 0 (*all NULL elsewhere). Collective. */
+/* All y (or predictors of the first class) in the order of the rows on rank 0 (*all NULL
+ * elsewhere). Collective. */
 static bvl_status gather_y(const simulation *sim, double **all)
 {
   const bvl_comm *comm = &sim->comm;
   int64_t *counts = NULL;
+  double *mine = NULL;
   bvl_status status = BVL_ALLOC(&counts, comm->size);
+  if (status == BVL_OK) status = BVL_ALLOC(&mine, sim->n_rows);
   if (status == BVL_OK && comm->rank == 0) status = BVL_ALLOC(all, sim->plan.n);
   BVL_TRY(bvl_agree(comm, status));
   for (int r = 0; r < comm->size; r++)
     counts[r] = bvl_cut(sim->plan.n, comm->size, r + 1) - bvl_cut(sim->plan.n, comm->size, r);
-  BVL_TRY(bvl_gather_to(comm, 0, sim->y, counts, *all));
+  for (int64_t i = 0; i < sim->n_rows; i++) mine[i] = sim->y[i * sim->classes];
+  BVL_TRY(bvl_gather_to(comm, 0, mine, counts, *all));
 cleanup:
+  free(mine);
   free(counts);
   return status;
 }
 
-/* Variance of y over the rows: what words leave of Var(x'beta) has no formula. Collective. */
+/* Variance of y (of the first class's predictor) over the rows: what words leave of Var(x'beta) has
+ * no formula. Collective. */
 static bvl_status measure_variance(const simulation *sim, double *variance)
 {
   double *y = NULL, mean = 0.0, squares = 0.0;
@@ -122,17 +144,17 @@ cleanup:
   return status;
 }
 
-/* Noise for the signal's variance. Binomial and Poisson predictors are scaled instead, to a
- * standard deviation that leaves both classes uncertain and rates moderate. */
+/* Noise for the signal's variance. Predictors of other families are scaled instead, to a standard
+ * deviation that leaves classes uncertain and rates moderate. */
 static void set_scale(simulation *sim, double variance)
 {
   const bvl_recipe *plan = &sim->plan;
   sim->noise_sd = variance > 0.0 ? sqrt(variance / plan->snr) : 1.0;
   if (plan->response != BVL_SIM_FAMILY || strcmp(plan->family, "gaussian") == 0) return;
   if (!(variance > 0.0)) return;
-  double factor = (strcmp(plan->family, "binomial") == 0 ? 2.0 : 0.7) / sqrt(variance);
-  for (int64_t j = 0; j < plan->p; j++) sim->beta[j] *= factor;
-  for (int64_t i = 0; i < sim->n_rows; i++) sim->y[i] *= factor;
+  double factor = (strcmp(plan->family, "poisson") == 0 ? 0.7 : 2.0) / sqrt(variance);
+  for (int64_t j = 0; j < plan->p * sim->classes; j++) sim->beta[j] *= factor;
+  for (int64_t i = 0; i < sim->n_rows * sim->classes; i++) sim->y[i] *= factor;
 }
 
 /* ---- responses ------------------------------------------------------------------------------ */
@@ -149,17 +171,32 @@ static double draw_poisson(double rate, double u)
   return k;
 }
 
+/* The first class at which the sum of probabilities exceeds u. */
+static double draw_class(int64_t K, const double *eta, double u)
+{
+  double top = eta[0], sum = 0.0, below = 0.0;
+  for (int64_t k = 1; k < K; k++) top = fmax(top, eta[k]);
+  for (int64_t k = 0; k < K; k++) sum += exp(eta[k] - top);
+  for (int64_t k = 0; k < K - 1; k++) {
+    below += exp(eta[k] - top);
+    if (u * sum < below) return (double)k;
+  }
+  return (double)(K - 1);
+}
+
 static double add_noise(const simulation *sim, int64_t row, double eta)
 {
   return eta + sim->noise_sd * bvl_rng_normal(sim->seed, BVL_STREAM_SIM_NOISE, (uint64_t)row, 0);
 }
 
-static double draw_response(const simulation *sim, int64_t row, double eta)
+static double draw_response(const simulation *sim, int64_t row, const double *predictors)
 {
   const bvl_recipe *plan = &sim->plan;
+  const double eta = predictors[0];
   if (plan->response == BVL_SIM_MEDIAN || strcmp(plan->family, "gaussian") == 0)
     return add_noise(sim, row, eta);
   double u = bvl_rng_uniform(sim->seed, BVL_STREAM_SIM_NOISE, (uint64_t)row, 0);
+  if (sim->classes > 1) return draw_class(sim->classes, predictors, u);
   if (strcmp(plan->family, "binomial") == 0) return u < 1.0 / (1.0 + exp(-eta)) ? 1.0 : 0.0;
   return draw_poisson(exp(eta), u);
 }
@@ -197,8 +234,8 @@ static bvl_status respond(simulation *sim)
     BVL_TRY(measure_variance(sim, &variance));
     set_scale(sim, variance);
   }
-  for (int64_t i = 0; i < sim->n_rows; i++)
-    sim->y[i] = draw_response(sim, sim->row0 + i, sim->y[i]);
+  for (int64_t i = 0; i < sim->n_rows; i++) /* what is overwritten was read already */
+    sim->y[i] = draw_response(sim, sim->row0 + i, sim->y + i * sim->classes);
   if (sim->plan.response == BVL_SIM_MEDIAN) status = split_at_median(sim);
 cleanup:
   return status;
@@ -206,11 +243,10 @@ cleanup:
 
 /* ---- the matrix ----------------------------------------------------------------------------- */
 
-static double dense_predictor(const simulation *sim, const double *x)
+static void add_predictors(const simulation *sim, int64_t column, double x, double *eta)
 {
-  double eta = 0.0;
-  for (int64_t j = 0; j < sim->plan.p; j++) eta += x[j] * sim->beta[j];
-  return eta;
+  const int64_t K = sim->classes;
+  for (int64_t k = 0; k < K; k++) eta[k] += x * sim->beta[column * K + k];
 }
 
 static bvl_status write_dense(simulation *sim)
@@ -225,7 +261,8 @@ static bvl_status write_dense(simulation *sim)
     int64_t first = sim->row0 + bvl_lesser(done, sim->n_rows);
     for (int64_t i = 0; i < count; i++) {
       bvl_sim_dense_row(&sim->plan, sim->seed, first + i, rows + i * p);
-      sim->y[done + i] = dense_predictor(sim, rows + i * p);
+      for (int64_t j = 0; j < p; j++)
+        add_predictors(sim, j, rows[i * p + j], sim->y + (done + i) * sim->classes);
     }
     BVL_TRY(bvl_data_put_dense(sim->writer, first, count, rows));
   }
@@ -242,7 +279,7 @@ static bvl_status write_sparse(simulation *sim)
   if (status != BVL_OK) return status;
   for (int64_t i = 0; i < sim->n_rows; i++)
     for (int64_t e = x->indptr[i]; e < x->indptr[i + 1]; e++)
-      sim->y[i] += x->values[e] * sim->beta[x->indices[e]];
+      add_predictors(sim, x->indices[e], x->values[e], sim->y + i * sim->classes);
   return bvl_data_put_csr(sim->writer, sim->n_rows, x->indptr, x->indices, x->values);
 }
 
@@ -251,10 +288,10 @@ static bvl_status write_sparse(simulation *sim)
 static bvl_status write_vectors(simulation *sim)
 {
   const bvl_recipe *o = &sim->plan;
-  int64_t on_root = sim->comm.rank == 0 ? o->p : 0, *groups = NULL;
+  int64_t on_root = sim->comm.rank == 0 ? o->p : 0, K = sim->classes, *groups = NULL;
   bvl_status status = BVL_OK;
   BVL_TRY(bvl_data_put_f64(sim->writer, "/y", o->n, sim->row0, sim->n_rows, sim->y));
-  BVL_TRY(bvl_data_put_f64(sim->writer, "/beta_true", o->p, 0, on_root, sim->beta));
+  BVL_TRY(bvl_data_put_f64(sim->writer, "/beta_true", o->p * K, 0, on_root * K, sim->beta));
   if (o->group_size > 1) {
     BVL_TRY(bvl_agree(&sim->comm, BVL_ALLOC(&groups, on_root)));
     for (int64_t j = 0; j < on_root; j++) groups[j] = j / o->group_size;
@@ -278,6 +315,7 @@ static void describe(const simulation *sim, char *text, size_t size)
   snprintf(text, size, "%s%s%sn=%" PRId64 " p=%" PRId64 " seed=%" PRIu64 " group-size=%" PRId64,
            o->name != NULL ? "recipe=" : "", o->name != NULL ? o->name : "",
            o->name != NULL ? " " : "", o->n, o->p, sim->seed, o->group_size);
+  append_real(text, size, "classes", sim->classes > 1 ? (double)sim->classes : NAN);
   append_real(text, size, "active", o->active == BVL_SIM_TENTH ? NAN : (double)o->active);
   append_real(text, size, "rho", o->rho);
   append_real(text, size, "snr", o->snr);
@@ -296,20 +334,30 @@ cleanup:
   return status;
 }
 
+static bvl_status choose_classes(simulation *sim, int64_t asked)
+{
+  const int has_classes = bvl_loss_find(sim->plan.family)->coupled;
+  sim->classes = !has_classes ? 1 : asked > 0 ? asked : 3;
+  if (asked > 0 && !has_classes)
+    return bvl_fail(BVL_ERR_USAGE, "classes: go with family multinomial, not %s", sim->plan.family);
+  return BVL_OK;
+}
+
 bvl_status bvl_run_simulate(MPI_Comm comm, const bvl_simulate_options *options)
 {
   bvl_traffic traffic = {0};
   simulation sim = {.seed = options->seed};
   bvl_status status = BVL_OK;
   BVL_TRY(bvl_recipe_plan(options, &sim.plan));
+  BVL_TRY(choose_classes(&sim, options->classes));
   BVL_TRY(bvl_comm_dup(comm, &traffic, &sim.comm));
   sim.row0 = bvl_cut(sim.plan.n, sim.comm.size, sim.comm.rank);
   sim.n_rows = bvl_cut(sim.plan.n, sim.comm.size, sim.comm.rank + 1) - sim.row0;
-  status = BVL_ALLOC(&sim.beta, sim.plan.p);
-  if (status == BVL_OK) status = BVL_ALLOC(&sim.y, sim.n_rows);
+  status = BVL_ALLOC(&sim.beta, sim.plan.p * sim.classes);
+  if (status == BVL_OK) status = BVL_ALLOC(&sim.y, sim.n_rows * sim.classes);
   BVL_TRY(bvl_agree(&sim.comm, status));
   draw_beta(&sim);
-  if (sim.plan.design == BVL_SIM_FILTER) set_scale(&sim, signal_variance(&sim.plan, sim.beta));
+  if (sim.plan.design == BVL_SIM_FILTER) set_scale(&sim, signal_variance(&sim));
   if (sim.plan.response == BVL_SIM_FAINT) sim.noise_sd = 0.01;
   BVL_TRY(bvl_data_create(&sim.comm, options->output, sim.plan.n, sim.plan.p, &sim.writer));
   BVL_TRY(bvl_sim_is_sparse(&sim.plan) ? write_sparse(&sim) : write_dense(&sim));

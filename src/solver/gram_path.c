@@ -10,6 +10,7 @@
 #include "base/checked.h"
 #include "base/phase.h"
 #include "solver/batch_model.h"
+#include "solver/classes_model.h"
 #include "solver/group_model.h"
 #include "solver/group_newton.h"
 #include "solver/multi_model.h"
@@ -21,12 +22,13 @@ enum { MAX_BATCH = BVL_GROUP_LANES, MIN_NEW = 64, MAX_PARTS = 32 };
 static const double MARGIN_STRONG = 1, MARGIN_MIN = 0.05, MARGIN_SHRINK = 0.8, MARGIN_GROW = 1.6;
 
 struct bvl_gram_path {
-  bvl_problem *problem;    /* borrowed */
-  bvl_working_set *set;    /* borrowed */
-  bvl_batch_model *model;  /* scalar penalties, owned; else NULL */
-  bvl_group_model *groups; /* group penalties, owned; else NULL */
-  bvl_multi_model *multi;  /* several outputs, owned; else NULL */
-  double *answer;          /* batch x (d outputs + extra), owned */
+  bvl_problem *problem;       /* borrowed */
+  bvl_working_set *set;       /* borrowed */
+  bvl_batch_model *model;     /* scalar penalties, owned; else NULL */
+  bvl_group_model *groups;    /* group penalties, owned; else NULL */
+  bvl_multi_model *multi;     /* several outputs, owned; else NULL */
+  bvl_classes_model *classes; /* of these, classes, owned; else NULL */
+  double *answer;             /* batch x (d outputs + extra), owned */
   int64_t answer_capacity;
   double *intercept;     /* outputs x MAX_BATCH, owned */
   double *beta;          /* n_coef x MAX_BATCH, zero between batches, owned */
@@ -57,6 +59,7 @@ void bvl_gram_path_destroy(bvl_gram_path **path)
   bvl_batch_model_destroy(&s->model);
   bvl_group_model_destroy(&s->groups);
   bvl_multi_model_destroy(&s->multi);
+  bvl_classes_model_destroy(&s->classes);
   free(s->answer);
   free(s->intercept);
   free(s->beta);
@@ -96,6 +99,7 @@ bvl_status bvl_gram_path_create(bvl_problem *problem, bvl_working_set *set, bvl_
     BVL_TRY(bvl_group_model_create(problem, set, &s->groups));
   else
     BVL_TRY(bvl_batch_model_create(problem, set, &s->model));
+  if (problem->loss->coupled) BVL_TRY(bvl_classes_model_create(problem, set, &s->classes));
   *out = s;
   s = NULL;
 cleanup:
@@ -342,7 +346,10 @@ static bvl_status solve(bvl_gram_path *s, int64_t batch, const double *lambdas, 
 {
   const bvl_phase before = bvl_phase_enter(BVL_PHASE_INNER);
   bvl_status status = BVL_OK;
-  if (s->multi != NULL)
+  if (s->classes != NULL)
+    status = bvl_classes_model_solve(s->classes, bvl_multi_model_start(s->multi), batch, lambdas,
+                                     0.2 * tol, max_iter, s->answer);
+  else if (s->multi != NULL)
     status = bvl_multi_model_solve(s->multi, batch, lambdas, 0.2 * tol, max_iter, s->answer);
   else if (s->groups != NULL)
     status = bvl_group_model_solve(s->groups, batch, lambdas, 0.5 * tol, max_iter, s->answer);

@@ -98,6 +98,11 @@ cleanup:
   return status;
 }
 
+const double *bvl_multi_model_start(const bvl_multi_model *m)
+{
+  return m->B;
+}
+
 void bvl_multi_model_scatter(const bvl_multi_model *m, const double *answer, double *beta)
 {
   for (int64_t j = m->problem->intercept; j < m->set->d; j++) {

@@ -3,7 +3,8 @@
  * or classes. The unknowns are the set's, K coefficients each: an answer is d x K, an unknown's K
  * together, the K intercepts first where there are any.
  *
- * Responses: everything follows from the Gram matrix and X'R at the null fit, so rank 0 solves the
+ * Classes are solved by bvl_classes_model; the rest of this is theirs too. Responses: everything
+ * follows from the Gram matrix and X'R at the null fit, so rank 0 solves the
  * whole batch alone (bvl_multi_newton). Per batch: a reduction of d K when the set changed, the new
  * part of the Gram, one broadcast of the answers. */
 #ifndef BVL_SOLVER_MULTI_MODEL_H
@@ -21,6 +22,9 @@ void bvl_multi_model_destroy(bvl_multi_model **model);
 /** The start of the next solve <- point; set->b <- the norm of each unknown's K coefficients, which
  * is what bvl_working_set_prune asks for. Collective: one reduction along the grid row. */
 bvl_status bvl_multi_model_load(bvl_multi_model *model, const bvl_point *point);
+
+/** That start: d x K, the same on every rank; borrowed, until the next load. */
+const double *bvl_multi_model_start(const bvl_multi_model *model);
 
 /** As bvl_batch_model_solve. answer: batch x (d K + extra). Collective. */
 bvl_status bvl_multi_model_solve(bvl_multi_model *model, int64_t batch, const double *lambdas,

@@ -151,7 +151,7 @@ static void test_simulate_refuses(void **state)
   o.density = 0.5; /* with rho */
   ASSERT_ALL(bvl_run_simulate(MPI_COMM_WORLD, &o) == BVL_ERR_USAGE);
   o = sim_options("data.h5");
-  o.family = "multinomial";
+  o.family = "cox";
   ASSERT_ALL(bvl_run_simulate(MPI_COMM_WORLD, &o) == BVL_ERR_USAGE);
   o = sim_options("nowhere/data.h5");
   ASSERT_ALL(bvl_run_simulate(MPI_COMM_WORLD, &o) == BVL_ERR_IO);
