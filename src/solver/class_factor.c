@@ -12,7 +12,9 @@
 #include "base/checked.h"
 #include "base/lapack.h"
 
-enum { MOST = 3000 }; /* unknowns of a factor */
+/* Unknowns of a factor, the most: where it is no small matter, two solves with it (from memory) are
+ * to cost no more than a product with the rows here. */
+enum { ALWAYS = 300, NEVER = 3000 };
 
 /* Flops a second of a factorisation, over those of a product with a few vectors; and what an
  * iteration costs besides, in flops of a product: two messages, softmax weights. */
@@ -188,7 +190,9 @@ bvl_status bvl_class_factor_open(bvl_class_factor *f, bvl_class_work *work,
   BVL_TRY(BVL_ALLOC(&block, rows->n));
   find_blocks(rows, rows->block, block);
   f->is_new_H = f->is_new_L = 0;
-  if (rows->n * rows->K > MOST || rows->n == 0)
+  const int64_t most = bvl_greater(ALWAYS,
+                                   bvl_lesser(bvl_problem_n_split(work->problem) / 2, NEVER));
+  if (rows->n * rows->K > most || rows->n == 0)
     bvl_class_factor_forget(f);
   else if (f->n == 0 || pays(work, rows, f->excess_H, for_H))
     BVL_TRY(make_hessian(f, work, rows));
