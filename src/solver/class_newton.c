@@ -11,18 +11,19 @@
 #include "base/checked.h"
 #include "penalty/penalty.h"
 
-enum { MAX_HALVINGS = 30, MAX_PRODUCTS = 200 };
+enum { MAX_HALVINGS = 30, MAX_PRODUCTS = 200, MAX_LEAVING = 10 };
 
 /* Part of the slope that a step must bring, and of the objective that rounding may hide. */
 static const double ARMIJO = 1e-4, ROUNDING = 1e-14;
 
 void bvl_class_newton_free(bvl_class_newton *s)
 {
-  double *doubles[] = {s->B,  s->V, s->trial, s->trial_V, s->step,  s->g,      s->z,     s->q,
-                       s->Hq, s->u, s->size,  s->bend,    s->ridge, s->moment, s->spread};
+  double *doubles[] = {s->B,  s->V, s->trial, s->trial_V, s->step, s->g,     s->z,      s->q,
+                       s->Hq, s->u, s->g0,    s->size,    s->bend, s->ridge, s->moment, s->spread};
   for (size_t k = 0; k < sizeof doubles / sizeof *doubles; k++) free(doubles[k]);
   free(s->row);
   free(s->block);
+  free(s->leaves);
   bvl_class_factor_free(&s->factor);
   *s = (bvl_class_newton){0};
 }
@@ -30,8 +31,8 @@ void bvl_class_newton_free(bvl_class_newton *s)
 static bvl_status reserve(bvl_class_newton *s)
 {
   bvl_status status = BVL_OK;
-  double **wide[] = {&s->B, &s->V, &s->trial, &s->trial_V, &s->step,
-                     &s->g, &s->z, &s->q,     &s->Hq,      &s->u};
+  double **wide[] = {&s->B, &s->V, &s->trial, &s->trial_V, &s->step, &s->g,
+                     &s->z, &s->q, &s->Hq,    &s->u,       &s->g0};
   double **narrow[] = {&s->size, &s->bend, &s->ridge, &s->moment, &s->spread};
   int64_t room = s->wide_capacity;
   for (size_t k = 0; k < sizeof wide / sizeof *wide; k++) {
@@ -47,6 +48,8 @@ static bvl_status reserve(bvl_class_newton *s)
   BVL_TRY(BVL_GROW(&s->row, &room, s->d + s->K));
   room = s->capacity;
   BVL_TRY(BVL_GROW(&s->block, &room, s->d + s->K));
+  room = s->capacity;
+  BVL_TRY(BVL_GROW(&s->leaves, &room, s->d + s->K));
   s->capacity = room;
 cleanup:
   return status;
@@ -218,8 +221,15 @@ static void add_penalty(const bvl_class_rows *rows, const double *x, double *out
   }
 }
 
-/* step <- H^-1 g by conjugate gradients, until the residual is `part` of g. */
-static bvl_status solve_system(bvl_class_newton *s, const bvl_class_rows *rows, double part,
+static void mask(const bvl_class_newton *s, const bvl_class_rows *rows, double *x)
+{
+  for (int64_t a = 0; a < rows->n; a++)
+    if (s->leaves[a]) memset(x + a * rows->K, 0, (size_t)rows->K * sizeof *x);
+}
+
+/* Conjugate gradients from the step there is, whose residual is s->g, in rows that do not leave,
+ * until the residual is at most `goal`. */
+static bvl_status solve_system(bvl_class_newton *s, const bvl_class_rows *rows, double goal,
                                bvl_class_outcome *outcome)
 {
   const int n = (int)(rows->n * rows->K);
@@ -227,16 +237,17 @@ static bvl_status solve_system(bvl_class_newton *s, const bvl_class_rows *rows, 
   int64_t iterations = 0;
   double rz = 0;
   double left = start;
-  memset(s->step, 0, (size_t)n * sizeof *s->step);
-  while (left > part * start && iterations < MAX_PRODUCTS) {
+  while (left > goal && iterations < MAX_PRODUCTS) {
     const double before = rz;
     bvl_class_factor_apply(&s->factor, rows, s->g, s->z);
+    mask(s, rows, s->z);
     rz = cblas_ddot(n, s->g, 1, s->z, 1);
     if (!(rz > 0)) break;
     for (int e = 0; e < n; e++) s->q[e] = s->z[e] + (iterations > 0 ? rz / before * s->q[e] : 0);
     const bvl_status status = bvl_class_work_product(s->work, s->q, s->Hq);
     if (status != BVL_OK) return status;
     add_penalty(rows, s->q, s->Hq);
+    mask(s, rows, s->Hq);
     const double curvature = cblas_ddot(n, s->q, 1, s->Hq, 1);
     if (!(curvature > 0)) break;
     cblas_daxpy(n, rz / curvature, s->q, 1, s->step, 1);
@@ -245,8 +256,54 @@ static bvl_status solve_system(bvl_class_newton *s, const bvl_class_rows *rows, 
     iterations++;
   }
   outcome->products += iterations;
-  bvl_class_factor_note(&s->factor, iterations, log10(start / fmax(left, 1e-300)));
+  if (iterations > 0)
+    bvl_class_factor_note(&s->factor, iterations, log10(start / fmax(left, 1e-300)));
   return BVL_OK;
+}
+
+/* Blocks that the step would turn round are to end at 0 exactly. How many new ones there are. */
+static int64_t find_leaving(bvl_class_newton *s, const bvl_class_rows *rows)
+{
+  const int64_t K = rows->K;
+  int64_t found = 0;
+  for (int64_t a = rows->n_free, end; a < rows->n; a = end) {
+    double along = 0;
+    for (end = a; end < rows->n && rows->block[end] == rows->block[a]; end++)
+      for (int64_t k = 0; k < K; k++) {
+        const double b = s->B[rows->row[end] * K + k];
+        along += b * (b + s->step[end * K + k]);
+      }
+    if (s->leaves[a] || along > 0 || isnan(along)) continue;
+    found++;
+    for (int64_t row = a; row < end; row++) {
+      s->leaves[row] = 1;
+      for (int64_t k = 0; k < K; k++) s->step[row * K + k] = -s->B[rows->row[row] * K + k];
+    }
+  }
+  return found;
+}
+
+/* The step: Newton's, then with the blocks that leave where they go, that of the rest. */
+static bvl_status find_step(bvl_class_newton *s, const bvl_class_rows *rows, double part,
+                            bvl_class_outcome *outcome)
+{
+  bvl_status status = BVL_OK;
+  const int n = (int)(rows->n * rows->K);
+  const double goal = part * cblas_dnrm2(n, s->g, 1);
+  memcpy(s->g0, s->g, (size_t)n * sizeof *s->g);
+  memset(s->step, 0, (size_t)n * sizeof *s->step);
+  memset(s->leaves, 0, (size_t)rows->n);
+  BVL_TRY(solve_system(s, rows, goal, outcome));
+  for (int round = 0; round < MAX_LEAVING && find_leaving(s, rows) > 0; round++) {
+    BVL_TRY(bvl_class_work_product(s->work, s->step, s->Hq));
+    outcome->products++;
+    add_penalty(rows, s->step, s->Hq);
+    for (int e = 0; e < n; e++) s->g[e] = s->g0[e] - s->Hq[e];
+    mask(s, rows, s->g);
+    BVL_TRY(solve_system(s, rows, goal, outcome));
+  }
+cleanup:
+  return status;
 }
 
 /* Classes of a free row have mean 0: nothing depends on it. */
@@ -291,10 +348,9 @@ static bvl_status newton(bvl_class_newton *s, const bvl_class_problem *p, double
   part = fmax(part, fmin(0.1, 0.2 * p->tol / residual)); /* no more than is asked for */
   BVL_TRY(bvl_class_work_linearise(s->work, rows.n, rows.row, s->spread));
   BVL_TRY(bvl_class_factor_open(&s->factor, s->work, &rows));
-  memcpy(s->trial, s->g, (size_t)length * sizeof *s->g); /* the system's residual takes its place */
-  BVL_TRY(solve_system(s, &rows, part, outcome));
+  BVL_TRY(find_step(s, &rows, part, outcome));
   centre_free(s, &rows);
-  for (int64_t e = 0; e < length; e++) slope += s->trial[e] * s->step[e];
+  for (int64_t e = 0; e < length; e++) slope += s->g0[e] * s->step[e];
   for (int halving = 0; halving < MAX_HALVINGS && !*moved && slope > 0; halving++, t /= 2) {
     move(s, &rows, t);
     BVL_TRY(take(s, p, ARMIJO * t * slope, moved, outcome));

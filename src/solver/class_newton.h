@@ -6,7 +6,8 @@
  * smooth where no block B_g is 0: Newton's system in the blocks that are not, by conjugate
  * gradients (Dembo, Eisenstat, Steihaug 1982: only as exactly as the residual deserves) under an
  * older factor (bvl_class_factor), and a search along the step that never lets the objective rise.
- * A block whose step would turn it round goes to 0; blocks at 0 with ||V_g|| > target_g enter along
+ * A block that the step would turn
+ * round goes to 0, and the rest solves again; blocks at 0 with ||V_g|| > target_g enter along
  * V_g. Rank 0 runs this; what concerns rows of X it orders from all ranks (bvl_class_work). Cost:
  * an evaluation has two products of X with K vectors, so has an iteration of the system. */
 #ifndef BVL_SOLVER_CLASS_NEWTON_H
@@ -32,13 +33,14 @@ typedef struct bvl_class_newton {
   /* d x K each, owned */
   double *B, *V; /* the point, and minus the loss's gradient there */
   double *trial, *trial_V;
-  double *step; /* of the system's rows, as the next five */
-  double *g;    /* minus the objective's gradient, then the system's residual */
+  double *step;   /* of the system's rows, as the next six */
+  double *g, *g0; /* the system's residual; minus the objective's gradient */
   double *z, *q, *Hq;
   double *u;    /* bvl_class_rows.u */
   double *size; /* n_blocks: ||B_g||, owned */
   /* d each, owned: bvl_class_rows */
   int64_t *row, *block;
+  unsigned char *leaves; /* of the system's rows: those of blocks on their way to 0 */
   double *bend, *ridge, *moment;
   double *spread; /* K, owned */
   double loss;    /* mean loss at B */
