@@ -52,6 +52,14 @@ static double working_set_bytes(const bvl_memory_shape *s, double rows)
          (K > 1.0 ? 16.0 * columns * columns + 200.0 * columns * K : 0.0);
 }
 
+/* The class engine's Hessian, twice, and its factor on rank 0, whose size the solver bounds by the
+ * rows there. */
+static double class_bytes(const bvl_memory_shape *s, double rows)
+{
+  const double side = fmin(fmax(300.0, rows / 2.0), 3000.0);
+  return s->coupled ? 24.0 * side * side : 0.0;
+}
+
 /* Unpenalised columns are in every working set and in a block of their own: there they are held
  * once more, and two matrices of them (Hessian and factor) when they are fitted. */
 static double free_bytes(const bvl_memory_shape *s, double rows)
@@ -88,7 +96,7 @@ int64_t bvl_memory_estimate(const bvl_memory_shape *s)
   if (K > 1.0) bytes += 8.0 * K * (30.0 * rows + 30.0 * cols); /* batches of both */
   bytes += 8.0 * 3.0 * (double)s->p; /* column order and groups, replicated */
   bytes += matrix_bytes(s, rows, cols) + working_set_bytes(s, rows) + factor_bytes(s, cols);
-  bytes += free_bytes(s, rows) + bound_bytes(s, cols);
+  bytes += free_bytes(s, rows) + bound_bytes(s, cols) + class_bytes(s, rows);
   return bytes < 0x1p62 ? (int64_t)bytes : INT64_C(1) << 62;
 }
 

@@ -22,6 +22,7 @@ typedef struct bvl_memory_shape {
   int grouped;       /* a group penalty: the group engine's matrices come on top */
   int rounded;       /* sweeps are screened by an 8-bit copy of X */
   int64_t responses; /* coefficients a column, 0 = 1; classes are not known beforehand: 10 */
+  int coupled;       /* which are of classes: the class engine's matrices come on top */
   int bounded;       /* coefficients have bounds */
   int64_t n_free;    /* unpenalised columns */
 } bvl_memory_shape;

@@ -234,6 +234,7 @@ static bvl_status check_memory(bvl_job *job, int64_t n_lambda, int64_t *estimate
       .grouped = job->penalty.type->grouped,
       .rounded = certified && !is_multi(job) && bvl_rounded_pays(job->format, job->dtype, job->n),
       .responses = bvl_loss_find(job->family)->coupled ? 10 : job->n_responses,
+      .coupled = bvl_loss_find(job->family)->coupled,
       .bounded = job->lower != NULL || job->upper != NULL,
       .n_free = count_free(job),
       .n_lambda = n_lambda,

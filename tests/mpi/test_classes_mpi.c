@@ -5,7 +5,7 @@
 #define TEST_PROBLEM_P 16
 #include "bvl_problem.h"
 
-enum { N = TEST_PROBLEM_N, P = TEST_PROBLEM_P, K = 3, LAMBDAS = 8, FREE = 3, OUT = 11 };
+enum { N = TEST_PROBLEM_N, P = TEST_PROBLEM_P, K = 3, LAMBDAS = 5, FREE = 3, OUT = 11 };
 static const double GAP = 1e-9; /* of both, relative to half the null deviance */
 
 /* ---- the oracle ------------------------------------------------------------------------------
