@@ -18,7 +18,7 @@ enum { ALWAYS = 300, NEVER = 3000 };
 
 /* Flops a second of a factorisation, over those of a product with a few vectors; and what an
  * iteration costs besides, in flops of a product: two messages, softmax weights. */
-static const double FAST = 6, BESIDES = 2e5;
+static const double FAST = 2, BESIDES = 2e5;
 
 /* Part of the diagonal added where the matrix is singular to rounding: dependent columns. */
 static const double RIDGE = 1e-12;

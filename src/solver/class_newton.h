@@ -6,10 +6,10 @@
  * smooth where no block B_g is 0: Newton's system in the blocks that are not, by conjugate
  * gradients (Dembo, Eisenstat, Steihaug 1982: only as exactly as the residual deserves) under an
  * older factor (bvl_class_factor), and a search along the step that never lets the objective rise.
- * A block that the step would turn
- * round goes to 0, and the rest solves again; blocks at 0 with ||V_g|| > target_g enter along
- * V_g. Rank 0 runs this; what concerns rows of X it orders from all ranks (bvl_class_work). Cost:
- * an evaluation has two products of X with K vectors, so has an iteration of the system. */
+ * A block that the step would turn round goes to 0, and the rest solves again; blocks at 0 with
+ * ||V_g|| > target_g enter along V_g. Rank 0 runs this; what concerns rows of X it orders from all
+ * ranks (bvl_class_work).
+ * Cost: an evaluation has two products of X with K vectors, so has an iteration of the system. */
 #ifndef BVL_SOLVER_CLASS_NEWTON_H
 #define BVL_SOLVER_CLASS_NEWTON_H
 

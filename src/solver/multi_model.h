@@ -4,9 +4,9 @@
  * together, the K intercepts first where there are any.
  *
  * Classes are solved by bvl_classes_model; the rest of this is theirs too. Responses: everything
- * follows from the Gram matrix and X'R at the null fit, so rank 0 solves the
- * whole batch alone (bvl_multi_newton). Per batch: a reduction of d K when the set changed, the new
- * part of the Gram, one broadcast of the answers. */
+ * follows from the Gram matrix and X'R at the null fit, so rank 0 solves the whole batch alone
+ * (bvl_multi_newton). Per batch: a reduction of d K when the set changed, the new part of the Gram,
+ * one broadcast of the answers. */
 #ifndef BVL_SOLVER_MULTI_MODEL_H
 #define BVL_SOLVER_MULTI_MODEL_H
 
