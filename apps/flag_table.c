@@ -69,7 +69,10 @@ const flag flag_table[] = {
      "fit an unpenalised intercept (default)"},
     {"no-intercept", KIND_SWITCH, SOLVE, AT(run.intercept), 0, 0, NULL, NULL, "fit none"},
     {"x", KIND_TEXT, SOLVE | COMMAND_PREDICT, AT(run.names.x), ANY, "PATH", "dataset, default /X"},
-    {"y", KIND_TEXT, SOLVE, AT(run.names.y), ANY, "PATH", "dataset, default /y"},
+    {"y", KIND_TEXT, SOLVE, AT(run.names.y), ANY, "PATH",
+     "dataset, default /y; n x K: K gaussian responses, which share their zeros (the penalty is on "
+     "a "
+     "column's K coefficients, or a group's times K, together)"},
     {"weights", KIND_TEXT, SOLVE, AT(run.names.weights), ANY, "PATH|none",
      "default /weights if there"},
     {"offset", KIND_TEXT, SOLVE | COMMAND_PREDICT, AT(run.names.offset), ANY, "PATH|none",
@@ -109,6 +112,8 @@ const flag flag_table[] = {
      "columns a group, default 1 (no groups)"},
     {"active", KIND_INTEGER, COMMAND_SIMULATE, AT(simulate.active), 0, 0x1p62,
      "an integer of at least 0", "K", "groups (columns) with coefficients, default 10"},
+    {"responses", KIND_INTEGER, COMMAND_SIMULATE, AT(simulate.responses), COUNT, "K",
+     "gaussian: columns of /y, default 1; all have the same active columns"},
     {"rho", KIND_REAL, COMMAND_SIMULATE, AT(simulate.rho), -1 + DBL_EPSILON, 1 - DBL_EPSILON,
      "a number in (-1, 1)", "R", "correlation of neighbouring columns, default 0"},
     {"snr", KIND_REAL, COMMAND_SIMULATE, AT(simulate.snr), POSITIVE, "S",

@@ -20,10 +20,10 @@ class Lasso:
 
 
 class GroupLasso:
-    """Groups of `size` consecutive columns, each weighed by sqrt(size)."""
+    """Groups of `size` consecutive columns with K coefficients each, weighed by sqrt(size)."""
 
-    def __init__(self, size):
-        self.size, self.weight = size, np.sqrt(size)
+    def __init__(self, size, K):
+        self.size, self.weight = size * K, np.sqrt(size)
 
     def _norms(self, B):
         return np.sqrt((B.reshape(-1, self.size, B.shape[1]) ** 2).sum(axis=1))
@@ -99,22 +99,25 @@ class Poisson:
 FAMILIES = {"gaussian": Gaussian(), "binomial": Binomial(), "poisson": Poisson()}
 
 
-def penalty(group_size):
-    return Lasso() if group_size == 1 else GroupLasso(group_size)
+def penalty(group_size, K):
+    return Lasso() if group_size * K == 1 else GroupLasso(group_size, K)
 
 
 def relative_gaps(X, y, B, lambdas, family, group_size=1):
-    """X n x p (dense or scipy's csc), B p x L dense, lambdas L; the gap at each lambda. NaN or Inf
-    among the coefficients counts as an infinite gap."""
-    n, fam, pen = len(y), FAMILIES[family], penalty(group_size)
-    used = np.flatnonzero(np.any(B != 0.0, axis=1))
+    """X n x p (dense or scipy's csc), y n, B p x L dense, lambdas L; the gap at each lambda. NaN or Inf
+    among the coefficients counts as an infinite gap. y n x K: several responses, B pK x L, row j K + k; the
+    K coefficients of a column are in one block, and the loss is summed over the responses."""
+    n, K, L = len(y), y.size // len(y), B.shape[1]
+    fam, pen = FAMILIES[family], penalty(group_size, K)
+    wide = B.reshape(-1, K * L)
+    used = np.flatnonzero(np.any(wide != 0.0, axis=1))
     with np.errstate(over="ignore", invalid="ignore"):
-        eta = X[:, used] @ B[used] if len(used) else np.zeros((n, B.shape[1]))
-        y = y[:, None]
+        eta = (X[:, used] @ wide[used] if len(used) else np.zeros((n, K * L))).reshape(n * K, L)
+        y = y.reshape(-1, 1)
         theta = y - fam.mean(eta)
-        largest = pen.dual_norm(np.asarray(X.T @ theta) / n)
+        largest = pen.dual_norm((np.asarray(X.T @ theta.reshape(n, K * L)) / n).reshape(-1, L))
         most = np.where(largest > 0.0, lambdas / np.maximum(largest, 1e-300), np.inf)
-        primal = np.mean(fam.loss(y, eta), axis=0) + lambdas * pen.value(B)
-        dual = np.mean(fam.conjugate(y, fam.shrink(y, theta, most) * theta), axis=0)
-        gap = (primal - dual) / fam.half_null_deviance(y)
+        primal = K * np.mean(fam.loss(y, eta), axis=0) + lambdas * pen.value(B)
+        dual = K * np.mean(fam.conjugate(y, fam.shrink(y, theta, most) * theta), axis=0)
+        gap = (primal - dual) / (K * fam.half_null_deviance(y))
     return np.where(np.isfinite(gap), gap, np.inf)

@@ -104,7 +104,7 @@ def read(problem, out):
         lambdas, status = f["lambda"][:], f["status"][:]
         parts = (f["coef/data"][:], f["coef/indices"][:], f["coef/indptr"][:])
         passes = float(np.ravel(f.attrs["passes"])[0])
-    coef = scipy.sparse.csc_matrix(parts, shape=(problem.p, len(lambdas)))
+    coef = scipy.sparse.csc_matrix(parts, shape=(problem.p * problem.responses, len(lambdas)))
     gaps = relative_gaps(problem.X(), problem.y, coef.toarray(), lambdas, problem.family, problem.group_size)
     support = np.diff(coef.indptr)
     return dict(lambdas=lambdas.tolist(), gap=float(np.max(gaps)), certified=int(np.count_nonzero(status == 0)),

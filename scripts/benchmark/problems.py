@@ -15,6 +15,7 @@ DENSE = ("adelie", "celer", "skglm", "sklearn", "glmnet")
 LOGISTIC = ("adelie", "celer", "skglm", "sklearn", "glmnet")
 POISSON = ("adelie", "skglm", "glmnet")
 GROUPS = ("adelie", "celer", "skglm")
+RESPONSES = ("celer", "sklearn")
 
 # ratio: smallest lambda over lambda_max; target: relative gap a peer must reach; floor: bevel's least
 # lead over the peers named by `against` at that gap; beat_default: peers that bevel is to be no slower than
@@ -39,6 +40,8 @@ ROWS = {
     "tall": dict(recipe="tall", ratio=1e-4, target=1e-6, peers=DENSE + ("adelie-gram",),
                  against=("glmnet", "sklearn"), floor=1, quick=(2000, 40, 8),
                  title="lasso 200000×500 to 0.0001"),
+    "responses": dict(recipe="responses", ratio=0.05, target=1e-6, peers=RESPONSES, quick=(60, 400, 5),
+                      title="5 gaussian responses 1000×10000 to 0.05"),
     "spred": dict(recipe="spred", fit=1e-5, target=1e-6, peers=DENSE, most_s=1.0, raw=True,
                   quick=(20, 800, None), title="lasso 100×400000, λ = 1e-5 alone"),
     "colon": dict(file="tests/data/colon.h5", ratio=0.01, target=1e-6, peers=LOGISTIC,
@@ -57,7 +60,8 @@ class Problem:
         self.name, self.folder, self.row = name, folder, ROWS[name]
         self.n, self.p, self.family = self.meta["n"], self.meta["p"], self.meta["family"]
         self.group_size = self.meta["group_size"]
-        self.y = np.fromfile(os.path.join(folder, "y.f64"))
+        self.y = load_y(folder, self.meta)
+        self.responses = self.meta.get("responses", 1)
         self.data = os.path.join(folder, "data.h5")
 
     @property
@@ -82,6 +86,12 @@ def load_x(folder, meta, in_memory=False):
     return np.memmap(path, float, mode="r", shape=shape, order="F")
 
 
+def load_y(folder, meta):
+    """n, or n x K for several responses."""
+    y = np.fromfile(os.path.join(folder, "y.f64"))
+    return y if meta.get("responses", 1) == 1 else y.reshape(meta["n"], -1)
+
+
 def _standardise(X):
     """Columns to mean 0 and variance 1 (1/n), in place, a block at a time; constant ones to 0."""
     for j in range(0, X.shape[1], 1000):
@@ -101,7 +111,7 @@ def _store_dense(source, folder, raw):
     if not raw:
         _standardise(X)
         if family == "gaussian":
-            y -= y.mean()
+            y -= y.mean(axis=0)
     X.T.tofile(os.path.join(folder, "x.f64"))
     with h5py.File(os.path.join(folder, "data.h5"), "w") as f:
         f.attrs["family"] = family
@@ -109,7 +119,7 @@ def _store_dense(source, folder, raw):
         out = f.create_dataset("X", X.shape, "f8")
         for i in range(0, len(X), 200):
             out[i:i + 200] = X[i:i + 200]
-    return y, dict(n=X.shape[0], p=X.shape[1], family=family, sparse=False)
+    return y, dict(n=X.shape[0], p=X.shape[1], family=family, sparse=False, responses=y.size // len(y))
 
 
 def _store_sparse(source, folder):

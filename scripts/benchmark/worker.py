@@ -15,7 +15,7 @@ import numpy as np
 import scipy.sparse
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from problems import load_x  # noqa: E402
+from problems import load_x, load_y  # noqa: E402
 
 THREADS = int(os.environ.get("OMP_NUM_THREADS", "2"))
 MANY = 1_000_000  # iterations: the tolerance stops a peer, not a budget
@@ -57,9 +57,14 @@ class AdelieGram:
         return state.betas.T
 
 
+def stacked(coefs):
+    """K x p x L -> p K x L, a column's K together."""
+    return coefs.transpose(1, 0, 2).reshape(-1, coefs.shape[2])
+
+
 class Celer:
-    """Lasso and group lasso as bevel's with weights sqrt(size); logistic: a sum instead of a mean, labels
-    -1 and 1."""
+    """Lasso, group lasso (weights sqrt(size)) and several responses as bevel's; logistic: a sum instead of a
+    mean, labels -1 and 1."""
 
     def __init__(self, X, y, family, group_size):
         self.X, self.y, self.scale = X, y, 1.0
@@ -73,6 +78,10 @@ class Celer:
     def solve(self, lambdas, tol):
         import celer
 
+        if self.y.ndim == 2:
+            from celer.homotopy import mtl_path
+
+            return stacked(mtl_path(self.X, self.y, alphas=lambdas, tol=tol, max_iter=1000)[1])
         return celer.celer_path(self.X, self.y, alphas=self.scale * lambdas, tol=tol, max_iter=1000, prune=True,
                                 **self.extra)[1]
 
@@ -114,7 +123,7 @@ class Skglm:
 
 
 class Sklearn:
-    """lasso_path: F as bevel's. Logistic: liblinear at every lambda, C = 1/(n lambda)."""
+    """lasso_path: F as bevel's, with several responses too. Logistic: liblinear at every lambda, C = 1/(n lambda)."""
 
     def __init__(self, X, y, family, group_size):
         self.X, self.y, self.family = X, y, family
@@ -123,7 +132,8 @@ class Sklearn:
         from sklearn import linear_model
 
         if self.family == "gaussian":
-            return linear_model.lasso_path(self.X, self.y, alphas=lambdas, tol=tol, max_iter=MANY, copy_X=False)[1]
+            coefs = linear_model.lasso_path(self.X, self.y, alphas=lambdas, tol=tol, max_iter=MANY, copy_X=False)[1]
+            return stacked(coefs) if self.y.ndim == 2 else coefs
         out = np.zeros((self.X.shape[1], len(lambdas)))
         for k, lam in enumerate(lambdas):
             model = linear_model.LogisticRegression(penalty="l1", solver="liblinear", C=1.0 / (len(self.y) * lam),
@@ -140,7 +150,7 @@ def tiny(X, y, family, group_size):
     n, p = min(len(y), 40), 4 * max(group_size, 10)
     rng = np.random.default_rng(0)
     small = np.asfortranarray(rng.standard_normal((n, p)))
-    response = rng.standard_normal(n) if family == "gaussian" else np.arange(n) % 2 * 1.0
+    response = rng.standard_normal((n, *y.shape[1:])) if family == "gaussian" else np.arange(n) % 2 * 1.0
     if scipy.sparse.issparse(X):
         small = scipy.sparse.csc_matrix(np.where(np.abs(small) > 1.0, small, 0.0))
         small.indices, small.indptr = small.indices.astype(X.indices.dtype), small.indptr.astype(X.indptr.dtype)
@@ -152,7 +162,7 @@ def main():
     warnings.simplefilter("ignore")
     with open(os.path.join(folder, "meta.json")) as f:
         meta = json.load(f)
-    X, y = load_x(folder, meta, in_memory=True), np.fromfile(os.path.join(folder, "y.f64"))
+    X, y = load_x(folder, meta, in_memory=True), load_y(folder, meta)
     lambdas, family = np.fromfile(lambda_file), meta["family"]
     answers = os.fdopen(os.dup(1), "w")  # peers may print: keep their words out of the answers
     os.dup2(2, 1)

@@ -92,6 +92,19 @@ bvl_status bvl_data_put_f64(bvl_data_writer *writer, const char *name, int64_t n
   return bvl_out_vector(&writer->out, name, H5T_NATIVE_DOUBLE, n_global, first, count, values);
 }
 
+bvl_status bvl_data_put_rows(bvl_data_writer *writer, const char *name, int64_t n_global,
+                             int64_t n_cols, int64_t first, int64_t count, const double *values)
+{
+  const int64_t dims[2] = {n_global, n_cols};
+  hid_t dataset = 0;
+  bvl_status status = BVL_OK;
+  BVL_TRY(bvl_out_dataset(&writer->out, name, H5T_IEEE_F64LE, 2, dims, &dataset));
+  BVL_TRY(bvl_out_rows(&writer->out, dataset, H5T_NATIVE_DOUBLE, first, count, n_cols, values));
+cleanup:
+  bvl_h5_release(&dataset);
+  return status;
+}
+
 bvl_status bvl_data_put_i64(bvl_data_writer *writer, const char *name, int64_t n_global,
                             int64_t first, int64_t count, const int64_t *values)
 {

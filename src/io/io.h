@@ -157,6 +157,9 @@ bvl_status bvl_data_put_csr(bvl_data_writer *writer, int64_t n_rows, const int64
 /** Vectors: a distributed one by parts (first, count), or rank 0's whole. Collective. */
 bvl_status bvl_data_put_f64(bvl_data_writer *writer, const char *name, int64_t n_global,
                             int64_t first, int64_t count, const double *values);
+/** Rows of n_cols values each. */
+bvl_status bvl_data_put_rows(bvl_data_writer *writer, const char *name, int64_t n_global,
+                             int64_t n_cols, int64_t first, int64_t count, const double *values);
 bvl_status bvl_data_put_i64(bvl_data_writer *writer, const char *name, int64_t n_global,
                             int64_t first, int64_t count, const int64_t *values);
 bvl_status bvl_data_attr_text(bvl_data_writer *writer, const char *name, const char *value);

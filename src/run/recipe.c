@@ -8,30 +8,33 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/checked.h"
 #include "loss/loss.h"
 
 #define NO_ROOM NAN
 
 static const bvl_recipe recipes[] = {
     {NULL, "what holds without a recipe", BVL_SIM_FILTER, BVL_SIM_FAMILY, "gaussian", 0, 0, 1, 10,
-     0.0, 3.0, 1.0},
+     0.0, 3.0, 1.0, 1},
     {"lasso", "100 active columns of 20000", BVL_SIM_FILTER, BVL_SIM_FAMILY, "gaussian", 1000,
-     20000, 1, 100, 0.5, 5.0, 1.0},
+     20000, 1, 100, 0.5, 5.0, 1.0, 1},
     {"wide", "100 active columns of 100000", BVL_SIM_FILTER, BVL_SIM_FAMILY, "gaussian", 2000,
-     100000, 1, 100, 0.5, 5.0, 1.0},
+     100000, 1, 100, 0.5, 5.0, 1.0, 1},
     {"group", "20 active groups of 10 columns", BVL_SIM_FILTER, BVL_SIM_FAMILY, "gaussian", 1000,
-     20000, 10, 20, 0.5, 5.0, 1.0},
+     20000, 10, 20, 0.5, 5.0, 1.0, 1},
     {"logistic", "response split at the median", BVL_SIM_FILTER, BVL_SIM_MEDIAN, "binomial", 1000,
-     20000, 1, 50, 0.5, 5.0, 1.0},
+     20000, 1, 50, 0.5, 5.0, 1.0, 1},
     {"poisson", "counts at moderate rates", BVL_SIM_FILTER, BVL_SIM_FAMILY, "poisson", 1000, 20000,
-     1, 100, 0.5, 5.0, 1.0},
+     1, 100, 0.5, 5.0, 1.0, 1},
     {"sparse", "Zipf(0.9) words, 100 a row", BVL_SIM_WORDS, BVL_SIM_FAMILY, "gaussian", 20000,
-     200000, 1, 100, NO_ROOM, 5.0, NO_ROOM},
+     200000, 1, 100, NO_ROOM, 5.0, NO_ROOM, 1},
     {"tall", "many more rows than columns", BVL_SIM_FILTER, BVL_SIM_FAMILY, "gaussian", 200000, 500,
-     1, 100, 0.5, 5.0, 1.0},
+     1, 100, 0.5, 5.0, 1.0, 1},
+    {"responses", "5 responses, 100 active columns", BVL_SIM_FILTER, BVL_SIM_FAMILY, "gaussian",
+     1000, 10000, 1, 100, 0.5, 5.0, 1.0, 5},
     {"spred", "N(0, 1/p) entries, little noise", BVL_SIM_SENSING, BVL_SIM_FAINT, "gaussian", 100,
-     400000, 1, BVL_SIM_TENTH, NO_ROOM, NO_ROOM, NO_ROOM},
-    {NULL, NULL, BVL_SIM_FILTER, BVL_SIM_FAMILY, NULL, 0, 0, 0, 0, 0.0, 0.0, 0.0},
+     400000, 1, BVL_SIM_TENTH, NO_ROOM, NO_ROOM, NO_ROOM, 1},
+    {NULL, NULL, BVL_SIM_FILTER, BVL_SIM_FAMILY, NULL, 0, 0, 0, 0, 0.0, 0.0, 0.0, 0},
 };
 
 const bvl_recipe *bvl_recipe_all(void)
@@ -86,6 +89,7 @@ static bvl_status take(const bvl_simulate_options *asked, bvl_recipe *plan)
   if (asked->n != 0) plan->n = asked->n;
   if (asked->p != 0) plan->p = asked->p;
   if (asked->group_size != 0) plan->group_size = asked->group_size;
+  if (asked->responses != 0) plan->responses = asked->responses;
   if (asked->active >= 0) {
     if (plan->active == BVL_SIM_TENTH) return no_room("active", plan);
     plan->active = asked->active;
@@ -110,6 +114,14 @@ static bvl_status check_shape(const bvl_recipe *plan)
     return bvl_fail(BVL_ERR_USAGE,
                     "n %" PRId64 ", p %" PRId64 ", group size %" PRId64 ": each must be at least 1",
                     plan->n, plan->p, plan->group_size);
+  if (plan->responses < 1 || plan->responses > INT64_MAX / 16 / bvl_greater(plan->n, plan->p))
+    return bvl_fail(BVL_ERR_USAGE,
+                    "responses %" PRId64 ": not with %" PRId64 " rows and %" PRId64 " columns",
+                    plan->responses, plan->n, plan->p);
+  if (plan->responses > 1 &&
+      (plan->response == BVL_SIM_MEDIAN || strcmp(plan->family, "gaussian") != 0))
+    return bvl_fail(BVL_ERR_USAGE, "responses: several go with family gaussian, not %.31s",
+                    plan->family);
   if (plan->active > n_groups)
     return bvl_fail(BVL_ERR_USAGE, "active %" PRId64 ": there are %" PRId64 " %s", plan->active,
                     n_groups, plan->group_size > 1 ? "groups" : "columns");

@@ -40,6 +40,7 @@ typedef struct bvl_recipe {
   int64_t group_size;
   int64_t active;
   double rho, snr, density;
+  int64_t responses; /* all with the same active columns */
 } bvl_recipe;
 
 /** The table, ended by a row whose `about` is NULL; its first row has no name. */

@@ -83,6 +83,7 @@ typedef struct bvl_simulate_options {
   int64_t n, p;       /* 0 = the recipe's */
   int64_t group_size; /* 1 = no groups; 0 = the recipe's */
   int64_t active;     /* active groups (or columns); -1 = the recipe's */
+  int64_t responses;  /* 1 = /y is a vector; 0 = the recipe's */
   double rho;         /* AR(1) correlation between neighbouring columns; NaN = the recipe's */
   double snr;         /* NaN = the recipe's */
   double density; /* 1 = dense; below: csr, entries N(0,1) at that density; NaN = the recipe's */

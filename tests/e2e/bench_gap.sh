@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # The gap that scripts/bench measures, on bevel's results and on spoilt ones.
 . "${BEVEL_SOURCE:?}/tests/e2e/lib/common.sh"
-for recipe in lasso logistic poisson group; do
+for recipe in lasso logistic poisson group responses; do
   size=1 extra=
   [ $recipe != group ] || size=5 extra="--penalty group-lasso"
   bevel 2 simulate "$work/data.h5" --recipe $recipe --n 60 --p 100 --active 4 --group-size $size --seed 3

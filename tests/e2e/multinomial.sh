@@ -15,7 +15,7 @@ work = sys.argv[1]
 with h5py.File(f"{work}/drawn.h5", "r") as a, h5py.File(f"{work}/same.h5", "r") as b:
     X, y = a["X"][:], a["y"][:]
     assert np.array_equal(X, b["X"][:]) and np.array_equal(y, b["y"][:]), "another file at 3 ranks"
-    assert set(y) == {0, 1, 2, 3} and a["beta_true"].shape == (800,)
+    assert set(y) == {0, 1, 2, 3} and a["beta_true"].shape == (200, 4)
     # labels follow the coefficients: the largest predictor is the label far more often than 1 in 4
     assert np.mean(np.argmax(X @ a["beta_true"][:].reshape(-1, 4), axis=1) == y) > 0.5
 g = np.random.default_rng(5)

@@ -69,9 +69,14 @@ static int same_set(const char *name)
   return good;
 }
 
+static double noise_of(int64_t row, int64_t response)
+{
+  return bvl_rng_normal(SEED, BVL_STREAM_SIM_NOISE, (uint64_t)row, (uint64_t)response);
+}
+
 static double noise(int64_t row)
 {
-  return bvl_rng_normal(SEED, BVL_STREAM_SIM_NOISE, (uint64_t)row, 0);
+  return noise_of(row, 0);
 }
 
 /* ---- tests ---------------------------------------------------------------------------------- */
@@ -198,6 +203,41 @@ static void test_words(void **state)
   ASSERT_ALL(good);
 }
 
+/* Every response has coefficients of its own, at the same columns, and noise of its own, whose
+ * variance is a fifth of Var(x'beta_k), summed here pair by pair. */
+static void test_responses(void **state)
+{
+  (void)state;
+  enum { K = 5 };
+  double X[N * P], y[N * K], beta[P * K];
+  int good = 1, n_active = 0;
+  make("responses");
+  if (bvl_test_rank() == 0) {
+    good = length("data.h5", "/y") == N * K && length("data.h5", "/beta_true") == P * K &&
+           read_real("/X", X) && read_real("/y", y) && read_real("/beta_true", beta);
+    for (int j = 0; j < P; j++) {
+      int nonzero = 0;
+      for (int k = 0; k < K; k++) nonzero += beta[j * K + k] != 0.0;
+      for (int k = 1; nonzero && k < K; k++) good &= beta[j * K + k] != beta[j * K];
+      good &= nonzero == 0 || nonzero == K;
+      n_active += nonzero > 0;
+    }
+    for (int k = 0; k < K; k++) {
+      double variance = 0.0;
+      for (int j = 0; j < P; j++)
+        for (int l = 0; l < P; l++)
+          variance += beta[j * K + k] * beta[l * K + k] * pow(0.5, abs(j - l));
+      for (int i = 0; i < N; i++) {
+        double eta = 0.0;
+        for (int j = 0; j < P; j++) eta += X[i * P + j] * beta[j * K + k];
+        /* P roundings of order 10 */
+        good &= fabs(y[i * K + k] - eta - sqrt(variance / 5.0) * noise_of(i, k)) <= 1e-12;
+      }
+    }
+  }
+  ASSERT_ALL(good && (bvl_test_rank() > 0 || n_active == 4));
+}
+
 static void test_spred(void **state)
 {
   (void)state;
@@ -251,7 +291,7 @@ static void test_refuses(void **state)
 {
   (void)state;
   bvl_simulate_options o = asked("lassoo", "data.h5");
-  refuse(&o, "wanted one of lasso, wide, group, logistic, poisson, sparse, tall, spred");
+  refuse(&o, "wanted one of lasso, wide, group, logistic, poisson, sparse, tall, responses, spred");
   o = asked("spred", "data.h5");
   o.active = 3;
   refuse(&o, "active: recipe spred");
@@ -264,6 +304,15 @@ static void test_refuses(void **state)
   o = asked("poisson", "data.h5");
   o.snr = 1.0;
   refuse(&o, "snr: goes with family gaussian");
+  o = asked("poisson", "data.h5");
+  o.responses = 2;
+  refuse(&o, "responses: several go with family gaussian");
+  o = asked("logistic", "data.h5");
+  o.responses = 2;
+  refuse(&o, "responses: several go with family gaussian");
+  o = asked("lasso", "data.h5");
+  o.responses = INT64_MAX / 4;
+  refuse(&o, "responses 2305843009213693951: not with 37 rows");
   o = asked("lasso", "data.h5");
   o.active = P + 1;
   refuse(&o, "there are 60 columns");
@@ -274,5 +323,5 @@ static void test_refuses(void **state)
 }
 
 BVL_TEST_MAIN_MPI(IO_TEST(test_same_at_any_rank_count), IO_TEST(test_median_split),
-                  IO_TEST(test_words), IO_TEST(test_spred), IO_TEST(test_plan),
-                  IO_TEST(test_refuses))
+                  IO_TEST(test_words), IO_TEST(test_responses), IO_TEST(test_spred),
+                  IO_TEST(test_plan), IO_TEST(test_refuses))

@@ -178,6 +178,9 @@ static void test_what_goes_together(void **state)
                    -1);
   assert_int_equal(parse_with(COMMAND_SIMULATE, NULL, "d --recipe sparse --p 3"), 0);
   assert_string_equal(s.simulate.recipe, "sparse");
+  assert_int_equal(parse_with(COMMAND_SIMULATE, NULL, "d --n 5 --p 3 --responses 2"), 0);
+  assert_true(s.simulate.responses == 2);
+  assert_int_equal(parse_with(COMMAND_SIMULATE, NULL, "d --n 5 --p 3 --responses 0"), -1);
   assert_int_equal(parse_with(COMMAND_SIMULATE, NULL, "d --recipe nothing"), -1);
   assert_non_null(strstr(error, "wanted one of lasso, "));
   assert_int_equal(parse_with(COMMAND_PREDICT, NULL, "d -o o"), -1);
