@@ -3,7 +3,7 @@
 # A path of several responses killed in the middle (SIGKILL at a rank) goes on from its checkpoint on
 # another number of ranks, without solving again what it had, to the answer it would have had.
 . "${BEVEL_SOURCE:?}/tests/e2e/lib/common.sh"
-bevel 2 simulate "$work/data.h5" --n 200 --p 1500 --active 20 --rho 0.5 --responses 3 --seed 4
+bevel 2 simulate "$work/data.h5" --n 150 --p 900 --active 20 --rho 0.5 --responses 3 --seed 4
 path="--nlambda 400 --lambda-min-ratio 0.02 --quiet"
 bevel 2 path "$work/data.h5" -o "$work/whole.h5" $path
 for ranks in 1 3; do
