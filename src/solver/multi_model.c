@@ -201,6 +201,7 @@ static bvl_status refresh_gradient(bvl_multi_model *m)
 {
   const int64_t d = m->set->d;
   if (m->C_d == d && m->generation == m->set->generation) return BVL_OK;
+  if (m->generation != m->set->generation) m->is_renumbered = 1;
   bvl_multi_correlate(m, m->r, m->C);
   bvl_status status = bvl_sum_to(&m->problem->grid->all, 0, m->C, d * m->K);
   for (int64_t e = 0; e < d * m->K; e++) m->C[e] /= (double)m->problem->n;
@@ -220,7 +221,10 @@ static bvl_status solve_responses(bvl_multi_model *m, int64_t batch, const doubl
     bvl_multi_outcome outcome;
     const double unit = lambdas[q] > 0 ? lambdas[q] : m->problem->lambda_max;
     const bvl_multi_quadratic model = bvl_multi_quadratic_at(m, lambdas[q]);
-    if (q == 0) BVL_TRY(bvl_multi_newton_open(&m->newton, &model));
+    if (q == 0)
+      BVL_TRY(m->is_renumbered ? bvl_multi_newton_open(&m->newton, &model)
+                               : bvl_multi_newton_widen(&m->newton, &model));
+    m->is_renumbered = 0;
     bvl_multi_set_tau(m, &model, before);
     BVL_TRY(bvl_multi_newton_solve(&m->newton, &model, tol * unit,
                                    max_iter > 0 ? max_iter : MAX_STEPS, answer, &outcome));

@@ -11,6 +11,7 @@
 
 #include "base/checked.h"
 #include "base/lapack.h"
+#include "kernels/kernels.h"
 #include "penalty/penalty.h"
 
 enum { MAX_HALVINGS = 30, MAX_LEAVING = 20 };
@@ -20,15 +21,16 @@ static const double RIDGE = 1e-13;
 
 void bvl_multi_newton_free(bvl_multi_newton *s)
 {
-  double *doubles[] = {s->tau,  s->old_tau,     s->norm, s->rhs,   s->step, s->x,
-                       s->root, s->Y,           s->E,    s->V,     s->S,    s->H,
-                       s->A,    s->free_factor, s->P,    s->free_C};
+  double *doubles[] = {s->tau,  s->old_tau,     s->norm, s->rhs,    s->step, s->x,
+                       s->root, s->Y,           s->E,    s->V,      s->S,    s->H,
+                       s->A,    s->free_factor, s->P,    s->free_C, s->wide};
   for (size_t k = 0; k < sizeof doubles / sizeof *doubles; k++) free(doubles[k]);
   free(s->active);
   free(s->is_active);
   free(s->leaves);
   free(s->row);
   free(s->own);
+  bvl_multi_stale_free(&s->stale);
   *s = (bvl_multi_newton){0};
 }
 
@@ -58,6 +60,7 @@ static bvl_status reserve(bvl_multi_newton *s, const bvl_multi_quadratic *q)
   BVL_TRY(BVL_GROW(&s->Y, &room[0], q->d * q->K));
   BVL_TRY(BVL_GROW(&s->E, &room[1], q->d * q->K));
   BVL_TRY(BVL_GROW(&s->V, &room[2], q->d * q->K));
+  BVL_TRY(BVL_GROW(&s->wide, &s->wide_room, 2 * q->d * q->K));
   s->wide_capacity = room[0];
   BVL_TRY(BVL_GROW(&s->free_factor, &s->free_capacity, q->n_free * q->n_free));
   BVL_TRY(BVL_GROW(&s->P, &s->P_capacity, q->n_free * q->d));
@@ -87,6 +90,12 @@ static void open_free(bvl_multi_newton *s, const bvl_multi_quadratic *q)
 }
 
 bvl_status bvl_multi_newton_open(bvl_multi_newton *s, const bvl_multi_quadratic *q)
+{
+  s->stale.n = 0;
+  return bvl_multi_newton_widen(s, q);
+}
+
+bvl_status bvl_multi_newton_widen(bvl_multi_newton *s, const bvl_multi_quadratic *q)
 {
   bvl_status status = reserve(s, q);
   if (status == BVL_OK && q->n_free > 0) open_free(s, q);
@@ -130,8 +139,8 @@ static void add_free(bvl_multi_newton *s, const bvl_multi_quadratic *q, double *
     for (int64_t a = 0; a < f; a++) B[a * q->K + k] = s->free_C[a + k * f];
 }
 
-/* G without the free rows' part. */
-static double entry(const bvl_multi_newton *s, const bvl_multi_quadratic *q, int64_t j, int64_t l)
+double bvl_multi_newton_entry(const bvl_multi_newton *s, const bvl_multi_quadratic *q, int64_t j,
+                              int64_t l)
 {
   const int64_t f = q->n_free;
   const double *P = s->P;
@@ -173,7 +182,7 @@ static int factor(bvl_multi_newton *s, const bvl_multi_quadratic *q)
   double *S = s->S;
   for (int64_t l = 0; l < n; l++) {
     for (int64_t j = l; j < n; j++)
-      S[j + l * n] = s->root[j] * s->root[l] * entry(s, q, s->row[j], s->row[l]);
+      S[j + l * n] = s->root[j] * s->root[l] * bvl_multi_newton_entry(s, q, s->row[j], s->row[l]);
     S[l + l * n] += 1 + s->root[l] * s->root[l] * q->ridge[s->active[s->own[l]]];
   }
   return bvl_cholesky(n, S, n) == 0;
@@ -372,20 +381,25 @@ static void write_rows(const bvl_multi_newton *s, const bvl_multi_quadratic *q, 
 }
 
 /* V = E - G B of all rows. */
-static void correlate(bvl_multi_newton *s, const bvl_multi_quadratic *q, double *B)
+static void correlate(bvl_multi_newton *s, const bvl_multi_quadratic *q, const double *B)
 {
   const int K = (int)q->K;
-  const int d = (int)q->d;
+  const int64_t d = q->d;
   const int f = (int)q->n_free;
-  write_rows(s, q, B);
+  double *product = s->wide + d * K;
   memcpy(s->V, s->E, (size_t)(q->d * q->K) * sizeof *s->V);
   if (f > 0) memset(s->free_C, 0, (size_t)(q->n_free * q->K) * sizeof *s->free_C);
   add_products(s, q, 1, B);
-  for (int64_t j = 0; j < s->n_rows; j++)
-    cblas_dger(CblasColMajor, K, d, -1, B + s->row[j] * K, 1, q->G + s->row[j] * q->ld, 1, s->V, K);
+  for (int64_t a = 0; a < s->n_rows; a++)
+    for (int k = 0; k < K; k++) s->wide[s->row[a] + k * d] = B[s->row[a] * K + k];
+  memset(product, 0, (size_t)(q->d * q->K) * sizeof *product);
+  bvl_kernels_get()->dense_forward[BVL_F64](q->G, q->ld, d, s->n_rows, s->row, K, s->wide, d,
+                                            product, d, 0, NULL);
+  for (int64_t j = 0; j < d; j++)
+    for (int k = 0; k < K; k++) s->V[j * K + k] -= product[j + k * d];
   if (f > 0)
-    cblas_dgemm(CblasColMajor, CblasTrans, CblasNoTrans, K, d, f, 1, s->free_C, f, s->P, f, 1, s->V,
-                K);
+    cblas_dgemm(CblasColMajor, CblasTrans, CblasNoTrans, K, (int)d, f, 1, s->free_C, f, s->P, f, 1,
+                s->V, K);
 }
 
 /* Blocks at 0 whose ||V_g|| is above its target by more than tol enter, with the tau each would
@@ -393,6 +407,7 @@ static void correlate(bvl_multi_newton *s, const bvl_multi_quadratic *q, double 
 static int64_t enter(bvl_multi_newton *s, const bvl_multi_quadratic *q, double tol, double *B)
 {
   int64_t n_new = 0;
+  write_rows(s, q, B);
   correlate(s, q, B);
   for (int64_t g = q->n_free; g < q->n_blocks; g++) {
     const int64_t begin = q->begin[g];
@@ -400,7 +415,8 @@ static int64_t enter(bvl_multi_newton *s, const bvl_multi_quadratic *q, double t
     if (s->is_active[g] || q->target[g] == INFINITY) continue;
     const double norm = bvl_block_norm((q->begin[g + 1] - begin) * q->K, s->V + begin * q->K);
     if (!(norm > q->target[g] + tol)) continue;
-    for (int64_t j = begin; j < q->begin[g + 1]; j++) largest = fmax(largest, entry(s, q, j, j));
+    for (int64_t j = begin; j < q->begin[g + 1]; j++)
+      largest = fmax(largest, bvl_multi_newton_entry(s, q, j, j));
     if (!(largest > 0)) continue; /* no column: nothing it could do */
     s->tau[g] = (norm / q->target[g] - 1) / (largest + q->ridge[g]);
     s->active[s->n_active++] = g;
@@ -409,30 +425,45 @@ static int64_t enter(bvl_multi_newton *s, const bvl_multi_quadratic *q, double t
   return n_new;
 }
 
-static bvl_status start(bvl_multi_newton *s, const bvl_multi_quadratic *q, double *objective)
+/* The active blocks by tau, none of infinite target. */
+static void list_active(bvl_multi_newton *s, const bvl_multi_quadratic *q)
 {
-  bvl_status status = BVL_OK;
-  eliminate(s, q);
   memset(s->is_active, 0, (size_t)q->n_blocks);
   s->n_active = 0;
   for (int64_t g = q->n_free; g < q->n_blocks; g++) {
     if (!(s->tau[g] > 0) || q->target[g] == INFINITY) s->tau[g] = 0;
     if (s->tau[g] > 0) s->active[s->n_active++] = g;
   }
+}
+
+bvl_status bvl_multi_newton_residual(bvl_multi_newton *s, const bvl_multi_quadratic *q,
+                                     const double *B)
+{
+  list_active(s, q);
+  bvl_status status = list_rows(s, q);
+  if (status == BVL_OK) correlate(s, q, B);
+  return status;
+}
+
+static bvl_status start(bvl_multi_newton *s, const bvl_multi_quadratic *q, double *objective)
+{
+  bvl_status status = BVL_OK;
+  list_active(s, q);
   BVL_TRY(evaluate(s, q, objective));
   if (*objective < INFINITY) goto cleanup;
-  for (int64_t g = 0; g < q->n_blocks; g++) s->tau[g] = 0; /* no start: from nothing */
+  memset(s->tau, 0, (size_t)q->n_blocks * sizeof *s->tau); /* no start: from nothing */
+  list_active(s, q);
   BVL_TRY(evaluate(s, q, objective));
 cleanup:
   return status;
 }
 
-bvl_status bvl_multi_newton_solve(bvl_multi_newton *s, const bvl_multi_quadratic *q, double tol,
-                                  int64_t max_steps, double *B, bvl_multi_outcome *outcome)
+/* Newton from s->tau, each step with a factor of its own. */
+static bvl_status solve_afresh(bvl_multi_newton *s, const bvl_multi_quadratic *q, double tol,
+                               int64_t max_steps, double *B, bvl_multi_outcome *outcome)
 {
   bvl_status status = BVL_OK;
   double objective = INFINITY;
-  *outcome = (bvl_multi_outcome){0};
   BVL_TRY(start(s, q, &objective));
   for (int first = 1; outcome->steps < max_steps; first = 0) {
     int moved = 0;
@@ -450,6 +481,41 @@ bvl_status bvl_multi_newton_solve(bvl_multi_newton *s, const bvl_multi_quadratic
     if (!moved) break;
   }
   write_rows(s, q, B);
+cleanup:
+  return status;
+}
+
+/* At an earlier matrix, and where that is of no use at one made here. */
+static bvl_status solve_stale(bvl_multi_newton *s, const bvl_multi_quadratic *q, double tol,
+                              int64_t max_steps, double *B, bvl_multi_outcome *outcome)
+{
+  bvl_status status = BVL_OK;
+  double objective = INFINITY;
+  if (s->stale.n == 0) goto cleanup;
+  bvl_multi_stale_start(s, q, B);
+  BVL_TRY(bvl_multi_stale_solve(s, q, tol, max_steps, B, &outcome->steps, &outcome->solved));
+  if (outcome->solved || outcome->steps >= max_steps) goto cleanup;
+  BVL_TRY(start(s, q, &objective));
+  if (!(objective < INFINITY)) goto cleanup;
+  write_rows(s, q, B);
+  correlate(s, q, B);
+  BVL_TRY(bvl_multi_stale_refresh(s, q, B));
+  BVL_TRY(bvl_multi_stale_solve(s, q, tol, max_steps, B, &outcome->steps, &outcome->solved));
+cleanup:
+  return status;
+}
+
+bvl_status bvl_multi_newton_solve(bvl_multi_newton *s, const bvl_multi_quadratic *q, double tol,
+                                  int64_t max_steps, double *B, bvl_multi_outcome *outcome)
+{
+  bvl_status status = BVL_OK;
+  *outcome = (bvl_multi_outcome){0};
+  eliminate(s, q);
+  BVL_TRY(solve_stale(s, q, tol, max_steps, B, outcome));
+  if (!outcome->solved) {
+    BVL_TRY(solve_afresh(s, q, tol, max_steps, B, outcome));
+    if (outcome->solved) BVL_TRY(bvl_multi_stale_refresh(s, q, B));
+  }
   eliminate(s, q); /* free_C anew */
   add_free(s, q, B);
 cleanup:

@@ -17,6 +17,7 @@
  *     H delta = ||Y_g||^2 (||V_g|| / target_g - 1),   H_gh = sum over j in g, l in h of
  *                                                            (I - S^-1)_jl <Y_j, Y_l>
  *
+ * The solution's matrices serve the next lambdas (multi_stale.h), which are solved so as a rule.
  * The reduced objective sum target^2 tau / 2 - <C, B> / 2 is convex in tau and must not rise. Rows
  * without penalty lead; they are eliminated first. A step costs 2 a^3 + 2 a^2 K flops at
  * most, a active rows; a check of all rows 2 d a K. Purely local. */
@@ -26,6 +27,7 @@
 #include <stdint.h>
 
 #include "base/status.h"
+#include "solver/multi_stale.h"
 
 typedef struct bvl_multi_quadratic {
   int64_t d;       /* rows of B */
@@ -54,10 +56,11 @@ typedef struct bvl_multi_newton {
   int64_t *own; /* d: number in `active` of each active row's block */
   double *root; /* d: sqrt(tau) of each active row */
   int64_t n_rows;
-  double *Y; /* d x K, a row's K together: of active rows, one after another */
-  double *E; /* d x K: C without the free rows' part */
-  double *V; /* d x K */
-  int64_t row_capacity, wide_capacity;
+  double *Y;    /* d x K, a row's K together: of active rows, one after another */
+  double *E;    /* d x K: C without the free rows' part */
+  double *V;    /* d x K */
+  double *wide; /* 2 d x K scratch, column-major */
+  int64_t row_capacity, wide_capacity, wide_room;
   double *S; /* n_rows x n_rows */
   double *H; /* n_rows x n_rows */
   double *A; /* n_active x n_active */
@@ -66,6 +69,7 @@ typedef struct bvl_multi_newton {
   double *P;           /* n_free x d: the factor's inverse times G's free rows */
   double *free_C;      /* n_free x K, column-major: the same times C's */
   int64_t free_capacity, P_capacity, free_C_capacity;
+  bvl_multi_stale stale; /* the matrix of an earlier solution, if any */
 } bvl_multi_newton;
 
 typedef struct bvl_multi_outcome {
@@ -79,9 +83,23 @@ void bvl_multi_newton_free(bvl_multi_newton *s);
  * changed. @return BVL_ERR_NOMEM. */
 bvl_status bvl_multi_newton_open(bvl_multi_newton *s, const bvl_multi_quadratic *q);
 
+/** The same where rows and blocks joined at the end and nothing else changed in G: what was learnt
+ * at earlier points is kept. @return BVL_ERR_NOMEM. */
+bvl_status bvl_multi_newton_widen(bvl_multi_newton *s, const bvl_multi_quadratic *q);
+
 /** Solves from s->tau until | ||V_g|| - target_g | <= tol on active blocks and ||V_g|| <= target_g
  * + tol elsewhere, or in max_steps. B (d x K) <- the answer. @return BVL_ERR_NOMEM. */
 bvl_status bvl_multi_newton_solve(bvl_multi_newton *s, const bvl_multi_quadratic *q, double tol,
                                   int64_t max_steps, double *B, bvl_multi_outcome *outcome);
+
+/* ---- for multi_stale.c ---------------------------------------------------------------------- */
+
+/** An entry of G without the free rows' part. */
+double bvl_multi_newton_entry(const bvl_multi_newton *s, const bvl_multi_quadratic *q, int64_t j,
+                              int64_t l);
+/** V of all rows at the penalised rows of B, whose blocks are those with tau > 0: also listed.
+ * @return BVL_ERR_NOMEM. */
+bvl_status bvl_multi_newton_residual(bvl_multi_newton *s, const bvl_multi_quadratic *q,
+                                     const double *B);
 
 #endif

@@ -12,6 +12,7 @@ struct bvl_multi_model {
   int64_t K;
   int64_t n_free;     /* leading unknowns without penalty */
   int64_t generation; /* of the set when C was made */
+  int is_renumbered;  /* since rank 0's newton last saw the unknowns */
   int64_t C_d;        /* unknowns C is right for */
   double *null_b;     /* n_free x K: the null fit, which responses' unknowns are measured from */
   double *r;          /* n_split x K, owned: responses: at the null fit */

@@ -108,7 +108,6 @@ static bvl_multi_quadratic quadratic(const problem *p)
   return (bvl_multi_quadratic){.d = p->d,
                                .K = p->K,
                                .n_free = p->n_free,
-                               .n_G = 1,
                                .G = p->G,
                                .ld = p->d,
                                .C = p->C,
