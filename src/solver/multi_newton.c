@@ -91,7 +91,7 @@ static void open_free(bvl_multi_newton *s, const bvl_multi_quadratic *q)
 
 bvl_status bvl_multi_newton_open(bvl_multi_newton *s, const bvl_multi_quadratic *q)
 {
-  s->stale.n = 0;
+  s->stale.n = s->stale.d_past[0] = s->stale.d_past[1] = 0;
   return bvl_multi_newton_widen(s, q);
 }
 
@@ -491,7 +491,7 @@ static bvl_status solve_stale(bvl_multi_newton *s, const bvl_multi_quadratic *q,
 {
   bvl_status status = BVL_OK;
   double objective = INFINITY;
-  if (s->stale.n == 0) goto cleanup;
+  if (s->stale.n == 0 || s->stale.d_past[0] == 0) goto cleanup;
   bvl_multi_stale_start(s, q, B);
   BVL_TRY(bvl_multi_stale_solve(s, q, tol, max_steps, B, &outcome->steps, &outcome->solved));
   if (outcome->solved || outcome->steps >= max_steps) goto cleanup;
@@ -516,6 +516,7 @@ bvl_status bvl_multi_newton_solve(bvl_multi_newton *s, const bvl_multi_quadratic
     BVL_TRY(solve_afresh(s, q, tol, max_steps, B, outcome));
     if (outcome->solved) BVL_TRY(bvl_multi_stale_refresh(s, q, B));
   }
+  if (outcome->solved) BVL_TRY(bvl_multi_stale_keep(s, q, B));
   eliminate(s, q); /* free_C anew */
   add_free(s, q, B);
 cleanup:

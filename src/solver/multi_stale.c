@@ -15,7 +15,7 @@
 
 /* Blocks at 0 whose ||V|| is at least this part of their target are in M: those that may enter in
  * the next few lambdas. */
-static const double NEAR = 0.7;
+static const double NEAR = 0.8;
 
 /* A step that leaves more than this of the residual is a poor one. */
 static const double POOR = 0.5;
@@ -23,11 +23,13 @@ enum { MAX_POOR = 3 };
 
 void bvl_multi_stale_free(bvl_multi_stale *t)
 {
-  double *doubles[] = {t->M, t->H, t->W, t->F, t->MF, t->U, t->x, t->c, t->lw, t->tau, t->wide};
+  double *doubles[] = {t->M, t->H,  t->W,   t->F,    t->MF, t->U, t->x,
+                       t->c, t->lw, t->tau, t->wide, t->z,  t->f};
   int64_t *integers[] = {t->row, t->own, t->block, t->member};
   for (size_t k = 0; k < sizeof doubles / sizeof *doubles; k++) free(doubles[k]);
   for (size_t k = 0; k < sizeof integers / sizeof *integers; k++) free(integers[k]);
   bvl_active_newton_free(&t->quadratic);
+  bvl_anderson_free(&t->anderson);
   *t = (bvl_multi_stale){0};
 }
 
@@ -81,6 +83,8 @@ static bvl_status reserve(bvl_multi_newton *s, const bvl_multi_quadratic *q)
   BVL_TRY(BVL_GROW(&t->MF, &t->room[6], t->n * q->K));
   BVL_TRY(BVL_GROW(&t->U, &t->room[7], t->n * q->K));
   BVL_TRY(BVL_GROW(&t->wide, &t->room[12], 2 * t->n * q->K));
+  BVL_TRY(BVL_GROW(&t->z, &t->room[13], t->m + t->n * q->K));
+  BVL_TRY(BVL_GROW(&t->f, &t->room[14], t->m + t->n * q->K));
   BVL_TRY(BVL_GROW(&t->x, &t->room[8], t->m));
   BVL_TRY(BVL_GROW(&t->c, &t->room[9], t->m));
   BVL_TRY(BVL_GROW(&t->lw, &t->room[10], t->m));
@@ -194,7 +198,8 @@ static double violation(const bvl_multi_newton *s, const bvl_multi_quadratic *q,
       here = v_norm(s, q, g) - q->target[g];
       if (here > tol && (g >= s->stale.n_known || s->stale.member[g] < 0)) return INFINITY;
     }
-    if (!(here <= worst)) worst = here;
+    if (!(here < INFINITY)) return INFINITY; /* a NaN too */
+    worst = fmax(worst, here);
   }
   return worst;
 }
@@ -235,6 +240,36 @@ cleanup:
   return status;
 }
 
+/* B <- B + F and x as they are, from old_x, or where the same blocks stay active what a few such
+ * steps before tell. */
+static bvl_status accelerate(bvl_multi_newton *s, const bvl_multi_quadratic *q, const double *old_x,
+                             double *B)
+{
+  bvl_status status = BVL_OK;
+  bvl_multi_stale *t = &s->stale;
+  const int64_t K = q->K;
+  double *z_rows = t->z + t->m;
+  double *f_rows = t->f + t->m;
+  for (int64_t g = 0; g < t->m; g++) {
+    if ((t->x[g] > 0) != (old_x[g] > 0)) bvl_anderson_reset(&t->anderson);
+    t->z[g] = old_x[g];
+    t->f[g] = t->x[g] - old_x[g];
+  }
+  for (int64_t j = 0; j < t->n; j++)
+    for (int64_t k = 0; k < K; k++) {
+      const double b = B[t->row[j] * K + k];
+      z_rows[j * K + k] = b;
+      f_rows[j * K + k] = t->x[t->own[j]] > 0 ? t->F[j * K + k] : -b;
+    }
+  BVL_TRY(bvl_anderson_step(&t->anderson, t->m + t->n * K, t->m + t->n * K, NULL, t->z, t->f));
+  for (int64_t g = 0; g < t->m; g++) t->x[g] = t->x[g] > 0 ? fmax(t->z[g] + t->f[g], 0) : 0;
+  for (int64_t j = 0; j < t->n; j++)
+    for (int64_t k = 0; k < K; k++)
+      B[t->row[j] * K + k] = t->x[t->own[j]] > 0 ? z_rows[j * K + k] + f_rows[j * K + k] : 0;
+cleanup:
+  return status;
+}
+
 /* From V, tau, B to the next tau and B. */
 static bvl_status step(bvl_multi_newton *s, const bvl_multi_quadratic *q, double tol, double *B)
 {
@@ -263,26 +298,68 @@ static bvl_status step(bvl_multi_newton *s, const bvl_multi_quadratic *q, double
     for (int64_t k = 0; k < K; k++) t->F[j * K + k] = dx * t->U[j * K + k] - t->F[j * K + k];
   }
   multiply_M(t, K, t->F, t->MF);
+  for (int64_t j = 0; j < t->n; j++)
+    for (int64_t k = 0; k < K; k++) t->F[j * K + k] -= t->tau[t->own[j]] * t->MF[j * K + k];
+  BVL_TRY(accelerate(s, q, s->old_tau, B));
   for (int64_t g = 0; g < t->m; g++)
     s->tau[t->block[g]] = t->x[g] / fmax(norm[t->block[g]], 1e-300);
-  for (int64_t j = 0; j < t->n; j++) {
-    const int64_t g = t->own[j];
-    double *b = B + t->row[j] * K;
-    for (int64_t k = 0; k < K; k++)
-      b[k] = t->x[g] > 0 ? b[k] + t->F[j * K + k] - t->tau[g] * t->MF[j * K + k] : 0;
-  }
 cleanup:
   return status;
 }
 
-void bvl_multi_stale_start(const bvl_multi_newton *s, const bvl_multi_quadratic *q, double *B)
+/* A number in proportion to lambda, 0 where nothing is penalised. */
+static double level_of(const bvl_multi_quadratic *q)
 {
+  for (int64_t g = q->n_free; g < q->n_blocks; g++)
+    if (q->target[g] < INFINITY) return q->target[g];
+  return 0;
+}
+
+bvl_status bvl_multi_stale_keep(bvl_multi_newton *s, const bvl_multi_quadratic *q, const double *B)
+{
+  bvl_multi_stale *t = &s->stale;
+  double *oldest = t->past[1];
+  const int64_t room = t->past_room[1];
+  t->past[1] = t->past[0];
+  t->past_room[1] = t->past_room[0];
+  t->level[1] = t->level[0];
+  t->d_past[1] = t->d_past[0];
+  t->past[0] = oldest;
+  t->past_room[0] = room;
+  t->d_past[0] = 0;
+  bvl_status status = BVL_GROW(&t->past[0], &t->past_room[0], q->d * q->K);
+  if (status != BVL_OK) return status;
+  memcpy(t->past[0], B, (size_t)(q->d * q->K) * sizeof *B);
+  t->level[0] = level_of(q);
+  t->d_past[0] = q->d;
+  return BVL_OK;
+}
+
+/* How far beyond the newest solution, in units of the way between the two; 0 where that says
+ * nothing. */
+static double reach(const bvl_multi_stale *t, const bvl_multi_quadratic *q)
+{
+  const double way = t->level[1] - t->level[0];
+  if (t->d_past[1] == 0 || way == 0) return 0;
+  const double ratio = (t->level[0] - level_of(q)) / way;
+  return fabs(ratio) <= 2 ? ratio : 0;
+}
+
+void bvl_multi_stale_start(bvl_multi_newton *s, const bvl_multi_quadratic *q, double *B)
+{
+  const bvl_multi_stale *t = &s->stale;
+  const double ratio = reach(t, q);
   memset(B, 0, (size_t)(q->d * q->K) * sizeof *B);
+  memcpy(B, t->past[0], (size_t)(bvl_lesser(t->d_past[0], q->d) * q->K) * sizeof *B);
   for (int64_t g = q->n_free; g < q->n_blocks; g++) {
-    const double norm = s->tau[g] > 0 && q->target[g] < INFINITY ? v_norm(s, q, g) : 0;
-    const double scale = norm > 0 ? s->tau[g] * q->target[g] / norm : 0;
-    for (int64_t e = q->begin[g] * q->K; norm > 0 && e < q->begin[g + 1] * q->K; e++)
-      B[e] = scale * s->V[e];
+    const int64_t begin = q->begin[g] * q->K;
+    const int64_t length = q->begin[g + 1] * q->K - begin;
+    const int both = ratio != 0 && q->begin[g + 1] <= bvl_lesser(t->d_past[0], t->d_past[1]) &&
+                     bvl_block_norm(length, B + begin) > 0 &&
+                     bvl_block_norm(length, t->past[1] + begin) > 0;
+    for (int64_t e = begin; both && e < begin + length; e++) B[e] += ratio * (B[e] - t->past[1][e]);
+    s->tau[g] = q->target[g] < INFINITY ? bvl_block_norm(length, B + begin) / q->target[g] : 0;
+    if (s->tau[g] == 0) memset(B + begin, 0, (size_t)length * sizeof *B);
   }
 }
 
@@ -296,6 +373,7 @@ bvl_status bvl_multi_stale_solve(bvl_multi_newton *s, const bvl_multi_quadratic 
   int poor = 0;
   *solved = 0;
   if (s->stale.n == 0) return BVL_OK;
+  bvl_anderson_reset(&s->stale.anderson);
   for (;;) {
     BVL_TRY(bvl_multi_newton_residual(s, q, B));
     const double left = violation(s, q, tol, B);

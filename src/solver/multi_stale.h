@@ -16,6 +16,7 @@
 #define BVL_SOLVER_MULTI_STALE_H
 
 #include "solver/active_newton.h"
+#include "solver/anderson.h"
 
 typedef struct bvl_multi_stale {
   int64_t n;       /* rows M has; 0 = there is no M */
@@ -33,9 +34,16 @@ typedef struct bvl_multi_stale {
   double *tau;     /* m: that of M */
   double *x, *c, *lw;
   double *wide; /* 2 n K scratch */
-  int64_t room[13];
+  int64_t room[15];
+  double *z, *f; /* m + n K: a point and its step */
+  bvl_anderson anderson;
   bvl_active_newton quadratic;
   int is_started; /* does `quadratic` have H? */
+  /* the last two solutions, the newest first: d_past x K, and a number in proportion to lambda */
+  double *past[2];
+  int64_t past_room[2];
+  double level[2];
+  int64_t d_past[2]; /* 0 = there is none */
 } bvl_multi_stale;
 
 struct bvl_multi_newton;
@@ -48,8 +56,12 @@ void bvl_multi_stale_free(bvl_multi_stale *s);
 bvl_status bvl_multi_stale_refresh(struct bvl_multi_newton *s, const struct bvl_multi_quadratic *q,
                                    const double *B);
 
-/** B (penalised rows, 0 elsewhere) <- what s->tau and the directions of the last V make. */
-void bvl_multi_stale_start(const struct bvl_multi_newton *s, const struct bvl_multi_quadratic *q,
+/** Takes in a solution, for starts to come. @return BVL_ERR_NOMEM. */
+bvl_status bvl_multi_stale_keep(struct bvl_multi_newton *s, const struct bvl_multi_quadratic *q,
+                                const double *B);
+
+/** B (penalised rows, 0 elsewhere) and s->tau <- what the last two solutions tell of q's. */
+void bvl_multi_stale_start(struct bvl_multi_newton *s, const struct bvl_multi_quadratic *q,
                            double *B);
 
 /** Steps from s->tau and the penalised rows of B, which is tau's, until the stationarity conditions
