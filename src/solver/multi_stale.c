@@ -33,6 +33,14 @@ void bvl_multi_stale_free(bvl_multi_stale *t)
   *t = (bvl_multi_stale){0};
 }
 
+/* A number in proportion to lambda, 0 where nothing is penalised. */
+static double level_of(const bvl_multi_quadratic *q)
+{
+  for (int64_t g = q->n_free; g < q->n_blocks; g++)
+    if (q->target[g] < INFINITY) return q->target[g];
+  return 0;
+}
+
 /* ---- the matrix ------------------------------------------------------------------------------ */
 
 static double v_norm(const bvl_multi_newton *s, const bvl_multi_quadratic *q, int64_t g)
@@ -171,6 +179,7 @@ bvl_status bvl_multi_stale_refresh(bvl_multi_newton *s, const bvl_multi_quadrati
   make_H(s, q);
   for (int64_t g = 0; g < s->stale.m; g++) s->stale.tau[g] = s->tau[s->stale.block[g]];
   s->stale.is_started = 0;
+  s->stale.level_M = level_of(q);
 cleanup:
   if (status != BVL_OK) s->stale.n = 0;
   return status;
@@ -234,7 +243,7 @@ static bvl_status solve_nonnegative(bvl_multi_stale *t, double tol)
   BVL_TRY(t->is_started ? bvl_active_newton_widen(&t->quadratic, &p) /* takes in another c */
                         : bvl_active_newton_start(&t->quadratic, &p, t->x));
   t->is_started = 1;
-  BVL_TRY(bvl_active_newton_solve(&t->quadratic, &p, tol, 0, &outcome));
+  BVL_TRY(bvl_active_newton_solve(&t->quadratic, &p, tol, 200, &outcome));
   for (int64_t g = 0; g < t->m; g++) t->x[g] = fmax(t->quadratic.b[g], 0);
 cleanup:
   return status;
@@ -307,14 +316,6 @@ cleanup:
   return status;
 }
 
-/* A number in proportion to lambda, 0 where nothing is penalised. */
-static double level_of(const bvl_multi_quadratic *q)
-{
-  for (int64_t g = q->n_free; g < q->n_blocks; g++)
-    if (q->target[g] < INFINITY) return q->target[g];
-  return 0;
-}
-
 bvl_status bvl_multi_stale_keep(bvl_multi_newton *s, const bvl_multi_quadratic *q, const double *B)
 {
   bvl_multi_stale *t = &s->stale;
@@ -372,7 +373,8 @@ bvl_status bvl_multi_stale_solve(bvl_multi_newton *s, const bvl_multi_quadratic 
   double *best_tau = s->step; /* n_blocks, of no use to others between steps */
   int poor = 0;
   *solved = 0;
-  if (s->stale.n == 0) return BVL_OK;
+  /* far from the lambda of M it is of no use, and its quadratic may be endless */
+  if (s->stale.n == 0 || !(level_of(q) > 0.5 * s->stale.level_M)) return BVL_OK;
   bvl_anderson_reset(&s->stale.anderson);
   for (;;) {
     BVL_TRY(bvl_multi_newton_residual(s, q, B));

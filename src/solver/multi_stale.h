@@ -43,6 +43,7 @@ typedef struct bvl_multi_stale {
   double *past[2];
   int64_t past_room[2];
   double level[2];
+  double level_M;    /* the same of M */
   int64_t d_past[2]; /* 0 = there is none */
 } bvl_multi_stale;
 

@@ -302,6 +302,56 @@ static void test_warm_starts(void **state)
   bvl_multi_newton_free(&newton);
 }
 
+/* p's first d rows. */
+static problem first_rows(const problem *p, int64_t n_blocks)
+{
+  problem out = *p;
+  out.n_blocks = n_blocks;
+  out.d = p->begin[n_blocks];
+  for (int64_t l = 0; l < out.d; l++)
+    for (int64_t j = 0; j < out.d; j++) out.G[j + l * out.d] = p->G[j + l * p->d];
+  return out;
+}
+
+/* A path in small steps, which is solved at matrices of earlier points: rows join on the way, more
+ * of them than n in the end, and blocks leave on the way back, in longer steps; a ridge grows and
+ * falls with the targets; every third point against FISTA, all to stationarity. */
+static void go_along(const shape *s)
+{
+  enum { STEPS = 40 };
+  problem whole, p;
+  bvl_multi_newton newton = {0};
+  double B[WIDE];
+  int64_t most = 0;
+  make(&whole, s, 9);
+  for (int step = 0; step < STEPS; step++) {
+    const int on_the_way = step < 30 ? step : 30 - 3 * (step - 30);
+    const shape at = {.ridge = s->ridge * pow(0.9, on_the_way), .uneven = s->uneven};
+    const int64_t n_blocks = step < STEPS / 3 ? whole.n_blocks - 4 : whole.n_blocks;
+    set_levels(&whole, &at, 0.7 * pow(0.9, on_the_way));
+    p = first_rows(&whole, n_blocks);
+    const bvl_multi_quadratic q = quadratic(&p);
+    assert_int_equal(step == 0 ? bvl_multi_newton_open(&newton, &q)
+                               : bvl_multi_newton_widen(&newton, &q),
+                     BVL_OK);
+    solve(&newton, &p, B);
+    assert_true(newton.stale.n > 0 && newton.stale.d_past[0] == p.d);
+    most = n_active(&p, B) > most ? n_active(&p, B) : most;
+    if (step % 3 == 0) compare(&p, s, B);
+  }
+  assert_true(most * s->block > s->n / 2 && n_active(&p, B) < most);
+  bvl_multi_newton_free(&newton);
+}
+
+static void test_along_a_path(void **state)
+{
+  (void)state;
+  go_along(&(shape){.n = 40, .d = 30, .K = 3, .n_free = 2, .block = 1});
+  go_along(&(shape){.n = 40, .d = 33, .K = 2, .n_free = 1, .block = 4, .uneven = 1});
+  go_along(&(shape){.n = 15, .d = 36, .K = 5, .block = 1, .ridge = 0.1});
+  go_along(&(shape){.n = 15, .d = 36, .K = 5, .n_free = 1, .block = 1, .duplicate = 1});
+}
+
 /* A block of infinite target stays out, as if its columns were not there. */
 static void test_excluded_blocks(void **state)
 {
@@ -423,5 +473,5 @@ static void test_one_response_as_a_group_lasso(void **state)
 }
 
 BVL_TEST_MAIN(cmocka_unit_test(test_against_prox_gradient), cmocka_unit_test(test_warm_starts),
-              cmocka_unit_test(test_excluded_blocks), cmocka_unit_test(test_budget),
-              cmocka_unit_test(test_one_response_as_a_group_lasso))
+              cmocka_unit_test(test_along_a_path), cmocka_unit_test(test_excluded_blocks),
+              cmocka_unit_test(test_budget), cmocka_unit_test(test_one_response_as_a_group_lasso))
