@@ -147,10 +147,9 @@ static const char *const later_flags[] = {"gamma", "q",       "depth", "k1",    
                                           "tl1-a", "log-eps", "param", "starts", "admm-rho",
                                           "init",  "missing", "folds"};
 static const char *const later_words[] = {
-    "multinomial", "lq",          "group-lq",  "lpq",          "mcp",        "scad",
-    "tl1",         "log",         "l1-l2",     "group-mcp",    "group-scad", "group-tl1",
-    "group-log",   "group-l1-l2", "none",      "hoyer-square", "group-hs",   "varpro",
-    "admm",        "lambda.min",  "lambda.1se"};
+    "lq",           "group-lq",  "lpq",        "mcp",       "scad",       "tl1",         "log",
+    "l1-l2",        "group-mcp", "group-scad", "group-tl1", "group-log",  "group-l1-l2", "none",
+    "hoyer-square", "group-hs",  "varpro",     "admm",      "lambda.min", "lambda.1se"};
 static const char *const later_commands[] = {"cv",        "train", "prune", "pareto",
                                              "stability", "study", "import"};
 

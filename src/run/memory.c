@@ -49,7 +49,7 @@ static double working_set_bytes(const bvl_memory_shape *s, double rows)
     groups = 16.0 * (double)s->n * (double)s->n + 8.0 * columns * split;
   return values + groups + 16.0 * columns * columns / spread +
          16.0 * (double)s->n_lambda * columns * K / (double)s->grid_cols +
-         (K > 1.0 ? 16.0 * columns * columns + 200.0 * columns * K : 0.0);
+         (K > 1.0 ? 56.0 * columns * columns + 200.0 * columns * K : 0.0);
 }
 
 /* The class engine's Hessian, twice, and its factor on rank 0, whose size the solver bounds by the

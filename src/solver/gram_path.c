@@ -341,8 +341,8 @@ static bvl_status finish(bvl_gram_path *s, int64_t q, int last, double lambda,
 }
 
 /* The inner tolerance leaves the certificate room: a scalar model ends at rounding anyway. */
-static bvl_status solve(bvl_gram_path *s, int64_t batch, const double *lambdas, double tol,
-                        int64_t max_iter)
+static bvl_status solve(bvl_gram_path *s, double from, int64_t batch, const double *lambdas,
+                        double tol, int64_t max_iter)
 {
   const bvl_phase before = bvl_phase_enter(BVL_PHASE_INNER);
   bvl_status status = BVL_OK;
@@ -350,7 +350,7 @@ static bvl_status solve(bvl_gram_path *s, int64_t batch, const double *lambdas, 
     status = bvl_classes_model_solve(s->classes, bvl_multi_model_start(s->multi), batch, lambdas,
                                      0.2 * tol, max_iter, s->answer);
   else if (s->multi != NULL)
-    status = bvl_multi_model_solve(s->multi, batch, lambdas, 0.2 * tol, max_iter, s->answer);
+    status = bvl_multi_model_solve(s->multi, from, batch, lambdas, 0.2 * tol, max_iter, s->answer);
   else if (s->groups != NULL)
     status = bvl_group_model_solve(s->groups, batch, lambdas, 0.5 * tol, max_iter, s->answer);
   else
@@ -373,7 +373,7 @@ static bvl_status solve_in_parts(bvl_gram_path *s, double from, double lambda, d
     for (int k = 1; k <= parts; k++) {
       const double on_the_way = from * pow(lambda / from, (double)k / parts);
       const double at = k < parts ? on_the_way : lambda;
-      BVL_TRY(solve(s, 1, &at, tol, max_iter));
+      BVL_TRY(solve(s, from, 1, &at, tol, max_iter));
       total += *steps;
       if (*is_solved == 0) break;
       if (k < parts) bvl_group_model_keep(s->groups, 1);
@@ -429,7 +429,7 @@ static bvl_status one_batch(bvl_gram_path *s, int64_t n, const double *lambdas,
   BVL_TRY(load(s, &state->point));
   BVL_TRY(bvl_agree(
       all, BVL_GROW(&s->answer, &s->answer_capacity, batch * (answer_len(s) + BVL_ANSWER_EXTRA))));
-  BVL_TRY(solve(s, batch, lambdas, tol, control->options->max_iter));
+  BVL_TRY(solve(s, state->lambda_previous, batch, lambdas, tol, control->options->max_iter));
   if (batch == 1 && s->groups != NULL && state->lambda_previous > lambdas[0])
     BVL_TRY(solve_in_parts(s, state->lambda_previous, lambdas[0], tol, control->options->max_iter));
   spread_out = batch;

@@ -79,3 +79,9 @@ assert np.abs(f - 3 * h).max() <= 1e-10 * f.max(), np.abs(f - 3 * h).max()
 assert np.abs(a - b).max() <= 1e-5 * np.abs(b).max(), np.abs(a - b).max()
 assert 0 < df[0] < df[-1]  # otherwise nothing was asked
 PY
+
+# lambdas far apart, and 0 with more columns than rows: answers, by lambdas on the way
+bevel 1 simulate "$work/far.h5" --n 60 --p 400 --responses 4 --seed 2 --quiet
+bevel 3 path "$work/far.h5" -o "$work/far.out.h5" --lambda 0.3,0.02,0 --quiet
+check "$work/far.out.h5" "$work/far.h5"
+all_zero "$work/far.out.h5"
