@@ -23,8 +23,8 @@ enum { MAX_POOR = 3 };
 
 void bvl_multi_stale_free(bvl_multi_stale *t)
 {
-  double *doubles[] = {t->M, t->H,  t->W,   t->F,    t->MF, t->U, t->x,
-                       t->c, t->lw, t->tau, t->wide, t->z,  t->f};
+  double *doubles[] = {t->M,  t->H,   t->W,    t->F, t->MF, t->U,       t->x,      t->c,
+                       t->lw, t->tau, t->wide, t->z, t->f,  t->past[0], t->past[1]};
   int64_t *integers[] = {t->row, t->own, t->block, t->member};
   for (size_t k = 0; k < sizeof doubles / sizeof *doubles; k++) free(doubles[k]);
   for (size_t k = 0; k < sizeof integers / sizeof *integers; k++) free(integers[k]);
