@@ -29,7 +29,7 @@ const flag flag_table[] = {
     {"family", KIND_WORD, SOLVE, AT(run.family), 0, 0, FAMILIES, "NAME",
      "default: the data's attribute, else gaussian"},
     {"penalty", KIND_WORD, SOLVE, AT(run.penalty), 0, 0, PENALTIES, "NAME", "default lasso"},
-    {"alpha", KIND_REAL, SOLVE, AT(run.alpha), 0, 1, "a number in [0, 1]", "A",
+    {"alpha", KIND_REAL, SOLVE, AT(run.parameters.alpha), 0, 1, "a number in [0, 1]", "A",
      "share of the l1 term: enet default 0.5, sparse-group-lasso 0.05"},
     {"lambda", KIND_REALS, SOLVE, AT(lambda), 0, DBL_MAX, "numbers of at least 0, with commas",
      "L1,L2,...", "path: these values; fit: the one value"},

@@ -94,9 +94,10 @@ static inline bvl_status test_problem_create(test_problem *t, const bvl_grid *gr
   bvl_source source;
   bvl_status status = bvl_source_dense_borrow(BVL_F64, t->n, t->p, t->X, t->n, 1, &source);
   if (status != BVL_OK) return status;
+  const bvl_penalty_parameters parameters = with_alpha(t->alpha);
   const bvl_problem_data data = {.family = t->family,
                                  .penalty = t->penalty,
-                                 .alpha = t->alpha,
+                                 .parameters = &parameters,
                                  .intercept = t->intercept,
                                  .standardize = t->standardize,
                                  .groups = t->has_groups ? t->groups : NULL,

@@ -18,7 +18,17 @@
 
 #include <mpi.h>
 
+#include "bevel/penalty.h"
 #include "bevel/status.h"
+
+/** All defaults but alpha (NaN = it too). */
+static inline bvl_penalty_parameters with_alpha(double alpha)
+{
+  bvl_penalty_parameters parameters;
+  bvl_penalty_parameters_init(&parameters);
+  parameters.alpha = alpha;
+  return parameters;
+}
 
 /** Where every rank may complain: the real standard error, also after bvl_test_mute. */
 static inline FILE *bvl_test_log(void)

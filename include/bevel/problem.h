@@ -6,6 +6,7 @@
 
 #include "bevel/design.h"
 #include "bevel/grid.h"
+#include "bevel/penalty.h"
 #include "bevel/source.h"
 #include "bevel/status.h"
 
@@ -22,14 +23,14 @@ typedef struct bvl_problem bvl_problem;
  * rows (see bvl_problem_rows), in input order; vectors over features are replicated, in input
  * order. All are copied. Must agree on all ranks. */
 typedef struct bvl_problem_data {
-  const char *family;          /**< "gaussian", "binomial", "poisson", "multinomial" */
-  const char *penalty;         /**< "lasso", "enet", "group-lasso", "sparse-group-lasso" */
-  double alpha;                /**< share of l1: enet (0, 1], 0.5; sparse-group-lasso [0, 1],
-                                    0.05; NaN = the penalty's default */
-  int intercept;               /**< 1 */
-  int standardize;             /**< 1 */
-  const int64_t *groups;       /**< p ids, NULL = none */
-  const double *group_weights; /**< one per distinct id ascending, NULL = sqrt(size) */
+  const char *family;  /**< "gaussian", "binomial", "poisson", "multinomial" */
+  const char *penalty; /**< "lasso", "enet", "group-lasso", "sparse-group-lasso"; not convex: "mcp",
+                            "scad", "tl1", "log", "lq", and each with "group-" before it */
+  const bvl_penalty_parameters *parameters; /**< of the penalty; NULL = its defaults */
+  int intercept;                            /**< 1 */
+  int standardize;                          /**< 1 */
+  const int64_t *groups;                    /**< p ids, NULL = none */
+  const double *group_weights;              /**< one per distinct id ascending, NULL = sqrt(size) */
   int64_t n_group_weights;
   const double *penalty_factor; /**< p, NULL = ones */
   /** Bounds lower_j <= b_j <= upper_j on the input's scale, lower <= 0 <= upper, infinite ones

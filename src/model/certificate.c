@@ -236,6 +236,7 @@ static double dual_scaling(const bvl_problem *problem, const bvl_data_sums *sum,
 {
   if (problem->rounded != NULL) feasible = fmin(1, feasible); /* columns are known feasible for 1 */
   /* with bounds a negative multiple is another problem, and Omega is no constant */
+  if (!problem->penalty.type->convex) return 1;
   if (!problem->loss->quadratic || problem->bounds != NULL) return fmin(1, feasible);
   if (problem->penalty.type->dual_loss(&problem->penalty, 1, 2) > 0) return 1; /* elastic net */
   const double best = sum->r_theta > 0 ? sum->r_y / sum->r_theta : 0;

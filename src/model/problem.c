@@ -319,11 +319,11 @@ static bvl_status find_rows(bvl_problem *problem, const bvl_problem_data *data)
     return bvl_fail(BVL_ERR_USAGE, "%" PRId64 " responses: not with family %s", problem->outputs,
                     family);
   const int multi = problem->outputs > 1 || problem->loss->coupled;
-  if (multi && type->sparse)
+  if (multi && (type->sparse || !type->convex))
     return bvl_fail(BVL_ERR_USAGE, "penalty %s: not with several responses or classes", penalty);
   if (multi && (data->lower != NULL || data->upper != NULL))
     return bvl_fail(BVL_ERR_USAGE, "lower, upper: not with several responses or classes");
-  return bvl_penalty_init(type, data->alpha, &problem->penalty);
+  return bvl_penalty_init(type, data->parameters, &problem->penalty);
 }
 
 bvl_status bvl_problem_create(const bvl_grid *grid, const bvl_source *source,

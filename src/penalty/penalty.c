@@ -10,9 +10,15 @@
 
 #include "penalty/profile.h"
 
-static const bvl_penalty_type *const types[] = {&bvl_penalty_lasso, &bvl_penalty_enet,
+static const bvl_penalty_type *const types[] = {&bvl_penalty_lasso,
+                                                &bvl_penalty_enet,
                                                 &bvl_penalty_group_lasso,
-                                                &bvl_penalty_sparse_group_lasso, NULL};
+                                                &bvl_penalty_sparse_group_lasso,
+                                                &bvl_penalty_mcp,
+                                                &bvl_penalty_group_mcp,
+                                                &bvl_penalty_scad,
+                                                &bvl_penalty_group_scad,
+                                                NULL};
 
 const bvl_penalty_type *bvl_penalty_find(const char *name)
 {
@@ -26,16 +32,73 @@ const bvl_penalty_type *const *bvl_penalty_all(void)
   return types;
 }
 
-bvl_status bvl_penalty_init(const bvl_penalty_type *type, double alpha, bvl_penalty *out)
+void bvl_penalty_parameters_init(bvl_penalty_parameters *parameters)
+{
+  *parameters = (bvl_penalty_parameters){
+      .alpha = NAN, .gamma = NAN, .q = NAN, .tl1_a = NAN, .log_eps = NAN};
+}
+
+/* The shape parameters by name: the one table of them. */
+static double *find_shape(bvl_penalty_parameters *parameters, int k, const char **name)
+{
+  const char *const names[] = {"gamma", "q", "tl1_a", "log_eps"};
+  double *const values[] = {&parameters->gamma, &parameters->q, &parameters->tl1_a,
+                            &parameters->log_eps};
+  *name = k < 4 ? names[k] : NULL;
+  return k < 4 ? values[k] : NULL;
+}
+
+bvl_penalty_parameters bvl_penalty_parameters_of(const bvl_penalty *pen)
+{
+  bvl_penalty_parameters parameters;
+  const char *name = NULL;
+  bvl_penalty_parameters_init(&parameters);
+  parameters.alpha = pen->alpha;
+  for (int k = 0; pen->type->shape_name != NULL; k++) {
+    double *value = find_shape(&parameters, k, &name);
+    if (name == NULL) break;
+    if (strcmp(name, pen->type->shape_name) == 0) *value = pen->shape;
+  }
+  return parameters;
+}
+
+static bvl_status init_shape(const bvl_penalty_type *type, bvl_penalty_parameters given,
+                             bvl_penalty *out)
+{
+  const char *name = NULL;
+  out->shape = type->shape_name != NULL ? type->default_shape : NAN;
+  for (int k = 0;; k++) {
+    const double *value = find_shape(&given, k, &name);
+    if (name == NULL) return BVL_OK;
+    if (isnan(*value)) continue;
+    if (type->shape_name == NULL || strcmp(name, type->shape_name) != 0)
+      return bvl_fail(BVL_ERR_USAGE, "penalty %s takes no %s (%g given)", type->name, name, *value);
+    if (!(*value > type->shape_above && *value <= type->shape_to && *value < INFINITY))
+      return bvl_fail(BVL_ERR_USAGE, "%s %g is not in (%g, %g%c", name, *value, type->shape_above,
+                      type->shape_to, isinf(type->shape_to) ? ')' : ']');
+    out->shape = *value;
+  }
+}
+
+bvl_status bvl_penalty_init(const bvl_penalty_type *type, const bvl_penalty_parameters *parameters,
+                            bvl_penalty *out)
 {
   const int zero = type->at_zero != NULL;
-  *out = (bvl_penalty){.type = type, .alpha = isnan(alpha) ? type->default_alpha : alpha};
+  bvl_penalty_parameters given;
+  bvl_penalty_parameters_init(&given);
+  if (parameters != NULL) given = *parameters;
+  *out = (bvl_penalty){.type = type,
+                       .alpha = isnan(given.alpha) ? type->default_alpha : given.alpha};
+  bvl_status status = init_shape(type, given, out);
+  if (status != BVL_OK) return status;
   if (!type->mixes && out->alpha != 1.0)
-    return bvl_fail(BVL_ERR_USAGE, "penalty %s takes no alpha (%g given)", type->name, alpha);
+    return bvl_fail(BVL_ERR_USAGE, "penalty %s takes no alpha (%g given)", type->name, out->alpha);
   if (!((out->alpha > 0.0 || (zero && out->alpha == 0.0)) && out->alpha <= 1.0))
-    return bvl_fail(BVL_ERR_USAGE, "alpha %g is not in %s0, 1]", alpha, zero ? "[" : "(");
+    return bvl_fail(BVL_ERR_USAGE, "alpha %g is not in %s0, 1]", out->alpha, zero ? "[" : "(");
   if (out->alpha == 1.0 && type->at_one != NULL) out->type = type->at_one;
-  if (out->alpha == 0.0) *out = (bvl_penalty){.type = type->at_zero, .alpha = 1.0};
+  if (out->alpha == 0.0) *out = (bvl_penalty){.type = type->at_zero, .alpha = 1.0, .shape = NAN};
+  if (out->shape == 1.0 && type->at_shape_one != NULL)
+    *out = (bvl_penalty){.type = type->at_shape_one, .alpha = 1.0, .shape = NAN};
   return BVL_OK;
 }
 

@@ -7,6 +7,7 @@
  *   enet         lw (alpha t + (1-alpha) t^2/2)   one column
  *   group-lasso  lw t                         a group, weight sqrt(size) by default
  *   sparse-group-lasso  (1-alpha) lw t        a group; and l1 lw ||b||_1, l1 = alpha / weight
+ *   mcp, scad    their heads                  one column; group-: a group, weight sqrt(size)
  */
 #ifndef BVL_PENALTY_PENALTY_H
 #define BVL_PENALTY_PENALTY_H
@@ -14,6 +15,7 @@
 #include <stdint.h>
 
 #include "base/status.h"
+#include "bevel/penalty.h"
 
 typedef struct bvl_penalty bvl_penalty;
 
@@ -28,11 +30,19 @@ struct bvl_penalty_type {
   double default_alpha;
   const bvl_penalty_type *at_zero; /* the row it becomes at alpha = 0; NULL: alpha = 0 is refused */
   const bvl_penalty_type *at_one;  /* the row it becomes at alpha = 1; NULL: it stays */
+  /* The one shape parameter of a non-convex row: its name in bvl_penalty_parameters (NULL: it has
+   * none), default and domain (shape_above, shape_to]; the row it becomes at shape 1 (NULL: none)
+   */
+  const char *shape_name;
+  double default_shape;
+  double shape_above;
+  double shape_to;
+  const bvl_penalty_type *at_shape_one;
   /* the scalar profile on t >= 0 and its first two derivatives, at t > 0 (slope also at 0+) */
   double (*profile)(const bvl_penalty *pen, double lw, double t);
   double (*slope)(const bvl_penalty *pen, double lw, double t);
   double (*bend)(const bvl_penalty *pen, double lw, double t);
-  /* argmin over x >= 0 of rho/2 (x - t)^2 + P(x) */
+  /* a global argmin over x >= 0 of rho/2 (x - t)^2 + P(x), for every rho > 0 */
   double (*prox)(const bvl_penalty *pen, double lw, double rho, double t);
   /* dual side, for convex penalties, of a vector of norm v: the largest s <= 1 with s v in the dual
    * set, and the term Omega the dual objective loses at v (already scaled) */
@@ -43,16 +53,21 @@ struct bvl_penalty_type {
 struct bvl_penalty {
   const bvl_penalty_type *type;
   double alpha;
-  double l1; /* the level of an l1 part per unit of lw: 0 but in bvl_penalty_at's copies */
+  double shape; /* gamma, q, a or eps of the row that has one; NaN elsewhere */
+  double l1;    /* the level of an l1 part per unit of lw: 0 but in bvl_penalty_at's copies */
 };
 
 /** The penalty row of that name, NULL when there is none; all rows, NULL-terminated. */
 const bvl_penalty_type *bvl_penalty_find(const char *name);
 const bvl_penalty_type *const *bvl_penalty_all(void);
-/** alpha NaN = the row's default. At alpha 0 or 1 a sparse group lasso is the row it amounts to:
- * read out->type, not type, from here on. @return BVL_ERR_USAGE for an alpha outside (0, 1] (or
- * [0, 1] where the row has an at_zero), or other than 1 where the penalty does not mix. */
-bvl_status bvl_penalty_init(const bvl_penalty_type *type, double alpha, bvl_penalty *out);
+/** parameters: NaN = the row's default, NULL = all NaN. At alpha 0 or 1 a sparse group lasso is the
+ * row it amounts to, and so is lq at q = 1: read out->type, not type, from here on.
+ * @return BVL_ERR_USAGE, with the admissible range: a value outside its domain, or one (alpha:
+ * other than 1) that the row does not take. */
+bvl_status bvl_penalty_init(const bvl_penalty_type *type, const bvl_penalty_parameters *parameters,
+                            bvl_penalty *out);
+/** What initialises out->type to the same penalty again. */
+bvl_penalty_parameters bvl_penalty_parameters_of(const bvl_penalty *pen);
 
 /** The penalty as a block of factor `weight` has it: what the functions of a block below take where
  * the type is sparse; elsewhere a mere copy. */

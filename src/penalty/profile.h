@@ -10,6 +10,10 @@ extern const bvl_penalty_type bvl_penalty_lasso;
 extern const bvl_penalty_type bvl_penalty_enet;
 extern const bvl_penalty_type bvl_penalty_group_lasso;
 extern const bvl_penalty_type bvl_penalty_sparse_group_lasso;
+extern const bvl_penalty_type bvl_penalty_mcp;
+extern const bvl_penalty_type bvl_penalty_group_mcp;
+extern const bvl_penalty_type bvl_penalty_scad;
+extern const bvl_penalty_type bvl_penalty_group_scad;
 
 double bvl_linear_profile(const bvl_penalty *pen, double lw, double t);
 double bvl_linear_slope(const bvl_penalty *pen, double lw, double t);

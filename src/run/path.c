@@ -27,7 +27,7 @@ void bvl_run_options_init(bvl_run_options *options)
 {
   memset(options, 0, sizeof *options);
   options->penalty = "lasso";
-  options->alpha = NAN;
+  bvl_penalty_parameters_init(&options->parameters);
   options->lower = -INFINITY;
   options->upper = INFINITY;
   options->intercept = 1;
@@ -102,7 +102,7 @@ static bvl_status choose_model(bvl_job *job)
                     "%s has %" PRId64 " columns: several responses are not supported by family %s",
                     job->options->names.y != NULL ? job->options->names.y : "/y", job->n_responses,
                     family);
-  return bvl_penalty_init(type, job->options->alpha, &job->penalty);
+  return bvl_penalty_init(type, &job->options->parameters, &job->penalty);
 }
 
 /* Whether a vector over rows is there; its name in the result, "none" when it is not. */
@@ -176,7 +176,7 @@ static bvl_status read_columns(bvl_job *job)
   used->group_weights = used_name(job->group_weights, asked->group_weights, "/group_weights");
   used->penalty_factor = used_name(job->penalty_factor, asked->penalty_factor, "/penalty_factor");
   if (strcmp(job->penalty.type->name, "group-lasso") == 0 && job->groups == NULL && is_multi(job))
-    status = bvl_penalty_init(bvl_penalty_find("lasso"), NAN, &job->penalty);
+    status = bvl_penalty_init(bvl_penalty_find("lasso"), NULL, &job->penalty);
   else if (job->penalty.type->grouped && job->groups == NULL)
     status = bvl_fail(BVL_ERR_INPUT, "/groups: missing, and penalty %s needs it",
                       job->penalty.type->name);
@@ -278,10 +278,11 @@ cleanup:
 static bvl_status read_problem(bvl_job *job)
 {
   const bvl_run_options *o = job->options;
+  const bvl_penalty_parameters parameters = bvl_penalty_parameters_of(&job->penalty);
   const bvl_problem_data data = {
       .family = job->family,
       .penalty = job->penalty.type->name,
-      .alpha = job->penalty.alpha,
+      .parameters = &parameters,
       .intercept = o->intercept,
       .standardize = o->standardize,
       .groups = job->groups,

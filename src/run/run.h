@@ -18,9 +18,9 @@ typedef struct bvl_run_options {
   const char *data;
   const char *output;
   bvl_data_names names;
-  const char *family;  /* NULL = the file's, else gaussian */
-  const char *penalty; /* "lasso" */
-  double alpha;        /* NaN = the penalty's default */
+  const char *family;                /* NULL = the file's, else gaussian */
+  const char *penalty;               /* "lasso" */
+  bvl_penalty_parameters parameters; /* NaN = the penalty's default */
   double lower; /* <= 0, -INFINITY = none: bounds of every coefficient on the input's scale... */
   double upper; /* >= 0, INFINITY = none; ... where names.lower, names.upper give no dataset */
   int intercept;

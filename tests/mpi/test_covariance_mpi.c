@@ -76,9 +76,10 @@ static bvl_status create_problem(test_problem *t, kind how, const bvl_grid *grid
     status = to_bytes(t, &source);
   }
   if (status != BVL_OK) return status;
+  const bvl_penalty_parameters parameters = with_alpha(t->alpha);
   const bvl_problem_data data = {.family = t->family,
                                  .penalty = t->penalty,
-                                 .alpha = t->alpha,
+                                 .parameters = &parameters,
                                  .intercept = t->intercept,
                                  .standardize = t->standardize,
                                  .penalty_factor = t->has_factor ? t->factor : NULL,

@@ -327,7 +327,7 @@ static void test_imbalance_law(void **state)
     factored f = {.lambda = 0.4,
                   .comm = &comm,
                   .blocks = {.n = n, .begin = begin, .weight = weight, .max_len = m}};
-    ASSERT_OK(bvl_penalty_init(bvl_penalty_find(penalties[q]), NAN, &f.pen));
+    ASSERT_OK(bvl_penalty_init(bvl_penalty_find(penalties[q]), NULL, &f.pen));
     ASSERT_OK(bvl_surrogate_find(NULL, &f.pen, &f.map));
     int64_t length = bvl_surrogate_length(f.map, &f.blocks);
     bvl_objective objective = {

@@ -59,7 +59,6 @@ static void open_setting(setting *s, MPI_Comm comm, int n_rows, int n_cols, cons
   make_data(family);
   bvl_problem_data data = {.family = family,
                            .penalty = penalty,
-                           .alpha = NAN,
                            .intercept = 1,
                            .standardize = 1,
                            .groups = strcmp(penalty, "group-lasso") == 0 ? groups : NULL,

@@ -15,7 +15,7 @@ enum { N_INTERVALS = sizeof intervals / sizeof intervals[0] };
 static bvl_penalty penalty(int k)
 {
   bvl_penalty pen;
-  assert_int_equal(bvl_penalty_init(bvl_penalty_find(k == 0 ? "lasso" : "enet"), NAN, &pen),
+  assert_int_equal(bvl_penalty_init(bvl_penalty_find(k == 0 ? "lasso" : "enet"), NULL, &pen),
                    BVL_OK);
   return pen;
 }

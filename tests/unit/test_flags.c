@@ -69,7 +69,7 @@ static void test_values(void **state)
   assert_true(s.run.memory_limit == INT64_C(3) << 29); /* 1.5 GiB */
   assert_int_equal(s.run.single, 1);
   assert_int_equal(s.run.collective_io, 0);
-  assert_true(s.run.alpha == 0.25);
+  assert_true(s.run.parameters.alpha == 0.25);
   assert_true(s.run.path.seed == 9);
 }
 

@@ -31,7 +31,8 @@ enum { N_ROWS = sizeof rows / sizeof *rows };
 static bvl_penalty make(const char *name, double alpha)
 {
   bvl_penalty pen;
-  assert_int_equal(bvl_penalty_init(bvl_penalty_find(name), alpha, &pen), BVL_OK);
+  const bvl_penalty_parameters parameters = with_alpha(alpha);
+  assert_int_equal(bvl_penalty_init(bvl_penalty_find(name), &parameters, &pen), BVL_OK);
   return pen;
 }
 
@@ -66,7 +67,7 @@ static void test_rows_are_found_by_name(void **state)
   int count = 0;
   for (const bvl_penalty_type *const *type = bvl_penalty_all(); *type != NULL; type++, count++)
     assert_ptr_equal(bvl_penalty_find((*type)->name), *type);
-  assert_int_equal(count, 4);
+  assert_int_equal(count, 8);
   assert_null(bvl_penalty_find("ridge"));
   assert_true(bvl_penalty_find("group-lasso")->grouped);
   assert_false(bvl_penalty_find("enet")->grouped);
@@ -78,13 +79,37 @@ static void test_alpha_is_checked(void **state)
   const double bad[] = {0.0, -0.1, 1.0001, INFINITY};
   bvl_penalty pen;
   for (int k = 0; k < 4; k++) {
-    assert_int_equal(bvl_penalty_init(bvl_penalty_find("enet"), bad[k], &pen), BVL_ERR_USAGE);
+    const bvl_penalty_parameters parameters = with_alpha(bad[k]);
+    assert_int_equal(bvl_penalty_init(bvl_penalty_find("enet"), &parameters, &pen), BVL_ERR_USAGE);
     assert_non_null(strstr(bvl_last_error(), "(0, 1]"));
   }
-  assert_int_equal(bvl_penalty_init(bvl_penalty_find("lasso"), 0.5, &pen), BVL_ERR_USAGE);
+  const bvl_penalty_parameters half = with_alpha(0.5);
+  assert_int_equal(bvl_penalty_init(bvl_penalty_find("lasso"), &half, &pen), BVL_ERR_USAGE);
   assert_non_null(strstr(bvl_last_error(), "lasso"));
   assert_true(make("enet", NAN).alpha == 0.5);
   assert_true(make("lasso", NAN).alpha == 1.0);
+}
+
+static void test_shapes_are_checked(void **state)
+{
+  (void)state;
+  bvl_penalty pen;
+  bvl_penalty_parameters parameters = with_alpha(NAN);
+  const double bad[] = {1.0, -3.0, INFINITY};
+  for (int k = 0; k < 3; k++) {
+    parameters.gamma = bad[k];
+    assert_int_equal(bvl_penalty_init(bvl_penalty_find("mcp"), &parameters, &pen), BVL_ERR_USAGE);
+    assert_non_null(strstr(bvl_last_error(), "(1, inf)"));
+  }
+  parameters.gamma = 2.0;
+  assert_int_equal(bvl_penalty_init(bvl_penalty_find("scad"), &parameters, &pen), BVL_ERR_USAGE);
+  assert_non_null(strstr(bvl_last_error(), "(2, inf)"));
+  assert_int_equal(bvl_penalty_init(bvl_penalty_find("lasso"), &parameters, &pen), BVL_ERR_USAGE);
+  assert_non_null(strstr(bvl_last_error(), "takes no gamma"));
+  assert_int_equal(bvl_penalty_init(bvl_penalty_find("mcp"), &parameters, &pen), BVL_OK);
+  assert_true(pen.shape == 2.0 && bvl_penalty_parameters_of(&pen).gamma == 2.0);
+  assert_true(make("mcp", NAN).shape == 3.0);
+  assert_true(make("group-scad", NAN).shape == 3.7);
 }
 
 static void test_sparse_group_ends(void **state)
@@ -94,7 +119,8 @@ static void test_sparse_group_ends(void **state)
   const double bad[] = {-0.1, 1.0001, INFINITY};
   bvl_penalty pen;
   for (int k = 0; k < 3; k++) {
-    assert_int_equal(bvl_penalty_init(sparse, bad[k], &pen), BVL_ERR_USAGE);
+    const bvl_penalty_parameters parameters = with_alpha(bad[k]);
+    assert_int_equal(bvl_penalty_init(sparse, &parameters, &pen), BVL_ERR_USAGE);
     assert_non_null(strstr(bvl_last_error(), "[0, 1]"));
   }
   assert_true(make(sparse->name, NAN).alpha == 0.05);
@@ -103,7 +129,8 @@ static void test_sparse_group_ends(void **state)
   assert_ptr_equal(make(sparse->name, 1.0).type, bvl_penalty_find("lasso"));
   /* what it became initialises itself again: names and alphas travel apart */
   pen = make(sparse->name, 0.0);
-  assert_int_equal(bvl_penalty_init(pen.type, pen.alpha, &pen), BVL_OK);
+  const bvl_penalty_parameters again = bvl_penalty_parameters_of(&pen);
+  assert_int_equal(bvl_penalty_init(pen.type, &again, &pen), BVL_OK);
   pen = make(sparse->name, 0.25);
   assert_true(bvl_penalty_at(&pen, 2.0).l1 == 0.125);
   assert_true(bvl_penalty_at(&pen, 0.0).l1 == 0.0);
@@ -531,7 +558,8 @@ static void test_enet_tends_to_the_lasso(void **state)
 }
 
 BVL_TEST_MAIN(cmocka_unit_test(test_rows_are_found_by_name),
-              cmocka_unit_test(test_alpha_is_checked), cmocka_unit_test(test_sparse_group_ends),
+              cmocka_unit_test(test_alpha_is_checked), cmocka_unit_test(test_shapes_are_checked),
+              cmocka_unit_test(test_sparse_group_ends),
               cmocka_unit_test(test_norm_of_one_column_is_exact),
               cmocka_unit_test(test_value_is_the_formula),
               cmocka_unit_test(test_gradient_and_curvature_match_differences),

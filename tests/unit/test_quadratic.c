@@ -92,7 +92,8 @@ static void solve_case(const quadratic_case *c, int newton, double *b, double *w
     lw[n_blocks] = n_blocks == 0 ? 0 : c->level;
     weight[n_blocks] = n_blocks == 0 ? 0 : 1;
   }
-  assert_int_equal(bvl_penalty_init(bvl_penalty_find(c->penalty), c->alpha, &pen), BVL_OK);
+  const bvl_penalty_parameters parameters = with_alpha(c->alpha);
+  assert_int_equal(bvl_penalty_init(bvl_penalty_find(c->penalty), &parameters, &pen), BVL_OK);
   const bvl_quadratic problem = {.d = c->d,
                                  .G = G,
                                  .ld = c->d,

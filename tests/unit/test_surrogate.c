@@ -34,7 +34,8 @@ static int make_fixtures(fixture *out)
   for (int k = 0; k < 3; k++) {
     const bvl_penalty_type *type = bvl_penalty_find(pairs[k].penalty);
     assert_non_null(type);
-    assert_int_equal(bvl_penalty_init(type, pairs[k].alpha, &out[k].pen), BVL_OK);
+    const bvl_penalty_parameters parameters = with_alpha(pairs[k].alpha);
+    assert_int_equal(bvl_penalty_init(type, &parameters, &out[k].pen), BVL_OK);
     assert_int_equal(bvl_surrogate_find(NULL, &out[k].pen, &out[k].map), BVL_OK);
     if (type->grouped)
       out[k].blocks = (bvl_blocks){
