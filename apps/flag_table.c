@@ -28,9 +28,20 @@ const flag flag_table[] = {
      "result file (also -o)"},
     {"family", KIND_WORD, SOLVE, AT(run.family), 0, 0, FAMILIES, "NAME",
      "default: the data's attribute, else gaussian"},
-    {"penalty", KIND_WORD, SOLVE, AT(run.penalty), 0, 0, PENALTIES, "NAME", "default lasso"},
+    {"penalty", KIND_WORD, SOLVE, AT(run.penalty), 0, 0, PENALTIES, "NAME",
+     "default lasso; mcp, scad, tl1, log, lq, also of groups, are not convex: a path of them is of "
+     "stationary points, not proven global"},
     {"alpha", KIND_REAL, SOLVE, AT(run.parameters.alpha), 0, 1, "a number in [0, 1]", "A",
      "share of the l1 term: enet default 0.5, sparse-group-lasso 0.05"},
+    {"gamma", KIND_REAL, SOLVE, AT(run.parameters.gamma), 1 + DBL_EPSILON, DBL_MAX,
+     "a number above 1 (scad: above 2)", "G",
+     "mcp, group-mcp: > 1, default 3; scad, group-scad (their a): > 2, default 3.7"},
+    {"q", KIND_REAL, SOLVE, AT(run.parameters.q), DBL_MIN, 1, "a number in (0, 1]", "Q",
+     "lq, group-lq: the power of the norm, default 0.5"},
+    {"tl1-a", KIND_REAL, SOLVE, AT(run.parameters.tl1_a), POSITIVE, "A",
+     "tl1, group-tl1: default 1"},
+    {"log-eps", KIND_REAL, SOLVE, AT(run.parameters.log_eps), POSITIVE, "E",
+     "log, group-log: default 1"},
     {"lambda", KIND_REALS, SOLVE, AT(lambda), 0, DBL_MAX, "numbers of at least 0, with commas",
      "L1,L2,...", "path: these values; fit: the one value"},
     {"nlambda", KIND_INTEGER, COMMAND_PATH, AT(run.path.n_lambda), COUNT, "K",
@@ -143,13 +154,11 @@ _Static_assert(sizeof flag_table / sizeof flag_table[0] <= FLAGS_MAX,
                "settings.given is too short");
 
 /* Announced, refused by name until they exist. */
-static const char *const later_flags[] = {"gamma", "q",       "depth", "k1",     "k2",
-                                          "tl1-a", "log-eps", "param", "starts", "admm-rho",
-                                          "init",  "missing", "folds"};
-static const char *const later_words[] = {
-    "lq",           "group-lq",  "lpq",        "mcp",       "scad",       "tl1",         "log",
-    "l1-l2",        "group-mcp", "group-scad", "group-tl1", "group-log",  "group-l1-l2", "none",
-    "hoyer-square", "group-hs",  "varpro",     "admm",      "lambda.min", "lambda.1se"};
+static const char *const later_flags[] = {"depth",    "k1",   "k2",      "param", "starts",
+                                          "admm-rho", "init", "missing", "folds"};
+static const char *const later_words[] = {"lpq",          "l1-l2",     "group-l1-l2", "none",
+                                          "hoyer-square", "group-hs",  "varpro",      "admm",
+                                          "lambda.min",   "lambda.1se"};
 static const char *const later_commands[] = {"cv",        "train", "prune", "pareto",
                                              "stability", "study", "import"};
 

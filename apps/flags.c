@@ -198,12 +198,34 @@ static int check_ignored(const settings *s, char error[FLAGS_ERROR_BYTES])
     idle = "alpha";
     who = "--penalty enet or sparse-group-lasso";
   }
+  static const struct {
+    const char *flag, *shape, *who;
+  } shapes[] = {{"gamma", "gamma", "--penalty mcp, scad, group-mcp or group-scad"},
+                {"q", "q", "--penalty lq or group-lq"},
+                {"tl1-a", "tl1_a", "--penalty tl1 or group-tl1"},
+                {"log-eps", "log_eps", "--penalty log or group-log"}};
+  for (size_t k = 0; k < sizeof shapes / sizeof shapes[0]; k++) {
+    const char *taken = type != NULL && type->shape_name != NULL ? type->shape_name : "";
+    if (!given(s, shapes[k].flag) || strcmp(taken, shapes[k].shape) == 0) continue;
+    idle = shapes[k].flag;
+    who = shapes[k].who;
+  }
   if (given(s, "dfmax") && !s->run.path.polish) {
     idle = "dfmax"; /* a surrogate's own answer has no exact zeros to count */
     who = "--polish";
   }
   if (idle == NULL) return 0;
   snprintf(error, FLAGS_ERROR_BYTES, "--%s goes with %s", idle, who);
+  return -1;
+}
+
+/* Parameters within the penalty's own domain, which may be narrower than the flag's. */
+static int check_penalty(const settings *s, char error[FLAGS_ERROR_BYTES])
+{
+  bvl_penalty pen;
+  const bvl_penalty_type *type = bvl_penalty_find(s->run.penalty);
+  if (type == NULL || bvl_penalty_init(type, &s->run.parameters, &pen) == BVL_OK) return 0;
+  snprintf(error, FLAGS_ERROR_BYTES, "--penalty %s: %s", s->run.penalty, bvl_last_error());
   return -1;
 }
 
@@ -253,6 +275,7 @@ static int check_solve(settings *s, char error[FLAGS_ERROR_BYTES])
   if (s->lambda != NULL && (given(s, "nlambda") || given(s, "lambda-min-ratio")))
     return refuse(error, "--lambda leaves nothing to --nlambda and --lambda-min-ratio");
   if (check_ignored(s, error) != 0 || check_bounds(s, error) != 0) return -1;
+  if (check_penalty(s, error) != 0) return -1;
   s->run.data = s->file;
   s->run.output = s->output;
   path->solver = (bvl_solver)s->solver;

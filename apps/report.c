@@ -77,6 +77,7 @@ static void json_path(const settings *s, const bvl_run_outcome *o, const profile
   json_integer("diverged", o->n_diverged);
   json_integer("not_attempted", o->n_not_attempted);
   json_integer("full", o->full);
+  json_integer("convex", o->convex);
   json_integer("support", o->support);
   json_real("worst_gap", o->worst_gap);
   json_real("worst_kkt", o->worst_kkt);
@@ -147,6 +148,12 @@ static void last_lines(const settings *s, progress *p, FILE *to, int ranks,
                  as_asked ? " (--no-polish: the surrogate's own answers)" : "");
   progress_say(p, to, "bevel %s: %slargest KKT residual %.1e, support %" PRId64, p->command, gap,
                o->worst_kkt, o->support);
+  if (!o->convex)
+    progress_say(
+        p, to,
+        "bevel %s: penalty %s is not convex: each answer is a stationary point, not proven "
+        "global",
+        p->command, s->run.penalty);
   progress_say(p, to,
                "bevel %s: %.2f s (load %.2f, solve %.2f, write %.2f) on %d rank%s (%dx%d), %.1f "
                "passes over X",

@@ -87,7 +87,7 @@ class Multi:
         t, omega = self.block_norm(b)[live], self.weight[live]
         return lam * np.sum(omega * (self.linear * t + self.ridge * 0.5 * t**2))
 
-    def stationarity(self, lam, b, v, r):
+    def stationarity(self, lam, b, v, r, eta):
         worst = list(np.abs(r.sum(axis=0)) / self.n) if self.intercept else [0.0]
         worst += list(np.sqrt(np.sum(v[self.free] ** 2, axis=1)))
         t, live = self.block_norm(b), self.penalised_blocks()

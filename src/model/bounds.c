@@ -32,7 +32,7 @@ static bvl_status check_limits(const bvl_problem *problem, const bvl_problem_dat
                       "lower, upper: column %" PRId64 " is unpenalised and has bounds [%g, %g]", j,
                       l, u);
   }
-  if (*any && problem->penalty.type->grouped)
+  if (*any && (problem->penalty.type->grouped || !problem->penalty.type->convex))
     return bvl_fail(BVL_ERR_USAGE, "lower, upper: not with penalty %s (lasso and enet have bounds)",
                     problem->penalty.type->name);
   return BVL_OK;
@@ -81,8 +81,10 @@ double bvl_problem_entry(const bvl_problem *problem, int64_t g, const double *v_
 {
   const int64_t k = bvl_problem_begin(problem, g);
   const double weight = problem->blocks.weight[g];
+  bvl_penalty pen = problem->penalty;
+  if (problem->curvature != NULL) pen = bvl_penalty_curved(pen, problem->curvature[g]);
   if (problem->bounds == NULL)
-    return bvl_penalty_lambda_max(&problem->penalty, weight, bvl_problem_len(problem, g), v_block);
+    return bvl_penalty_lambda_max(&pen, weight, bvl_problem_len(problem, g), v_block);
   const double pull = bvl_bounded_pull(problem->bounds[k], v_block[0]);
   return bvl_penalty_lambda_max(&problem->penalty, weight, 1, &pull);
 }
@@ -91,7 +93,7 @@ double bvl_problem_distance(const bvl_problem *problem, double lw, int64_t g, co
                             const double *g_block)
 {
   const int64_t k = bvl_problem_begin(problem, g);
-  const bvl_penalty pen = bvl_penalty_at(&problem->penalty, problem->blocks.weight[g]);
+  const bvl_penalty pen = bvl_problem_penalty(problem, g);
   if (problem->bounds != NULL)
     return bvl_bounded_distance(&pen, lw, problem->bounds[k], beta[k], g_block[0]);
   return bvl_penalty_distance(&pen, lw, bvl_problem_len(problem, g), beta + k, g_block);

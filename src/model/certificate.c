@@ -93,6 +93,11 @@ cleanup:
   return status;
 }
 
+static int is_ordered(const bvl_problem *problem)
+{
+  return problem->bounds == NULL && problem->curvature == NULL;
+}
+
 /* Blocks from .. to - 1 of this rank: grid row 0 speaks for its grid column, every rank for its own
  * maximum. */
 static void scan_some(const bvl_problem *problem, int64_t from, int64_t to, double lambda,
@@ -106,12 +111,12 @@ static void scan_some(const bvl_problem *problem, int64_t from, int64_t to, doub
     const int64_t m = bvl_problem_len(problem, g);
     const double weight = blocks->weight[g];
     if (weight == INFINITY) continue;
-    /* with bounds the size of v does not order the residuals of zeros */
-    if (m == 1 && weight > 0 && beta[begin] == 0 && problem->bounds == NULL) {
+    /* with bounds or curvatures the size of v does not order the residuals of zeros */
+    if (m == 1 && weight > 0 && beta[begin] == 0 && is_ordered(problem)) {
       if (weight == at->weight && fabs(v[begin]) <= at->top) continue;
       *at = (scan){fabs(v[begin]), weight};
     }
-    const bvl_penalty pen = bvl_penalty_at(&problem->penalty, weight);
+    const bvl_penalty pen = bvl_problem_penalty(problem, g);
     const double lw = lambda * weight;
     for (int64_t k = 0; k < m; k++) g_block[k] = -v[begin + k];
     extreme->kkt = fmax(extreme->kkt, bvl_problem_distance(problem, lw, g, beta, g_block));
@@ -142,7 +147,8 @@ static void scan_blocks(const bvl_problem *problem, int64_t k, const double *lam
     for (int64_t from = 0; from < blocks->n; from += RUN) {
       const int64_t to = bvl_lesser(from + RUN, blocks->n);
       const int64_t begin = blocks->begin[from];
-      const double weight = problem->outputs > 1 ? NAN : common_weight(blocks, from, to);
+      const int alike = problem->outputs == 1 && problem->curvature == NULL;
+      const double weight = alike ? common_weight(blocks, from, to) : NAN;
       for (int64_t q = first; q < last; q++) {
         const double *beta_q = beta + q * n_coef;
         const double *v_q = v + q * n_coef;
@@ -374,6 +380,8 @@ bvl_status bvl_certify(bvl_problem *problem, double lambda, bvl_point *point, do
 {
   bvl_status status = bvl_problem_fit_free(problem, point, eta);
   if (status != BVL_OK) return status;
+  status = bvl_problem_set_curvature(problem, eta);
+  if (status != BVL_OK) return status;
   const double *intercept = point->intercepts != NULL ? point->intercepts : &point->intercept;
   return bvl_certify_many(problem, 1, &lambda, intercept, point->beta, eta, v, out);
 }
@@ -388,6 +396,7 @@ bvl_status bvl_problem_lambda_max(bvl_problem *problem, double *lambda_max, doub
   BVL_TRY(bvl_agree(&problem->grid->all, BVL_ALLOC(&eta, n_eta)));
   BVL_TRY(bvl_agree(&problem->grid->all, BVL_ALLOC(&r, n_eta)));
   BVL_TRY(bvl_problem_eta(problem, &problem->null_point, eta));
+  BVL_TRY(bvl_problem_set_curvature(problem, eta));
   bvl_problem_residuals(problem, eta, r);
   BVL_TRY(correlate_all(problem, 1, r, v));
   *lambda_max = 0;

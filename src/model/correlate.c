@@ -28,8 +28,8 @@ static void lay_out(const bvl_problem *problem, int64_t k, const double *gathere
   }
 }
 
-/* The residuals on split rows as block rows, divided by n. */
-static bvl_status spread_rows(bvl_problem *problem, int64_t k, const double *r_split, double *r)
+bvl_status bvl_problem_spread_rows(bvl_problem *problem, int64_t k, const double *r_split,
+                                   double *r)
 {
   bvl_status status = BVL_OK;
   const bvl_comm *row = &problem->grid->row;
@@ -54,7 +54,7 @@ bvl_status bvl_correlate(bvl_problem *problem, int64_t k, const double *r_split,
   double *r = NULL;
   const bvl_phase before = bvl_phase_enter(BVL_PHASE_SCREEN);
   BVL_TRY(bvl_agree(&problem->grid->all, BVL_ALLOC(&r, k * problem->X->rows.n_local)));
-  BVL_TRY(spread_rows(problem, k, r_split, r));
+  BVL_TRY(bvl_problem_spread_rows(problem, k, r_split, r));
   bvl_phase_enter(BVL_PHASE_SWEEP);
   BVL_TRY(bvl_design_adjoint(problem->X, 0, NULL, k, r, v, 0, NULL));
 cleanup:
@@ -94,8 +94,9 @@ static int64_t list_columns(const bvl_problem *problem, int64_t k, const double 
   int64_t n_cols = 0;
   for (int64_t g = 0; g < blocks->n; g++) {
     if (blocks->weight[g] == INFINITY) continue;
-    for (int64_t q = 0; q < k && blocks->weight[g] != weight; q++)
-      limit[q] = bvl_penalty_threshold(&problem->penalty, lambda[q] * blocks->weight[g]);
+    const bvl_penalty pen = bvl_problem_penalty(problem, g);
+    for (int64_t q = 0; q < k && (pen.type->rest != NULL || blocks->weight[g] != weight); q++)
+      limit[q] = bvl_penalty_threshold(&pen, lambda[q] * blocks->weight[g]);
     weight = blocks->weight[g];
     if (weight > 0 && is_below(problem, g, k, limit, beta, v, norm)) continue;
     for (int64_t c = blocks->begin[g]; c < blocks->begin[g + 1]; c++) cols[n_cols++] = c;
@@ -117,7 +118,7 @@ bvl_status bvl_correlate_screened(bvl_problem *problem, int64_t k, const double 
   BVL_TRY(bvl_agree(all, BVL_ALLOC(&r, k * problem->X->rows.n_local)));
   BVL_TRY(bvl_agree(all, BVL_ALLOC(&norm, 2 * k)));
   BVL_TRY(bvl_agree(all, BVL_ALLOC(&cols, p_local)));
-  BVL_TRY(spread_rows(problem, k, r_split, r));
+  BVL_TRY(bvl_problem_spread_rows(problem, k, r_split, r));
   bvl_phase_enter(BVL_PHASE_SWEEP);
   BVL_TRY(bvl_rounded_adjoint(problem->rounded, k, r, v, norm));
   if (col->size > 1) BVL_TRY(bvl_bcast(col, 0, norm, k)); /* one list for the grid column */

@@ -368,6 +368,7 @@ void bvl_problem_destroy(bvl_problem **problem)
   free(p->null_point.intercepts);
   free(p->responses);
   free(p->y_mean);
+  free(p->curvature);
   free(p->block_work);
   free(p->block_of);
   free(p->bounds);

@@ -42,6 +42,7 @@ struct bvl_problem {
   double null_loss;         /* (1/n) sum w loss at the null fit */
   double null_half;         /* null_loss - sat_loss */
   double lambda_max;        /* set by bvl_problem_lambda_max */
+  double *curvature;        /* blocks.n, owned: see bvl_problem_set_curvature; NULL = not needed */
   double *block_work;       /* blocks.max_len x outputs, owned scratch */
   int64_t *block_of;        /* p_local: the block of each local column, owned */
   bvl_point null_point;     /* intercept and unpenalised columns alone, beta owned */
@@ -83,6 +84,16 @@ static inline int64_t bvl_problem_len(const bvl_problem *problem, int64_t g)
  * @return BVL_ERR_INPUT (a bound on the wrong side of 0 or NaN; bounds on an unpenalised column;
  * the column in the message), BVL_ERR_USAGE (a group penalty), BVL_ERR_NOMEM. */
 bvl_status bvl_problem_set_bounds(bvl_problem *problem, const bvl_problem_data *data);
+
+/** For a penalty with a rest (elsewhere nothing is done): each block's curvature bound, at eta
+ * (n_split) where the loss's has no bound; model/curvature.c says which. Collective. */
+bvl_status bvl_problem_set_curvature(bvl_problem *problem, const double *eta);
+/** The penalty as local block g has it. Not collective. */
+static inline bvl_penalty bvl_problem_penalty(const bvl_problem *problem, int64_t g)
+{
+  const bvl_penalty pen = bvl_penalty_at(&problem->penalty, problem->blocks.weight[g]);
+  return problem->curvature != NULL ? bvl_penalty_curved(pen, problem->curvature[g]) : pen;
+}
 
 /** Block functions of this problem's penalty and bounds, at local block g; beta and v are p_local,
  * v_block is the block's part of v, g_block of -v. None is collective.
@@ -126,6 +137,11 @@ bvl_status bvl_problem_fit_free_multi(bvl_problem *problem, bvl_point *point, do
  * gradient of the loss). Collective: a sweep over X and at most five reductions. */
 bvl_status bvl_certify(bvl_problem *problem, double lambda, bvl_point *point, double *eta,
                        double *v, bvl_certificate *out);
+
+/** Vectors over split rows (n_split x k) as block rows (n_local x k), divided by n. Collective: a
+ * gather along the grid row. */
+bvl_status bvl_problem_spread_rows(bvl_problem *problem, int64_t k, const double *r_split,
+                                   double *r);
 
 /** V (p_local x k) = X~'R / n for R (n_split x k), divided by all rows' n. Collective. */
 bvl_status bvl_correlate(bvl_problem *problem, int64_t k, const double *r_split, double *v);

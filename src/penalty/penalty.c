@@ -15,9 +15,15 @@ static const bvl_penalty_type *const types[] = {&bvl_penalty_lasso,
                                                 &bvl_penalty_group_lasso,
                                                 &bvl_penalty_sparse_group_lasso,
                                                 &bvl_penalty_mcp,
-                                                &bvl_penalty_group_mcp,
                                                 &bvl_penalty_scad,
+                                                &bvl_penalty_tl1,
+                                                &bvl_penalty_log,
+                                                &bvl_penalty_lq,
+                                                &bvl_penalty_group_mcp,
                                                 &bvl_penalty_group_scad,
+                                                &bvl_penalty_group_tl1,
+                                                &bvl_penalty_group_log,
+                                                &bvl_penalty_group_lq,
                                                 NULL};
 
 const bvl_penalty_type *bvl_penalty_find(const char *name)
@@ -88,7 +94,8 @@ bvl_status bvl_penalty_init(const bvl_penalty_type *type, const bvl_penalty_para
   bvl_penalty_parameters_init(&given);
   if (parameters != NULL) given = *parameters;
   *out = (bvl_penalty){.type = type,
-                       .alpha = isnan(given.alpha) ? type->default_alpha : given.alpha};
+                       .alpha = isnan(given.alpha) ? type->default_alpha : given.alpha,
+                       .curvature = 1.0};
   bvl_status status = init_shape(type, given, out);
   if (status != BVL_OK) return status;
   if (!type->mixes && out->alpha != 1.0)
@@ -96,9 +103,10 @@ bvl_status bvl_penalty_init(const bvl_penalty_type *type, const bvl_penalty_para
   if (!((out->alpha > 0.0 || (zero && out->alpha == 0.0)) && out->alpha <= 1.0))
     return bvl_fail(BVL_ERR_USAGE, "alpha %g is not in %s0, 1]", out->alpha, zero ? "[" : "(");
   if (out->alpha == 1.0 && type->at_one != NULL) out->type = type->at_one;
-  if (out->alpha == 0.0) *out = (bvl_penalty){.type = type->at_zero, .alpha = 1.0, .shape = NAN};
+  if (out->alpha == 0.0)
+    *out = (bvl_penalty){.type = type->at_zero, .alpha = 1.0, .shape = NAN, .curvature = 1.0};
   if (out->shape == 1.0 && type->at_shape_one != NULL)
-    *out = (bvl_penalty){.type = type->at_shape_one, .alpha = 1.0, .shape = NAN};
+    *out = (bvl_penalty){.type = type->at_shape_one, .alpha = 1.0, .shape = NAN, .curvature = 1.0};
   return BVL_OK;
 }
 

@@ -7,7 +7,8 @@
  *   enet         lw (alpha t + (1-alpha) t^2/2)   one column
  *   group-lasso  lw t                         a group, weight sqrt(size) by default
  *   sparse-group-lasso  (1-alpha) lw t        a group; and l1 lw ||b||_1, l1 = alpha / weight
- *   mcp, scad    their heads                  one column; group-: a group, weight sqrt(size)
+ *   mcp, scad, tl1, log, lq: at the head of their files, not convex; one column, group-mcp and so
+ *                on a group, weight sqrt(size) by default
  */
 #ifndef BVL_PENALTY_PENALTY_H
 #define BVL_PENALTY_PENALTY_H
@@ -44,6 +45,12 @@ struct bvl_penalty_type {
   double (*bend)(const bvl_penalty *pen, double lw, double t);
   /* a global argmin over x >= 0 of rho/2 (x - t)^2 + P(x), for every rho > 0 */
   double (*prox)(const bvl_penalty *pen, double lw, double rho, double t);
+  /* Where the slope at 0 is infinite (NULL elsewhere): what takes its place. The largest norm of
+   * the gradient at which the prox at pen->curvature keeps 0, increasing in lw; the lw at which it
+   * is v; and the smallest norm a local minimum other than 0 can have at that curvature. */
+  double (*rest)(const bvl_penalty *pen, double lw);
+  double (*entry)(const bvl_penalty *pen, double v);
+  double (*least)(const bvl_penalty *pen, double lw);
   /* dual side, for convex penalties, of a vector of norm v: the largest s <= 1 with s v in the dual
    * set, and the term Omega the dual objective loses at v (already scaled) */
   double (*dual_scale)(const bvl_penalty *pen, double lw, double v);
@@ -54,7 +61,10 @@ struct bvl_penalty {
   const bvl_penalty_type *type;
   double alpha;
   double shape; /* gamma, q, a or eps of the row that has one; NaN elsewhere */
-  double l1;    /* the level of an l1 part per unit of lw: 0 but in bvl_penalty_at's copies */
+  /* of a rest: an upper bound of the block's largest eigenvalue of the loss's Hessian; 1 at first,
+   * set in copies (bvl_penalty_curved) */
+  double curvature;
+  double l1; /* the level of an l1 part per unit of lw: 0 but in bvl_penalty_at's copies */
 };
 
 /** The penalty row of that name, NULL when there is none; all rows, NULL-terminated. */
@@ -73,6 +83,13 @@ bvl_penalty_parameters bvl_penalty_parameters_of(const bvl_penalty *pen);
  * the type is sparse; elsewhere a mere copy. */
 bvl_penalty bvl_penalty_at(const bvl_penalty *pen, double weight);
 
+/** The penalty over a block of that curvature: for what compares with bvl_penalty_threshold. */
+static inline bvl_penalty bvl_penalty_curved(bvl_penalty pen, double curvature)
+{
+  pen.curvature = curvature;
+  return pen;
+}
+
 /** ||x||_2 of a block; |x| itself for m = 1. The norm every comparison with a threshold uses. */
 double bvl_block_norm(int64_t m, const double *x);
 /** ||S(v, l1 lw)||_2, S the soft threshold: what is compared with bvl_penalty_threshold. */
@@ -84,7 +101,8 @@ double bvl_penalty_value(const bvl_penalty *pen, double lw, int64_t m, const dou
 void bvl_penalty_prox(const bvl_penalty *pen, double lw, double rho, int64_t m, const double *z,
                       double *out);
 /** Distance of -g (g the gradient of the smooth part) to the subdifferential of P at b: the KKT
- * residual of the block. lw = 0 gives ||g||; lw = INFINITY gives 0 (excluded). */
+ * residual of the block; with a rest also what a zero's ||g|| exceeds it by, and how far ||b|| is
+ * below `least`, times the curvature. lw = 0 gives ||g||; lw = INFINITY gives 0 (excluded). */
 double bvl_penalty_distance(const bvl_penalty *pen, double lw, int64_t m, const double *b,
                             const double *g);
 /** out = P'(t) b / t + l1 lw sign(b), for b != 0. */
@@ -93,8 +111,8 @@ void bvl_penalty_gradient(const bvl_penalty *pen, double lw, int64_t m, const do
 /** H (m x m, leading dimension ld) += P''(t) uu' + P'(t)/t (I - uu'), u = b/t, for b != 0. */
 void bvl_penalty_add_curvature(const bvl_penalty *pen, double lw, int64_t m, const double *b,
                                double *H, int64_t ld);
-/** Slope at zero: the block stays 0 while bvl_penalty_shrunk_norm(g) <= this. One function for
- * lambda_max, screening and KKT: two roundings of one product loop for ever. */
+/** Slope at zero, or the type's rest: the block stays 0 while bvl_penalty_shrunk_norm(g) <= this.
+ * One function for lambda_max, screening and KKT: two roundings of one product loop for ever. */
 double bvl_penalty_threshold(const bvl_penalty *pen, double lw);
 /** Smallest double lambda at which 0 is stationary for a block of factor `weight` and gradient v
  * (0 for weight 0 or INFINITY), such that shrunk_norm(lambda * weight, v) <= threshold(lambda *

@@ -14,6 +14,12 @@ extern const bvl_penalty_type bvl_penalty_mcp;
 extern const bvl_penalty_type bvl_penalty_group_mcp;
 extern const bvl_penalty_type bvl_penalty_scad;
 extern const bvl_penalty_type bvl_penalty_group_scad;
+extern const bvl_penalty_type bvl_penalty_tl1;
+extern const bvl_penalty_type bvl_penalty_group_tl1;
+extern const bvl_penalty_type bvl_penalty_log;
+extern const bvl_penalty_type bvl_penalty_group_log;
+extern const bvl_penalty_type bvl_penalty_lq;
+extern const bvl_penalty_type bvl_penalty_group_lq;
 
 double bvl_linear_profile(const bvl_penalty *pen, double lw, double t);
 double bvl_linear_slope(const bvl_penalty *pen, double lw, double t);

@@ -429,6 +429,7 @@ bvl_status bvl_run_path(MPI_Comm comm, const bvl_run_options *options, const bvl
   BVL_TRY(bvl_comm_dup(comm, &job.traffic, &job.comm));
   BVL_TRY(open_data(&job));
   outcome->n = job.n;
+  outcome->convex = job.penalty.type->convex;
   outcome->p = job.p;
   outcome->nnz = job.nnz;
   outcome->grid_rows = job.grid_rows;

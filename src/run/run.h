@@ -43,6 +43,7 @@ void bvl_run_options_init(bvl_run_options *options);
 typedef struct bvl_run_outcome {
   int64_t n, p, nnz;
   int64_t n_lambda, n_converged, n_diverged, n_not_attempted;
+  int convex;       /* the penalty: if not, answers are stationary points, not proven global */
   int full;         /* the path ended at its dfmax: what was not attempted was not asked for */
   int64_t support;  /* nonzero coefficients at the smallest lambda attempted */
   double worst_gap; /* over the lambdas attempted; NaN when no gap is known */

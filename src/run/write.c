@@ -226,8 +226,13 @@ static bvl_status write_numbers(bvl_job *job, const bvl_run_outcome *outcome)
 {
   const bvl_run_options *o = job->options;
   bvl_status status = BVL_OK;
+  const bvl_penalty_parameters shape = bvl_penalty_parameters_of(&job->penalty);
   const real_attribute real[] = {
       {"alpha", job->penalty.alpha},
+      {"gamma", shape.gamma},
+      {"q", shape.q},
+      {"tl1_a", shape.tl1_a},
+      {"log_eps", shape.log_eps},
       {"tol", o->path.tol},
       {"lambda_min_ratio", o->path.lambda_min_ratio},
       {"lr", o->path.step},

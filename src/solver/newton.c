@@ -26,11 +26,13 @@ enum {
   MAX_ROUNDS = 100,
   MAX_STALLS = 3,
   MAX_HALVINGS = 30,
+  MAX_STIFFER = 16,
   DEFAULT_MAX_ITER = 1000,
   MIN_NEW = 100
 };
 
 static const double WIDEST = 0.8;
+static const double STIFFER = 4;
 
 typedef struct newton {
   bvl_problem *problem;            /* borrowed */
@@ -105,6 +107,11 @@ typedef struct inner {
   double *answer;   /* d + 2: coefficients, residual before, sweeps + steps: broadcast by rank 0 */
   double *lw;       /* n_blocks */
   double *trial;    /* d */
+  /* where the penalty is not convex: gradient at set->b (rank 0's solve moves `gradient`), the
+   * set's curvatures times `stiffness`, that of the last accepted model */
+  double *start;     /* d */
+  double *curvature; /* n_blocks */
+  double stiffness;
   double objective; /* at set->b */
   int wants;
   bvl_interval *bounds; /* d; NULL = none */
@@ -117,16 +124,21 @@ static void inner_free(inner *in)
   free(in->lw);
   free(in->bounds);
   free(in->trial);
+  free(in->start);
+  free(in->curvature);
 }
 
 static bvl_status inner_init(inner *in, const bvl_working_set *set, double lambda)
 {
   bvl_status status = BVL_OK;
-  *in = (inner){.objective = INFINITY};
+  *in = (inner){.objective = INFINITY, .stiffness = 1};
   BVL_TRY(BVL_ALLOC(&in->gradient, set->d + 4));
   BVL_TRY(BVL_ALLOC(&in->answer, set->d + 2));
   BVL_TRY(BVL_ALLOC(&in->lw, set->n_blocks));
   BVL_TRY(BVL_ALLOC(&in->trial, set->d));
+  BVL_TRY(BVL_ALLOC(&in->start, set->d));
+  BVL_TRY(BVL_ALLOC(&in->curvature, set->n_blocks));
+  memcpy(in->curvature, set->curvature, (size_t)set->n_blocks * sizeof *in->curvature);
   if (set->problem->bounds != NULL) BVL_TRY(BVL_ALLOC(&in->bounds, set->d));
   for (int64_t g = 0; g < set->n_blocks; g++)
     in->lw[g] = set->weight[g] == 0 ? 0 : lambda * set->weight[g];
@@ -185,6 +197,7 @@ static bvl_quadratic model_of(const newton *s, const inner *in)
                          .begin = set->begin,
                          .lw = in->lw,
                          .weight = set->weight,
+                         .curvature = in->curvature,
                          .bounds = in->bounds,
                          .penalty = &s->problem->penalty};
 }
@@ -205,13 +218,14 @@ static bvl_status solve_model(newton *s, inner *in, double tol)
   bvl_status status = BVL_OK;
   const bvl_working_set *set = s->set;
   const bvl_comm *all = &s->problem->grid->all;
+  const int convex = s->problem->penalty.type->convex;
   if (all->rank == 0) {
     const bvl_quadratic model = model_of(s, in);
     bvl_quadratic_outcome outcome;
     memcpy(in->answer, set->b, (size_t)set->d * sizeof *set->b);
     const int second = s->second_order && !s->problem->penalty.type->sparse;
-    status = bvl_quadratic_solve(&model, second, tol, second ? 200 : 100000, in->answer,
-                                 in->gradient, &outcome);
+    status = bvl_quadratic_solve(&model, second, tol, second ? (convex ? 200 : 2000) : 100000,
+                                 in->answer, in->gradient, &outcome);
     in->answer[set->d] = (double)(second ? outcome.newton_steps : outcome.sweeps);
   }
   BVL_TRY(bvl_agree(all, status));
@@ -221,7 +235,7 @@ cleanup:
 }
 
 /* Moves set->b towards the model's answer as far as the true objective does not rise. */
-static bvl_status line_search(newton *s, inner *in, int *moved)
+static bvl_status line_search(newton *s, inner *in, int max_trials, int *moved)
 {
   bvl_status status = BVL_OK;
   bvl_problem *problem = s->problem;
@@ -230,7 +244,7 @@ static bvl_status line_search(newton *s, inner *in, int *moved)
   const double slack = 1e-13 * fmax(fabs(in->objective), problem->null_half);
   double t = 1;
   *moved = 0;
-  for (int halving = 0; halving < MAX_HALVINGS; halving++, t /= 2) {
+  for (int halving = 0; halving < max_trials; halving++, t /= 2) {
     for (int64_t k = 0; k < set->d; k++)
       in->trial[k] = t == 1 ? in->answer[k] : set->b[k] + t * (in->answer[k] - set->b[k]);
     bvl_working_set_eta(set, 1, in->trial, set->d, s->eta);
@@ -249,6 +263,61 @@ cleanup:
   return status;
 }
 
+/* Rank 0: the model's Hessian and curvatures `factor` times what they are. */
+static void stiffen(newton *s, inner *in, double factor)
+{
+  bvl_working_set *set = s->set;
+  if (s->problem->grid->all.rank != 0 || factor == 1) return;
+  for (int64_t l = 0; l < set->d; l++)
+    for (int64_t k = 0; k < set->d; k++) set->G[k + l * set->ld] *= factor;
+  for (int64_t g = 0; g < set->n_blocks; g++) in->curvature[g] *= factor;
+}
+
+/* Where the loss has no curvature bound, zeros are judged by the curvature at the point. */
+static void renew_curvature(newton *s, inner *in)
+{
+  bvl_working_set *set = s->set;
+  if (s->problem->grid->all.rank != 0) return;
+  if (s->problem->penalty.type->rest != NULL && isinf(s->problem->loss->curvature_bound)) {
+    const bvl_quadratic model = model_of(s, in);
+    for (int64_t g = 0; g < set->n_blocks; g++) set->curvature[g] = bvl_quadratic_bound(&model, g);
+  }
+  memcpy(in->curvature, set->curvature, (size_t)set->n_blocks * sizeof *in->curvature);
+}
+
+/* Moves set->b to the model's answer or some way towards it. A penalty that is not convex need not
+ * fall along that way (it is steepest at zero): then the model is made stiffer until it is above
+ * the loss where it matters, and what it finds is kept whole. */
+static bvl_status step(newton *s, inner *in, bvl_solve_state *state, double tol, int *moved)
+{
+  bvl_status status = BVL_OK;
+  const int straight = s->problem->penalty.type->convex || s->problem->loss->quadratic;
+  const int max_tries = straight ? 1 : MAX_STIFFER;
+  const size_t bytes = (size_t)s->set->d * sizeof *in->start;
+  if (!s->problem->loss->quadratic) bvl_working_set_weigh(s->set, s->h);
+  BVL_TRY(bvl_working_set_gram(s->set));
+  renew_curvature(s, in);
+  if (!straight) {
+    in->stiffness = fmax(in->stiffness / STIFFER, 1);
+    stiffen(s, in, in->stiffness);
+  }
+  memcpy(in->start, in->gradient, bytes);
+  *moved = 0;
+  for (int k = 0; k < max_tries && !*moved; k++) {
+    if (k > 0) {
+      memcpy(in->gradient, in->start, bytes);
+      stiffen(s, in, STIFFER);
+      in->stiffness *= STIFFER;
+    }
+    BVL_TRY(solve_model(s, in, tol));
+    state->iterations += bvl_greater(1, (int64_t)in->answer[s->set->d]);
+    BVL_TRY(line_search(s, in, straight ? MAX_HALVINGS : 1, moved));
+  }
+  memcpy(in->curvature, s->set->curvature, (size_t)s->set->n_blocks * sizeof *in->curvature);
+cleanup:
+  return status;
+}
+
 /* Minimises on W until the residual is `tol`, rounding is reached, or the budget is spent. */
 static bvl_status solve_on_set(newton *s, bvl_solve_state *state, bvl_solve_control *control,
                                double tol, int64_t max_iter)
@@ -257,31 +326,33 @@ static bvl_status solve_on_set(newton *s, bvl_solve_state *state, bvl_solve_cont
   const bvl_comm *all = &s->problem->grid->all;
   inner in = {0};
   double best = INFINITY;
+  double lowest = INFINITY;
   int stalls = 0;
+  const int convex = s->problem->penalty.type->convex;
   const bvl_phase before = bvl_phase_enter(BVL_PHASE_INNER);
   BVL_TRY(bvl_agree(all, inner_init(&in, s->set, state->lambda)));
   BVL_TRY(heed_bounds(&in, s->set));
   while (state->iterations < max_iter) {
     int moved = 0;
     BVL_TRY(evaluate(s, &in, control));
-    double residual = set_residual(s, &in);
-    BVL_TRY(bvl_bcast(all, 0, &residual, 1)); /* rank 0's arithmetic decides */
+    double seen[2] = {set_residual(s, &in), in.objective};
+    BVL_TRY(bvl_bcast(all, 0, seen, 2)); /* rank 0's arithmetic decides */
+    const double residual = seen[0];
     if (in.wants != 0) {
       bvl_working_set_store(s->set, &state->point);
       state->v_valid = 0;
       BVL_TRY(bvl_solve_heed(control, in.wants));
       if (in.wants & BVL_WANT_TIME_UP) break;
     }
-    stalls = residual < 0.5 * best ? 0 : stalls + 1;
+    /* a residual may rise on the way to another, lower valley */
+    const int lower = !convex && seen[1] < lowest - 1e-12 * fmax(fabs(lowest), 1e-300);
+    stalls = residual < 0.5 * best || lower ? 0 : stalls + 1;
+    lowest = fmin(lowest, seen[1]);
     best = fmin(best, residual);
     if (residual <= tol || stalls > MAX_STALLS) break;
     const double model_tol = s->problem->loss->quadratic ? 0.1 * tol
                                                          : fmax(1e-3 * residual, 0.1 * tol);
-    if (!s->problem->loss->quadratic) bvl_working_set_weigh(s->set, s->h);
-    BVL_TRY(bvl_working_set_gram(s->set));
-    BVL_TRY(solve_model(s, &in, model_tol));
-    state->iterations += bvl_greater(1, (int64_t)in.answer[s->set->d]);
-    BVL_TRY(line_search(s, &in, &moved));
+    BVL_TRY(step(s, &in, state, model_tol, &moved));
     bvl_solve_report(s->problem, control, "solve", state);
     if (!moved) break;
   }

@@ -51,17 +51,15 @@ static int64_t block_len(const bvl_quadratic *p, int64_t g)
   return p->begin[g + 1] - p->begin[g];
 }
 
-/* Gershgorin bound of the largest eigenvalue of each diagonal block of G: exact for one column. */
-static void bound_curvature(const bvl_quadratic *p, double *curvature)
+double bvl_quadratic_bound(const bvl_quadratic *p, int64_t g)
 {
-  for (int64_t g = 0; g < p->n_blocks; g++) {
-    curvature[g] = 0;
-    for (int64_t k = p->begin[g]; k < p->begin[g + 1]; k++) {
-      double row = 0;
-      for (int64_t l = p->begin[g]; l < p->begin[g + 1]; l++) row += fabs(p->G[l + k * p->ld]);
-      curvature[g] = fmax(curvature[g], row);
-    }
+  double largest = 0;
+  for (int64_t k = p->begin[g]; k < p->begin[g + 1]; k++) {
+    double row = 0;
+    for (int64_t l = p->begin[g]; l < p->begin[g + 1]; l++) row += fabs(p->G[l + k * p->ld]);
+    largest = fmax(largest, row);
   }
+  return largest;
 }
 
 static bvl_status prepare(work *w)
@@ -76,14 +74,18 @@ static bvl_status prepare(work *w)
   BVL_TRY(BVL_ALLOC(&w->trial, p->d));
   BVL_TRY(BVL_ALLOC(&w->moved, p->d));
   BVL_TRY(BVL_ALLOC(&w->block, longest));
-  bound_curvature(p, w->curvature);
+  for (int64_t g = 0; g < p->n_blocks; g++) w->curvature[g] = bvl_quadratic_bound(p, g);
 cleanup:
   return status;
 }
 
 static bvl_penalty penalty_of(const bvl_quadratic *p, int64_t g)
 {
-  return p->weight != NULL ? bvl_penalty_at(p->penalty, p->weight[g]) : *p->penalty;
+  const bvl_penalty pen = p->weight != NULL ? bvl_penalty_at(p->penalty, p->weight[g])
+                                            : *p->penalty;
+  if (pen.type->rest == NULL) return pen;
+  return bvl_penalty_curved(pen,
+                            p->curvature != NULL ? p->curvature[g] : bvl_quadratic_bound(p, g));
 }
 
 static bvl_interval interval(const bvl_quadratic *p, int64_t k)
@@ -125,7 +127,8 @@ static void set_block(work *w, int64_t g)
   }
 }
 
-/* Is zero the block's minimiser, everything else fixed? */
+/* Is zero the block's minimiser, everything else fixed? Of a penalty that is not convex: a
+ * stationary point that costs no more than b does. */
 static int zero_is_best(work *w, int64_t g)
 {
   const bvl_quadratic *p = w->p;
@@ -137,8 +140,13 @@ static int zero_is_best(work *w, int64_t g)
       w->block[k] -= p->G[(begin + k) + (begin + l) * p->ld] * w->b[begin + l];
   }
   const bvl_penalty pen = penalty_of(p, g);
-  return bvl_penalty_shrunk_norm(&pen, p->lw[g], m, w->block) <=
-         bvl_penalty_threshold(&pen, p->lw[g]);
+  if (bvl_penalty_shrunk_norm(&pen, p->lw[g], m, w->block) > bvl_penalty_threshold(&pen, p->lw[g]))
+    return 0;
+  if (pen.type->convex) return 1;
+  double cost = bvl_penalty_value(&pen, p->lw[g], m, w->b + begin);
+  for (int64_t k = 0; k < m; k++)
+    cost += w->b[begin + k] * (w->block[k] + w->gradient[begin + k]) / 2;
+  return cost >= 0;
 }
 
 /* Minimises over one block: at once when it is one column or zero is the answer, else by proximal

@@ -22,6 +22,8 @@ typedef struct bvl_quadratic {
   const double *lw;     /* n_blocks: lambda times the block's factor; 0 = unpenalised */
   const double *weight; /* n_blocks: the factors alone, read where the penalty is sparse */
   const bvl_penalty *penalty;
+  const double *curvature; /* n_blocks, what zeros are judged by where the penalty has a rest; NULL
+                              = bounds of G's own blocks */
   const bvl_interval *bounds; /* d, for blocks of one column; NULL = none */
 } bvl_quadratic;
 
@@ -31,11 +33,15 @@ typedef struct bvl_quadratic_outcome {
   int64_t sweeps; /* of coordinate (block) descent */
 } bvl_quadratic_outcome;
 
+/** Gershgorin's bound of the largest eigenvalue of block g of G: exact for one column. */
+double bvl_quadratic_bound(const bvl_quadratic *problem, int64_t g);
+
 /** Violation of stationarity of block g at b with this gradient of the smooth part. */
 double bvl_quadratic_residual(const bvl_quadratic *problem, int64_t g, const double *b,
                               const double *gradient);
 
-/** Solves to residual <= tol (or as near as rounding and the budget allow).
+/** Solves to residual <= tol (or as near as rounding and the budget allow). Where the penalty is
+ * not convex the answer is a stationary point, its objective no higher than the start's.
  *
  * @param[in]     newton  1: block descent sweeps find the support, Newton finishes it; 0: sweeps
  * alone, as a sparse penalty needs: it has kinks inside active blocks.

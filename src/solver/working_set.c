@@ -8,7 +8,7 @@
 
 #include "base/checked.h"
 
-enum { IDLE_LIMIT = 3, PRUNE_SLACK = 100 };
+enum { IDLE_LIMIT = 3, PRUNE_SLACK = 100, SHAPE = 3 };
 
 static int is_root(const bvl_working_set *set)
 {
@@ -21,20 +21,24 @@ static bvl_status reserve_blocks(bvl_working_set *set, int64_t n_blocks, int64_t
   int64_t begin_capacity = set->block_capacity > 0 ? set->block_capacity + 1 : 0;
   int64_t weight_capacity = set->block_capacity;
   int64_t idle_capacity = set->block_capacity;
+  int64_t curvature_capacity = set->block_capacity;
   BVL_TRY(BVL_GROW(&set->begin, &begin_capacity, n_blocks + 1));
   BVL_TRY(BVL_GROW(&set->weight, &weight_capacity, n_blocks));
   BVL_TRY(BVL_GROW(&set->idle, &idle_capacity, n_blocks));
+  BVL_TRY(BVL_GROW(&set->curvature, &curvature_capacity, n_blocks));
   set->block_capacity = bvl_lesser(begin_capacity - 1, bvl_lesser(weight_capacity, idle_capacity));
+  set->block_capacity = bvl_lesser(set->block_capacity, curvature_capacity);
   BVL_TRY(BVL_GROW(&set->b, &set->b_capacity, d));
 cleanup:
   return status;
 }
 
-static void append_block(bvl_working_set *set, int64_t len, double weight)
+static void append_block(bvl_working_set *set, int64_t len, double weight, double curvature)
 {
   const int64_t g = set->n_blocks++;
   set->begin[g + 1] = set->begin[g] + len;
   set->weight[g] = weight;
+  set->curvature[g] = curvature;
   set->idle[g] = 0;
   for (int64_t k = set->begin[g]; k < set->begin[g + 1]; k++) set->b[k] = 0;
 }
@@ -53,7 +57,7 @@ bvl_status bvl_working_set_create(bvl_problem *problem, bvl_working_set **out)
   BVL_TRY(bvl_agree(all, BVL_ALLOC(&wanted, problem->blocks.n)));
   BVL_TRY(bvl_agree(all, BVL_ALLOC(&set->h, bvl_problem_n_split(problem))));
   BVL_TRY(bvl_agree(all, bvl_active_create(problem->X, &set->columns)));
-  if (problem->intercept) append_block(set, 1, 0);
+  if (problem->intercept) append_block(set, 1, 0, 1);
   set->d = problem->intercept;
   for (int64_t g = 0; g < problem->blocks.n; g++) wanted[g] = problem->blocks.weight[g] == 0;
   BVL_TRY(bvl_working_set_add(set, wanted));
@@ -74,6 +78,7 @@ void bvl_working_set_destroy(bvl_working_set **set)
   free(s->begin);
   free(s->weight);
   free(s->idle);
+  free(s->curvature);
   free(s->b);
   free(s->member);
   free(s->G);
@@ -81,8 +86,8 @@ void bvl_working_set_destroy(bvl_working_set **set)
   free(s);
 }
 
-/* Shapes (length, weight) of the new blocks of every rank of the grid row, in rank order: the order
- * in which bvl_active_append lays their columns out. */
+/* Shapes (length, weight, curvature) of the new blocks of every rank of the grid row, in rank
+ * order: the order in which bvl_active_append lays their columns out. */
 static bvl_status gather_shapes(const bvl_working_set *set, int64_t n_new, const double *mine,
                                 double **out, int64_t *n_all)
 {
@@ -90,11 +95,11 @@ static bvl_status gather_shapes(const bvl_working_set *set, int64_t n_new, const
   const bvl_comm *row = &set->problem->grid->row;
   int64_t *counts = NULL;
   BVL_TRY(bvl_agree(&set->problem->grid->all, BVL_ALLOC(&counts, row->size)));
-  counts[row->rank] = 2 * n_new;
+  counts[row->rank] = SHAPE * n_new;
   BVL_TRY(bvl_sum_i64(row, counts, row->size));
   *n_all = 0;
-  for (int j = 0; j < row->size; j++) *n_all += counts[j] / 2;
-  BVL_TRY(bvl_agree(&set->problem->grid->all, BVL_ALLOC(out, 2 * *n_all)));
+  for (int j = 0; j < row->size; j++) *n_all += counts[j] / SHAPE;
+  BVL_TRY(bvl_agree(&set->problem->grid->all, BVL_ALLOC(out, SHAPE * *n_all)));
   BVL_TRY(bvl_gather_all(row, mine, counts, *out));
 cleanup:
   free(counts);
@@ -109,7 +114,7 @@ int64_t bvl_working_set_mark(const bvl_working_set *set, const double *v, const 
   for (int64_t g = 0; g < blocks->n; g++) {
     wanted[g] = 0;
     if (blocks->weight[g] == INFINITY || set->member[g]) continue;
-    const bvl_penalty pen = bvl_penalty_at(&set->problem->penalty, blocks->weight[g]);
+    const bvl_penalty pen = bvl_problem_penalty(set->problem, g);
     const double lw = fmax(level, 0) * blocks->weight[g];
     const double norm = bvl_problem_pull(set->problem, &pen, lw, g, v + blocks->begin[g]);
     const double threshold = bvl_penalty_threshold(&pen, lw);
@@ -134,12 +139,13 @@ bvl_status bvl_working_set_add(bvl_working_set *set, const unsigned char *wanted
   int64_t n_new = 0;
   int64_t n_all = 0;
   BVL_TRY(bvl_agree(all, BVL_ALLOC(&cols, set->problem->X->columns.p_local)));
-  BVL_TRY(bvl_agree(all, BVL_ALLOC(&mine, 2 * blocks->n)));
+  BVL_TRY(bvl_agree(all, BVL_ALLOC(&mine, SHAPE * blocks->n)));
   for (int64_t g = 0; g < blocks->n; g++) {
     if (!wanted[g] || set->member[g]) continue;
     set->member[g] = 1;
-    mine[2 * n_new] = (double)bvl_block_len(blocks, g);
-    mine[2 * n_new + 1] = blocks->weight[g];
+    mine[SHAPE * n_new] = (double)bvl_block_len(blocks, g);
+    mine[SHAPE * n_new + 1] = blocks->weight[g];
+    mine[SHAPE * n_new + 2] = bvl_problem_penalty(set->problem, g).curvature;
     n_new++;
     for (int64_t k = blocks->begin[g]; k < blocks->begin[g + 1]; k++) cols[n_cols++] = k;
   }
@@ -148,7 +154,8 @@ bvl_status bvl_working_set_add(bvl_working_set *set, const unsigned char *wanted
   BVL_TRY(bvl_active_append(set->columns, n_cols, cols));
   set->d = set->problem->intercept + set->columns->n_cols;
   BVL_TRY(bvl_agree(all, reserve_blocks(set, set->n_blocks + n_all, set->d)));
-  for (int64_t g = 0; g < n_all; g++) append_block(set, (int64_t)shapes[2 * g], shapes[2 * g + 1]);
+  for (int64_t g = 0; g < n_all; g++)
+    append_block(set, (int64_t)shapes[SHAPE * g], shapes[SHAPE * g + 1], shapes[SHAPE * g + 2]);
   BVL_ASSERT(set->begin[set->n_blocks] == set->d);
 cleanup:
   free(shapes);
@@ -323,6 +330,7 @@ static void compress(bvl_working_set *set, const unsigned char *keep, int64_t *k
     }
     set->weight[blocks] = set->weight[g];
     set->idle[blocks] = set->idle[g];
+    set->curvature[blocks] = set->curvature[g];
     set->begin[++blocks] = d;
   }
   if (is_root(set) && set->gram_d == set->d)

@@ -16,6 +16,7 @@ typedef struct bvl_working_set {
   int64_t n_blocks;     /* the intercept is block 0 when there is one */
   int64_t *begin;       /* n_blocks + 1 unknowns, replicated, owned */
   double *weight;       /* n_blocks, replicated; 0 = unpenalised; owned */
+  double *curvature;    /* n_blocks: the problem's, where it has some; 1 elsewhere; owned */
   int64_t *idle;        /* n_blocks: lambdas in a row that ended with the block at 0; owned */
   int64_t block_capacity;
   double *b; /* d coefficients, replicated, owned */
