@@ -205,13 +205,16 @@ double bvl_penalty_distance(const bvl_penalty *pen, double lw, int64_t m, const 
     return fmax(bvl_penalty_shrunk_norm(pen, lw, m, g) - bvl_penalty_threshold(pen, lw), 0.0);
   double slope = pen->type->slope(pen, lw, t);
   if (pen->l1 > 0.0) return sparse_distance(slope / t, pen->l1 * lw, m, b, g);
-  if (m == 1) return fabs(g[0] + copysign(slope, b[0]));
+  double missing = 0.0;
+  if (pen->type->least != NULL && lw > 0.0)
+    missing = pen->curvature * fmax(pen->type->least(pen, lw) - t, 0.0);
+  if (m == 1) return fmax(fabs(g[0] + copysign(slope, b[0])), missing);
   double sum = 0.0;
   for (int64_t k = 0; k < m; k++) {
     double d = g[k] + slope / t * b[k];
     sum += d * d;
   }
-  return sqrt(sum);
+  return fmax(sqrt(sum), missing);
 }
 
 void bvl_penalty_gradient(const bvl_penalty *pen, double lw, int64_t m, const double *b,
@@ -241,7 +244,7 @@ void bvl_penalty_add_curvature(const bvl_penalty *pen, double lw, int64_t m, con
 
 double bvl_penalty_threshold(const bvl_penalty *pen, double lw)
 {
-  return pen->type->slope(pen, lw, 0.0);
+  return pen->type->rest != NULL ? pen->type->rest(pen, lw) : pen->type->slope(pen, lw, 0.0);
 }
 
 static int stays_zero(const bvl_penalty *pen, double weight, int64_t m, const double *v,
@@ -292,9 +295,11 @@ double bvl_penalty_lambda_max(const bvl_penalty *pen, double weight, int64_t m, 
   if (weight == 0.0 || isinf(weight) || norm == 0.0) return 0.0;
   /* the quotient is right to a few ulps: bisect those (or, if it under- or overflowed, every
    * double) on the comparison itself, which is monotone in lambda */
+  const int curved = pen->type->rest != NULL;
   const double slope = weight * bvl_penalty_threshold(pen, 1.0);
   double guess = at.l1 > 0.0 ? balance(pen->alpha, slope, m, v) : norm / slope;
-  const double width = at.l1 > 0.0 ? 64.0 * DBL_EPSILON : 4.0 * DBL_EPSILON;
+  if (curved) guess = pen->type->entry(pen, norm) / weight;
+  const double width = at.l1 > 0.0 || curved ? 64.0 * DBL_EPSILON : 4.0 * DBL_EPSILON;
   double low = guess * (1.0 - width);
   double high = guess * (1.0 + width);
   if (stays_zero(&at, weight, m, v, low)) low = 0.0;

@@ -224,12 +224,14 @@ static bvl_status build_system(work *w, int64_t *size)
   return BVL_OK;
 }
 
-/* rhs <- H^-1 rhs. Collinear columns make H singular: a growing ridge then picks a nearby system,
- * and the step stays a descent direction. */
+/* rhs <- H^-1 rhs. Collinear columns make H singular, a penalty that is not convex indefinite: a
+ * growing ridge then picks a nearby system, and the step stays a descent direction. */
 static bvl_status solve_system(work *w, int64_t m, int *solved)
 {
+  const int convex = w->p->penalty->type->convex;
+  const double most = convex ? 1e-3 : 1e3;
   *solved = bvl_cholesky_solve(m, w->H, m, w->rhs) == 0;
-  for (double ridge = 1e-12; !*solved && ridge < 1e-3; ridge *= 100) {
+  for (double ridge = convex ? 1e-12 : 1e-6; !*solved && ridge < most; ridge *= convex ? 100 : 10) {
     int64_t size = 0;
     double diagonal = 0;
     bvl_status status = build_system(w, &size);
