@@ -218,14 +218,13 @@ static bvl_status solve_model(newton *s, inner *in, double tol)
   bvl_status status = BVL_OK;
   const bvl_working_set *set = s->set;
   const bvl_comm *all = &s->problem->grid->all;
-  const int convex = s->problem->penalty.type->convex;
   if (all->rank == 0) {
     const bvl_quadratic model = model_of(s, in);
     bvl_quadratic_outcome outcome;
     memcpy(in->answer, set->b, (size_t)set->d * sizeof *set->b);
     const int second = s->second_order && !s->problem->penalty.type->sparse;
-    status = bvl_quadratic_solve(&model, second, tol, second ? (convex ? 200 : 2000) : 100000,
-                                 in->answer, in->gradient, &outcome);
+    status = bvl_quadratic_solve(&model, second, tol, second ? 200 : 100000, in->answer,
+                                 in->gradient, &outcome);
     in->answer[set->d] = (double)(second ? outcome.newton_steps : outcome.sweeps);
   }
   BVL_TRY(bvl_agree(all, status));
@@ -311,7 +310,7 @@ static bvl_status step(newton *s, inner *in, bvl_solve_state *state, double tol,
     }
     BVL_TRY(solve_model(s, in, tol));
     state->iterations += bvl_greater(1, (int64_t)in->answer[s->set->d]);
-    BVL_TRY(line_search(s, in, straight ? MAX_HALVINGS : 1, moved));
+    BVL_TRY(line_search(s, in, straight ? MAX_HALVINGS : 4, moved));
   }
   memcpy(in->curvature, s->set->curvature, (size_t)s->set->n_blocks * sizeof *in->curvature);
 cleanup:

@@ -1,0 +1,55 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
+# Every penalty that is not convex, by every family: stationary at every lambda by scripts/check's own
+# formulas, no objective above that of zero or of the lambda before; said in the last lines; refused
+# outside its domain; a resumed run knows its parameters.
+. "${BEVEL_SOURCE:?}/tests/e2e/lib/common.sh"
+grid="--nlambda 8 --lambda-min-ratio 0.1"
+for family in gaussian binomial poisson; do
+  bevel 1 simulate "$work/$family.h5" --n 150 --p 80 --group-size 4 --active 4 --rho 0.3 --family $family --seed 3 --quiet
+done
+for penalty in mcp scad tl1 log lq; do
+  for group in "" group-; do
+    for family in gaussian binomial poisson; do
+      bevel 2 path "$work/$family.h5" -o "$work/$group$penalty.$family.h5" --penalty $group$penalty $grid --quiet
+    done
+  done
+done
+# parameters of their own, and columns as they are
+bevel 2 path "$work/gaussian.h5" -o "$work/mcp-2.gaussian.h5" --penalty mcp --gamma 1.5 --no-standardize $grid --quiet
+bevel 1 path "$work/binomial.h5" -o "$work/lq-2.binomial.h5" --penalty group-lq --q 0.66666666666666663 --no-standardize --solver cd $grid --quiet
+bevel 1 path "$work/poisson.h5" -o "$work/lq-3.poisson.h5" --penalty lq --q 0.3 --no-standardize $grid --quiet
+"$python" "$lib/profiles.py" "$BEVEL_SOURCE/scripts/check" "$work" || fail "a result is not what it says"
+
+said=$(bevel 1 path "$work/gaussian.h5" -o "$work/said.h5" --penalty scad --nlambda 3)
+case $said in
+  *"stationary point, not proven global"*) ;;
+  *) fail "no word on local minima: $said" ;;
+esac
+refused() { # WORDS FLAGS
+  local code=0 words
+  words=$(bevel 1 path "$work/gaussian.h5" -o "$work/no.h5" "${@:2}" 2>&1) || code=$?
+  [ $code -eq 2 ] || fail "${*:2}: exit $code"
+  case $words in
+    *"$1"*) ;;
+    *) fail "${*:2}: '$words' does not say '$1'" ;;
+  esac
+}
+refused "above 1" --penalty mcp --gamma 1
+refused "(2, inf)" --penalty group-scad --gamma 2
+refused "(0, 1]" --penalty lq --q 1.5
+refused "above 0" --penalty tl1 --tl1-a 0
+refused "above 0" --penalty group-log --log-eps 0
+refused "goes with" --penalty lasso --q 0.5
+refused "lower" --penalty mcp --lower 0
+refused "penalty mcp" --penalty mcp --solver lbfgs
+
+# q = 1 is the lasso, certified as such
+bevel 1 path "$work/gaussian.h5" -o "$work/one.h5" --penalty lq --q 1 $grid --quiet
+bevel 1 path "$work/gaussian.h5" -o "$work/lasso.h5" --penalty lasso $grid --quiet
+compare "$work/one.h5" "$work/lasso.h5"
+# a checkpoint is of its parameters
+bevel 1 path "$work/gaussian.h5" -o "$work/a.h5" --penalty mcp --gamma 4 $grid --quiet --checkpoint "$work/a.ck"
+bevel 1 path "$work/gaussian.h5" -o "$work/b.h5" --penalty mcp --gamma 4 $grid --quiet --checkpoint "$work/a.ck" --resume
+compare "$work/a.h5" "$work/b.h5"
+refused "gamma=4" --penalty mcp --gamma 5 $grid --checkpoint "$work/a.ck" --resume
