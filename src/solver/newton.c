@@ -26,6 +26,7 @@ enum {
   MAX_ROUNDS = 100,
   MAX_STALLS = 3,
   MAX_HALVINGS = 30,
+  FEW_HALVINGS = 4,
   MAX_STIFFER = 16,
   DEFAULT_MAX_ITER = 1000,
   MIN_NEW = 100
@@ -107,8 +108,8 @@ typedef struct inner {
   double *answer;   /* d + 2: coefficients, residual before, sweeps + steps: broadcast by rank 0 */
   double *lw;       /* n_blocks */
   double *trial;    /* d */
-  /* where the penalty is not convex: gradient at set->b (rank 0's solve moves `gradient`), the
-   * set's curvatures times `stiffness`, that of the last accepted model */
+  /* gradient at set->b (rank 0's solve moves `gradient`); the set's curvatures times `stiffness`,
+   * that of the last model */
   double *start;     /* d */
   double *curvature; /* n_blocks */
   double stiffness;
@@ -202,18 +203,21 @@ static bvl_quadratic model_of(const newton *s, const inner *in)
                          .penalty = &s->problem->penalty};
 }
 
-static double set_residual(const newton *s, const inner *in)
+/* The largest residual of the blocks that are not zero, free ones too, and of those that are. */
+static void set_residual(const newton *s, const inner *in, double residual[2])
 {
   const bvl_working_set *set = s->set;
-  double largest = 0;
   const bvl_quadratic model = model_of(s, in);
-  for (int64_t g = 0; g < set->n_blocks; g++)
-    largest = fmax(largest, bvl_quadratic_residual(&model, g, set->b, in->gradient));
-  return largest;
+  residual[0] = residual[1] = 0;
+  for (int64_t g = 0; g < set->n_blocks; g++) {
+    const int64_t m = set->begin[g + 1] - set->begin[g];
+    const int zero = in->lw[g] > 0 && bvl_block_norm(m, set->b + set->begin[g]) == 0;
+    residual[zero] = fmax(residual[zero], bvl_quadratic_residual(&model, g, set->b, in->gradient));
+  }
 }
 
 /* Rank 0 solves the quadratic model from set->b; everyone gets the answer. */
-static bvl_status solve_model(newton *s, inner *in, double tol)
+static bvl_status solve_model(newton *s, inner *in, int support_alone, double tol)
 {
   bvl_status status = BVL_OK;
   const bvl_working_set *set = s->set;
@@ -222,7 +226,8 @@ static bvl_status solve_model(newton *s, inner *in, double tol)
     const bvl_quadratic model = model_of(s, in);
     bvl_quadratic_outcome outcome;
     memcpy(in->answer, set->b, (size_t)set->d * sizeof *set->b);
-    const int second = s->second_order && !s->problem->penalty.type->sparse;
+    int second = s->second_order && !s->problem->penalty.type->sparse;
+    if (support_alone) second = 2;
     status = bvl_quadratic_solve(&model, second, tol, second ? 200 : 100000, in->answer,
                                  in->gradient, &outcome);
     in->answer[set->d] = (double)(second ? outcome.newton_steps : outcome.sweeps);
@@ -284,34 +289,42 @@ static void renew_curvature(newton *s, inner *in)
   memcpy(in->curvature, set->curvature, (size_t)set->n_blocks * sizeof *in->curvature);
 }
 
-/* Moves set->b to the model's answer or some way towards it. A penalty that is not convex need not
- * fall along that way (it is steepest at zero): then the model is made stiffer until it is above
- * the loss where it matters, and what it finds is kept whole. */
-static bvl_status step(newton *s, inner *in, bvl_solve_state *state, double tol, int *moved)
+/* The model's answer at `stiffness`, tried. in->gradient is as before. */
+static bvl_status attempt(newton *s, inner *in, bvl_solve_state *state, double stiffness,
+                          int support_alone, double tol, int *moved)
 {
   bvl_status status = BVL_OK;
   const int straight = s->problem->penalty.type->convex || s->problem->loss->quadratic;
-  const int max_tries = straight ? 1 : MAX_STIFFER;
-  const size_t bytes = (size_t)s->set->d * sizeof *in->start;
+  stiffen(s, in, stiffness / in->stiffness);
+  in->stiffness = stiffness;
+  memcpy(in->start, in->gradient, (size_t)s->set->d * sizeof *in->start);
+  BVL_TRY(solve_model(s, in, support_alone, tol));
+  memcpy(in->gradient, in->start, (size_t)s->set->d * sizeof *in->start);
+  state->iterations += bvl_greater(1, (int64_t)in->answer[s->set->d]);
+  BVL_TRY(line_search(s, in, straight || support_alone ? MAX_HALVINGS : FEW_HALVINGS, moved));
+cleanup:
+  return status;
+}
+
+/* Moves set->b to the model's answer or some way towards it. A penalty that is not convex need not
+ * fall along that way (it is steepest at zero), where blocks leave zero or go there because the
+ * model underestimates the loss: then Newton on the support alone, if that has the larger residual,
+ * else a model made stiffer until it is above the loss where it matters. */
+static bvl_status step(newton *s, inner *in, bvl_solve_state *state, const double residual[2],
+                       double tol, int *moved)
+{
+  bvl_status status = BVL_OK;
+  const int straight = s->problem->penalty.type->convex || s->problem->loss->quadratic;
+  double stiffness = straight ? 1 : fmax(in->stiffness / STIFFER, 1);
   if (!s->problem->loss->quadratic) bvl_working_set_weigh(s->set, s->h);
   BVL_TRY(bvl_working_set_gram(s->set));
   renew_curvature(s, in);
-  if (!straight) {
-    in->stiffness = fmax(in->stiffness / STIFFER, 1);
-    stiffen(s, in, in->stiffness);
-  }
-  memcpy(in->start, in->gradient, bytes);
-  *moved = 0;
-  for (int k = 0; k < max_tries && !*moved; k++) {
-    if (k > 0) {
-      memcpy(in->gradient, in->start, bytes);
-      stiffen(s, in, STIFFER);
-      in->stiffness *= STIFFER;
-    }
-    BVL_TRY(solve_model(s, in, tol));
-    state->iterations += bvl_greater(1, (int64_t)in->answer[s->set->d]);
-    BVL_TRY(line_search(s, in, straight ? MAX_HALVINGS : 4, moved));
-  }
+  in->stiffness = 1;
+  BVL_TRY(attempt(s, in, state, stiffness, 0, tol, moved));
+  if (!*moved && !straight && s->second_order && residual[0] > residual[1])
+    BVL_TRY(attempt(s, in, state, 1, 1, tol, moved));
+  for (int k = 0; k < MAX_STIFFER && !straight && !*moved; k++)
+    BVL_TRY(attempt(s, in, state, stiffness *= STIFFER, 0, tol, moved));
   memcpy(in->curvature, s->set->curvature, (size_t)s->set->n_blocks * sizeof *in->curvature);
 cleanup:
   return status;
@@ -334,9 +347,10 @@ static bvl_status solve_on_set(newton *s, bvl_solve_state *state, bvl_solve_cont
   while (state->iterations < max_iter) {
     int moved = 0;
     BVL_TRY(evaluate(s, &in, control));
-    double seen[2] = {set_residual(s, &in), in.objective};
-    BVL_TRY(bvl_bcast(all, 0, seen, 2)); /* rank 0's arithmetic decides */
-    const double residual = seen[0];
+    double seen[3] = {0, 0, in.objective};
+    set_residual(s, &in, seen);
+    BVL_TRY(bvl_bcast(all, 0, seen, 3)); /* rank 0's arithmetic decides */
+    const double residual = fmax(seen[0], seen[1]);
     if (in.wants != 0) {
       bvl_working_set_store(s->set, &state->point);
       state->v_valid = 0;
@@ -344,14 +358,14 @@ static bvl_status solve_on_set(newton *s, bvl_solve_state *state, bvl_solve_cont
       if (in.wants & BVL_WANT_TIME_UP) break;
     }
     /* a residual may rise on the way to another, lower valley */
-    const int lower = !convex && seen[1] < lowest - 1e-12 * fmax(fabs(lowest), 1e-300);
+    const int lower = !convex && seen[2] < lowest - 1e-12 * fmax(fabs(lowest), 1e-300);
     stalls = residual < 0.5 * best || lower ? 0 : stalls + 1;
-    lowest = fmin(lowest, seen[1]);
+    lowest = fmin(lowest, seen[2]);
     best = fmin(best, residual);
     if (residual <= tol || stalls > MAX_STALLS) break;
     const double model_tol = s->problem->loss->quadratic ? 0.1 * tol
                                                          : fmax(1e-3 * residual, 0.1 * tol);
-    BVL_TRY(step(s, &in, state, model_tol, &moved));
+    BVL_TRY(step(s, &in, state, seen, model_tol, &moved));
     bvl_solve_report(s->problem, control, "solve", state);
     if (!moved) break;
   }

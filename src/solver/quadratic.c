@@ -378,6 +378,10 @@ bvl_status bvl_quadratic_solve(const bvl_quadratic *problem, int newton, double 
   BVL_TRY(prepare(&w));
   double best = INFINITY;
   int stalled = 0;
+  if (newton == 2) {
+    BVL_TRY(newton_on_support(&w, tol, outcome));
+    max_sweeps = 0;
+  }
   for (int64_t sweep = 0; sweep < max_sweeps; sweep++) {
     outcome->residual = largest_residual(&w);
     if (outcome->residual <= tol) break;

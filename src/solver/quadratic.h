@@ -44,7 +44,7 @@ double bvl_quadratic_residual(const bvl_quadratic *problem, int64_t g, const dou
  * not convex the answer is a stationary point, its objective no higher than the start's.
  *
  * @param[in]     newton  1: block descent sweeps find the support, Newton finishes it; 0: sweeps
- * alone, as a sparse penalty needs: it has kinks inside active blocks.
+ * alone, as a sparse penalty needs: it has kinks inside active blocks; 2: Newton alone, zeros stay.
  * @param[in,out] b       d: start, within the bounds, and answer; zeros in it are exact.
  * @param[in,out] gradient  d: of the smooth part, at the start and at the answer.
  * Not collective. @return BVL_OK (look at the residual) or BVL_ERR_NOMEM. */

@@ -11,7 +11,8 @@ done
 for penalty in mcp scad tl1 log lq; do
   for group in "" group-; do
     for family in gaussian binomial poisson; do
-      bevel 2 path "$work/$family.h5" -o "$work/$group$penalty.$family.h5" --penalty $group$penalty $grid --quiet
+      bevel 2 path "$work/$family.h5" -o "$work/$group$penalty.$family.h5" --penalty $group$penalty $grid --quiet ||
+        fail "$group$penalty $family: exit $?"
     done
   done
 done
