@@ -29,6 +29,7 @@ enum {
   FEW_HALVINGS = 4,
   MAX_STIFFER = 16,
   DEFAULT_MAX_ITER = 1000,
+  DEFAULT_MAX_SWEEPS = 50000, /* of a solver that has nothing else where curvatures cancel */
   MIN_NEW = 100
 };
 
@@ -321,7 +322,7 @@ static bvl_status step(newton *s, inner *in, bvl_solve_state *state, const doubl
   renew_curvature(s, in);
   in->stiffness = 1;
   BVL_TRY(attempt(s, in, state, stiffness, 0, tol, moved));
-  if (!*moved && !straight && s->second_order && residual[0] > residual[1])
+  if (!*moved && !straight && residual[0] > residual[1])
     BVL_TRY(attempt(s, in, state, 1, 1, tol, moved));
   for (int k = 0; k < MAX_STIFFER && !straight && !*moved; k++)
     BVL_TRY(attempt(s, in, state, stiffness *= STIFFER, 0, tol, moved));
@@ -461,8 +462,10 @@ static bvl_status newton_solve(void *solver, bvl_solve_state *state, bvl_solve_c
   bvl_status status = BVL_OK;
   const bvl_path_options *options = control->options;
   /* the budget is this solver's own: iterations so far may be a surrogate's */
+  const int sweeps_alone = !s->second_order && !s->problem->penalty.type->convex;
+  const int64_t by_default = sweeps_alone ? DEFAULT_MAX_SWEEPS : DEFAULT_MAX_ITER;
   const int64_t max_iter = state->iterations +
-                           (options->max_iter > 0 ? options->max_iter : DEFAULT_MAX_ITER);
+                           (options->max_iter > 0 ? options->max_iter : by_default);
   const double unit = state->lambda > 0 ? state->lambda : s->problem->lambda_max;
   double tol = 1e-2 * options->tol * unit;
   int64_t n_new = 0;
