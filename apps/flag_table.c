@@ -65,6 +65,9 @@ const flag flag_table[] = {
      "sgd, momentum, adam: learning rate"},
     {"schedule", KIND_INDEX, SOLVE, AT(run.path.schedule), 0, 0, "constant|step|cosine", "NAME",
      "sgd, momentum, adam: constant, step, cosine (default)"},
+    {"starts", KIND_INTEGER, SOLVE, AT(run.path.starts), 1, 1000, "an integer in [1, 1000]", "K",
+     "not convex: solve that many times, down and up the path and from random points; keep the "
+     "best"},
     {"gram", KIND_INDEX, SOLVE, AT(gram), 0, 0, "auto|replicated|distributed", "WORD",
      "gaussian lasso and enet: the working set's Gram on one rank or over all (auto: by size)"},
     {"dfmax", KIND_INTEGER, COMMAND_PATH, AT(run.path.dfmax), 0, 0x1p62, "an integer of at least 0",
@@ -154,7 +157,7 @@ _Static_assert(sizeof flag_table / sizeof flag_table[0] <= FLAGS_MAX,
                "settings.given is too short");
 
 /* Announced, refused by name until they exist. */
-static const char *const later_flags[] = {"depth",    "k1",   "k2",      "param", "starts",
+static const char *const later_flags[] = {"depth",    "k1",   "k2",      "param",
                                           "admm-rho", "init", "missing", "folds"};
 static const char *const later_words[] = {"lpq",          "l1-l2",     "group-l1-l2", "none",
                                           "hoyer-square", "group-hs",  "varpro",      "admm",

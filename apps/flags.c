@@ -210,6 +210,10 @@ static int check_ignored(const settings *s, char error[FLAGS_ERROR_BYTES])
     idle = shapes[k].flag;
     who = shapes[k].who;
   }
+  if (given(s, "starts") && (type == NULL || type->convex || s->solver >= BVL_SOLVER_SGD)) {
+    idle = "starts";
+    who = "a penalty that is not convex and --solver auto, newton or cd";
+  }
   if (given(s, "dfmax") && !s->run.path.polish) {
     idle = "dfmax"; /* a surrogate's own answer has no exact zeros to count */
     who = "--polish";

@@ -75,6 +75,7 @@ bvl_status bvl_path_make_grid(bvl_path *path)
   for (int64_t k = 0; k < path->n_lambda; k++)
     BVL_TRY(add_stop(path, &capacity, path->lambda[k], k));
   sort_stops(path);
+  BVL_TRY(bvl_path_add_starts(path));
 cleanup:
   path->options.lambda = path->lambda;
   return status;

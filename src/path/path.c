@@ -24,6 +24,7 @@ void bvl_path_options_init(bvl_path_options *options)
                                 .dfmax = -1,
                                 .polish = 1,
                                 .rounded = 1,
+                                .starts = 1,
                                 .schedule = BVL_SCHEDULE_COSINE,
                                 .checkpoint_every_s = 0};
 }
@@ -54,6 +55,19 @@ static bvl_status check_bounds(const bvl_problem *problem, const bvl_path_option
     return bvl_fail(BVL_ERR_USAGE, "lower, upper: not with gram distributed");
   if (!is_surrogate(options->solver)) return BVL_OK;
   return bvl_fail(BVL_ERR_USAGE, "lower, upper: the surrogate solvers know no bounds (newton, cd)");
+}
+
+static bvl_status check_starts(const bvl_problem *problem, const bvl_path_options *options)
+{
+  if (options->starts <= 1) return BVL_OK;
+  if (problem->penalty.type->convex)
+    return bvl_fail(BVL_ERR_USAGE, "starts %lld: penalty %s is convex, one start is enough",
+                    (long long)options->starts, problem->penalty.type->name);
+  if (is_surrogate(options->solver))
+    return bvl_fail(BVL_ERR_USAGE, "starts %lld: only by solver auto, newton or cd",
+                    (long long)options->starts);
+  if (options->dfmax < 0) return BVL_OK;
+  return bvl_fail(BVL_ERR_USAGE, "starts %lld: not with dfmax", (long long)options->starts);
 }
 
 /* Several responses or classes: the certified engine alone knows them. */
@@ -115,6 +129,7 @@ bvl_status bvl_path_create(bvl_problem *problem, const bvl_path_options *options
   BVL_TRY(bvl_agree(all, check_outputs(problem, options)));
   BVL_TRY(bvl_agree(all, check_gram(problem, options)));
   BVL_TRY(bvl_agree(all, check_bounds(problem, options)));
+  BVL_TRY(bvl_agree(all, check_starts(problem, options)));
   BVL_TRY(bvl_agree(all, BVL_ALLOC(&path, 1)));
   path->problem = problem;
   path->monitor = monitor != NULL ? monitor : &silent;
@@ -209,6 +224,23 @@ static int is_full(const bvl_path *path, int64_t k)
   return k >= 0 && dfmax >= 0 && path->state.certificate.support > (double)dfmax;
 }
 
+/* Of several starts the best is kept, with what all of them cost. */
+static bvl_status record(bvl_path *path, int64_t k, double seconds)
+{
+  bvl_path_point *point = &path->points[k];
+  const int64_t iterations = point->iterations;
+  const double before_s = point->seconds;
+  if (path->next_stop < path->n_first) return bvl_path_record(path, k, seconds);
+  if (bvl_path_improves(path, k)) {
+    const bvl_status status = bvl_path_record(path, k, before_s + seconds);
+    point->iterations += iterations;
+    return status;
+  }
+  point->seconds += seconds;
+  point->iterations += path->state.iterations;
+  return BVL_OK;
+}
+
 /* The stop in work has its answer in state: records it and makes state ready for the next. */
 static bvl_status finished(void *context)
 {
@@ -219,7 +251,7 @@ static bvl_status finished(void *context)
   const int64_t k = path->stop_point[path->next_stop];
   const double now = MPI_Wtime();
   const double seconds = take_seconds(path, now);
-  if (k >= 0) BVL_TRY(bvl_path_record(path, k, seconds));
+  if (k >= 0) BVL_TRY(record(path, k, seconds));
   path->next_stop++;
   path->control.progress.k = path->next_stop;
   bvl_solve_report(path->problem, &path->control, "finished", state);
@@ -296,8 +328,9 @@ cleanup:
 
 static bvl_status advance(bvl_path *path)
 {
-  if (path->solver->solve_run == NULL) return solve_stop(path);
-  return path->solver->solve_run(path->solver_data, path->n_stops - path->next_stop,
+  bvl_path_shake(path);
+  if (path->solver->solve_run == NULL || path->next_stop >= path->n_first) return solve_stop(path);
+  return path->solver->solve_run(path->solver_data, path->n_first - path->next_stop,
                                  path->stop + path->next_stop, &path->state, &path->control);
 }
 

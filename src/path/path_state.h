@@ -15,9 +15,11 @@ struct bvl_path {
   double lambda_max;
   /* the way there: lambdas in the order they are solved */
   int64_t n_stops;
-  double *stop;        /* n_stops, descending, owned */
+  double *stop;        /* n_stops, descending up to n_first, owned */
   int64_t *stop_point; /* n_stops: which point it is, -1 for one that only warms the next; owned */
   int64_t next_stop;   /* first stop not finished */
+  int64_t n_first;     /* stops of the first start; those behind it go up, down, ... (starts.c) */
+  int64_t first_shaken;
   /* where it stands */
   const bvl_solver_type *solver; /* the one asked for */
   void *solver_data;
@@ -39,6 +41,14 @@ struct bvl_path {
 
 /** Fills lambda, stop and stop_point from options and lambda_max. Not collective, replicated. */
 bvl_status bvl_path_make_grid(bvl_path *path);
+
+/** Appends the stops of the second and later starts. Not collective, replicated. */
+bvl_status bvl_path_add_starts(bvl_path *path);
+/** Before a stop of a later start is begun: puts blocks of the state's point to zero at random, the
+ * same on every grid. Not collective. */
+void bvl_path_shake(bvl_path *path);
+/** Is the state's solution better than what point k has? Not collective, the same on all ranks. */
+int bvl_path_improves(const bvl_path *path, int64_t k);
 
 /** Stores the state's solution as point k (one small reduction along the grid row). Collective. */
 bvl_status bvl_path_record(bvl_path *path, int64_t k, double seconds);

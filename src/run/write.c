@@ -254,6 +254,7 @@ static bvl_status write_numbers(bvl_job *job, const bvl_run_outcome *outcome)
       {"dfmax", o->path.dfmax},
       {"max_iter", o->path.max_iter},
       {"polish", o->path.polish},
+      {"starts", o->path.starts},
       {"epochs", o->path.epochs},
       {"batch", o->batch},
       {"seed", (int64_t)o->path.seed},

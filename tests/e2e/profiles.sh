@@ -45,6 +45,22 @@ refused "goes with" --penalty lasso --q 0.5
 refused "lower" --penalty mcp --lower 0
 refused "penalty mcp" --penalty mcp --solver lbfgs
 
+# more starts never make an objective worse, and here make some better; the same at every rank count
+for penalty in lq group-tl1; do
+  bevel 1 path "$work/gaussian.h5" -o "$work/1-starts.h5" --penalty $penalty $grid --quiet
+  bevel 1 path "$work/gaussian.h5" -o "$work/4-starts.h5" --penalty $penalty $grid --quiet --starts 4
+  bevel 2 path "$work/gaussian.h5" -o "$work/4-starts-2.h5" --penalty $penalty $grid --quiet --starts 4
+  compare "$work/4-starts.h5" "$work/4-starts-2.h5"
+  check "$work/4-starts.h5" "$work/gaussian.h5"
+  "$python" - "$work/1-starts.h5" "$work/4-starts.h5" <<'PY' || fail "starts, $penalty"
+import sys, h5py
+one, four = (h5py.File(f, "r")["objective"][:] for f in sys.argv[1:])
+assert (four <= one * (1 + 1e-12)).all() and (four < one * (1 - 1e-6)).any(), (one, four)
+PY
+done
+refused "starts" --penalty lasso --starts 2
+refused "starts" --penalty mcp --starts 2 --dfmax 3
+
 # q = 1 is the lasso, certified as such
 bevel 1 path "$work/gaussian.h5" -o "$work/one.h5" --penalty lq --q 1 $grid --quiet
 bevel 1 path "$work/gaussian.h5" -o "$work/lasso.h5" --penalty lasso $grid --quiet
