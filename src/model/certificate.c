@@ -332,7 +332,15 @@ bvl_status bvl_certify_many(bvl_problem *problem, int64_t k, const double *lambd
   double *r = NULL;
   double *r_k = NULL;
   sums *sum = NULL;
+  if (k > 1 && bvl_problem_curvature_moves(problem)) { /* each point has its own */
+    for (int64_t q = 0; q < k && status == BVL_OK; q++)
+      status = bvl_certify_many(problem, 1, lambda + q, intercept + q,
+                                beta + q * bvl_problem_n_coef(problem), eta + q * n_split,
+                                v + q * bvl_problem_n_coef(problem), out + q);
+    return status;
+  }
   const bvl_phase before = bvl_phase_enter(BVL_PHASE_SCREEN);
+  BVL_TRY(bvl_problem_set_curvature(problem, eta));
   status = BVL_ALLOC(&r, k * n_split);
   if (status == BVL_OK) status = BVL_ALLOC(&r_k, k * K);
   BVL_TRY(bvl_agree(all, status));
@@ -379,8 +387,6 @@ bvl_status bvl_certify(bvl_problem *problem, double lambda, bvl_point *point, do
                        double *v, bvl_certificate *out)
 {
   bvl_status status = bvl_problem_fit_free(problem, point, eta);
-  if (status != BVL_OK) return status;
-  status = bvl_problem_set_curvature(problem, eta);
   if (status != BVL_OK) return status;
   const double *intercept = point->intercepts != NULL ? point->intercepts : &point->intercept;
   return bvl_certify_many(problem, 1, &lambda, intercept, point->beta, eta, v, out);

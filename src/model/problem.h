@@ -88,6 +88,11 @@ bvl_status bvl_problem_set_bounds(bvl_problem *problem, const bvl_problem_data *
 /** For a penalty with a rest (elsewhere nothing is done): each block's curvature bound, at eta
  * (n_split) where the loss's has no bound; model/curvature.c says which. Collective. */
 bvl_status bvl_problem_set_curvature(bvl_problem *problem, const double *eta);
+/** Does it depend on eta? bvl_certify and bvl_certify_many then set it anew. Not collective. */
+static inline int bvl_problem_curvature_moves(const bvl_problem *problem)
+{
+  return problem->penalty.type->rest != NULL && !(problem->loss->curvature_bound < INFINITY);
+}
 /** The penalty as local block g has it. Not collective. */
 static inline bvl_penalty bvl_problem_penalty(const bvl_problem *problem, int64_t g)
 {
