@@ -328,7 +328,8 @@ cleanup:
 
 static bvl_status advance(bvl_path *path)
 {
-  bvl_path_shake(path);
+  bvl_status status = bvl_path_shake(path);
+  if (status != BVL_OK) return status;
   if (path->solver->solve_run == NULL || path->next_stop >= path->n_first) return solve_stop(path);
   return path->solver->solve_run(path->solver_data, path->n_first - path->next_stop,
                                  path->stop + path->next_stop, &path->state, &path->control);

@@ -45,8 +45,8 @@ bvl_status bvl_path_make_grid(bvl_path *path);
 /** Appends the stops of the second and later starts. Not collective, replicated. */
 bvl_status bvl_path_add_starts(bvl_path *path);
 /** Before a stop of a later start is begun: puts blocks of the state's point to zero at random, the
- * same on every grid. Not collective. */
-void bvl_path_shake(bvl_path *path);
+ * same on every grid. Collective: a few certificates. */
+bvl_status bvl_path_shake(bvl_path *path);
 /** Is the state's solution better than what point k has? Not collective, the same on all ranks. */
 int bvl_path_improves(const bvl_path *path, int64_t k);
 

@@ -4,6 +4,7 @@
  * lambda: the second) every nonzero block is first put to zero with probability one half. Of each
  * lambda's answers the one of the lowest objective is kept. */
 #include <math.h>
+#include <stdlib.h>
 
 #include "base/checked.h"
 #include "base/rng.h"
@@ -38,12 +39,33 @@ cleanup:
   return status;
 }
 
-void bvl_path_shake(bvl_path *path)
+/* Without half of a fit the rest may be far off, where a loss saturates and no curvature leads
+ * back: it is drawn towards zero until it is no worse than that. */
+static bvl_status settle(bvl_path *path, double lambda)
+{
+  enum { MAX_SHRINKS = 12 };
+  bvl_status status = BVL_OK;
+  bvl_problem *problem = path->problem;
+  bvl_solve_state *state = &path->state;
+  double *eta = NULL;
+  BVL_TRY(bvl_agree(&problem->grid->all, BVL_ALLOC(&eta, bvl_problem_n_split(problem))));
+  for (int shrink = 0; shrink < MAX_SHRINKS; shrink++) {
+    BVL_TRY(bvl_problem_eta(problem, &state->point, eta));
+    BVL_TRY(bvl_certify(problem, lambda, &state->point, eta, state->v, &state->certificate));
+    if (state->certificate.objective <= problem->null_loss) break;
+    for (int64_t k = 0; k < bvl_problem_n_coef(problem); k++) state->point.beta[k] /= 4;
+  }
+cleanup:
+  free(eta);
+  return status;
+}
+
+bvl_status bvl_path_shake(bvl_path *path)
 {
   const bvl_problem *problem = path->problem;
   const bvl_blocks *blocks = &problem->blocks;
   bvl_solve_state *state = &path->state;
-  if (path->next_stop < path->first_shaken || state->iterations > 0) return;
+  if (path->next_stop < path->first_shaken || state->iterations > 0) return BVL_OK;
   for (int64_t g = 0; g < blocks->n; g++) {
     const int64_t first = blocks->begin[g];
     const uint64_t position = (uint64_t)(problem->X->columns.first + first);
@@ -53,6 +75,7 @@ void bvl_path_shake(bvl_path *path)
     for (int64_t k = first; k < blocks->begin[g + 1]; k++) state->point.beta[k] = 0;
   }
   state->v_valid = 0;
+  return settle(path, path->stop[path->next_stop]);
 }
 
 int bvl_path_improves(const bvl_path *path, int64_t k)
