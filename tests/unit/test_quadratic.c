@@ -187,6 +187,81 @@ static void test_large_penalty_is_zero(void **state)
   assert_true(b[0] != 0); /* the unpenalised one */
 }
 
+/* q'b + b'Gb/2 + penalties at b; gradient of the smooth part too. */
+static double objective_at(int64_t d, const double *G, const double *q, const bvl_penalty *pen,
+                           int64_t block, double lw, const double *b, double *gradient)
+{
+  double value = 0;
+  for (int64_t k = 0; k < d; k++) {
+    gradient[k] = q[k];
+    for (int64_t l = 0; l < d; l++) gradient[k] += G[k + l * d] * b[l];
+    value += b[k] * (q[k] + gradient[k]) / 2;
+  }
+  for (int64_t k = 0; k < d; k += block) value += bvl_penalty_value(pen, lw, block, b + k);
+  return value;
+}
+
+/* The largest distance to stationarity; lq's zeros at their block's largest absolute row sum. */
+static double distance_at(int64_t d, const double *G, const bvl_penalty *pen, int64_t block,
+                          double lw, const double *b, const double *gradient)
+{
+  double worst = 0;
+  for (int64_t g = 0; g < d; g += block) {
+    double h = 0;
+    for (int64_t k = g; k < g + block; k++) {
+      double row = 0;
+      for (int64_t l = g; l < g + block; l++) row += fabs(G[k + l * d]);
+      h = fmax(h, row);
+    }
+    const bvl_penalty at = bvl_penalty_curved(*pen, h);
+    worst = fmax(worst, bvl_penalty_distance(&at, lw, block, b + g, gradient + g));
+  }
+  return worst;
+}
+
+/* Penalties that are not convex on a singular G, so that the sum is concave along some directions:
+ * the answer is stationary and nowhere above where it began, be that zero or another point. */
+static void test_not_convex(void **state)
+{
+  (void)state;
+  enum { D = 42 };
+  const char *const names[] = {"mcp",       "scad",       "tl1",       "log",       "lq",
+                               "group-mcp", "group-scad", "group-tl1", "group-log", "group-lq"};
+  const double level = 0.3;
+  double G[D * D];
+  double q[D];
+  double b[D];
+  double gradient[D];
+  double lw[D];
+  int64_t begin[D + 1];
+  make_gram(D, 4, G);
+  for (int k = 0; k < D; k++) lw[k] = level;
+  for (uint64_t trial = 0; trial < 200; trial++) {
+    bvl_penalty pen;
+    assert_int_equal(bvl_penalty_init(bvl_penalty_find(names[trial % 10]), NULL, &pen), BVL_OK);
+    const int64_t block = pen.type->grouped ? 3 : 1;
+    for (int k = 0; k < D; k++) {
+      q[k] = 0;
+      b[k] = trial % 3 == 0 ? 0 : bvl_rng_normal(43, BVL_STREAM_INIT, trial, (uint64_t)k);
+    }
+    for (int k = 0; k < D * D; k++) /* in G's range, as a gradient of data is */
+      q[k % D] += G[k] * bvl_rng_normal(42, BVL_STREAM_INIT, trial, (uint64_t)k / D);
+    for (int k = 0; k <= D; k++) begin[k] = k * block;
+    const bvl_quadratic problem = {
+        .d = D, .G = G, .ld = D, .n_blocks = D / block, .begin = begin, .lw = lw, .penalty = &pen};
+    const double start = objective_at(D, G, q, &pen, block, level, b, gradient);
+    bvl_quadratic_outcome outcome;
+    const int newton = trial % 20 < 10;
+    assert_int_equal(
+        bvl_quadratic_solve(&problem, newton, 1e-11, newton ? 1000 : 100000, b, gradient, &outcome),
+        BVL_OK);
+    const double end = objective_at(D, G, q, &pen, block, level, b, gradient);
+    assert_true(end <= start + 1e-13 * (1 + fabs(start)));
+    /* the tolerance, and rounding of the gradient made afresh */
+    ASSERT_NEAR(distance_at(D, G, &pen, block, level, b, gradient), 0, 2e-11);
+  }
+}
+
 BVL_TEST_MAIN(cmocka_unit_test(test_newton_is_stationary), cmocka_unit_test(test_sparse_groups),
               cmocka_unit_test(test_sweeps_agree), cmocka_unit_test(test_size_one_groups),
-              cmocka_unit_test(test_large_penalty_is_zero))
+              cmocka_unit_test(test_large_penalty_is_zero), cmocka_unit_test(test_not_convex))
