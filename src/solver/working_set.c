@@ -8,7 +8,7 @@
 
 #include "base/checked.h"
 
-enum { IDLE_LIMIT = 3, PRUNE_SLACK = 100, SHAPE = 3 };
+enum { IDLE_LIMIT = 3, PRUNE_SLACK = 100, SHAPE = 3, TILE = 32 };
 
 static int is_root(const bvl_working_set *set)
 {
@@ -266,12 +266,15 @@ static void fill_gram(bvl_working_set *set, int64_t first, const double *packed)
   const int64_t n_cols = set->columns->n_cols;
   const int64_t n_new = n_cols - first;
   const double scale = 1 / (double)set->problem->n;
-  for (int64_t l = 0; l < n_cols; l++)
-    for (int64_t k = 0; k < n_new; k++) {
-      const double value = packed[k + l * n_new] * scale;
-      set->G[(shift + first + k) + (shift + l) * set->ld] = value;
-      set->G[(shift + l) + (shift + first + k) * set->ld] = value;
-    }
+  /* in tiles: one of the two places is written across columns */
+  for (int64_t l0 = 0; l0 < n_cols; l0 += TILE)
+    for (int64_t k0 = 0; k0 < n_new; k0 += TILE)
+      for (int64_t l = l0; l < bvl_lesser(l0 + TILE, n_cols); l++)
+        for (int64_t k = k0; k < bvl_lesser(k0 + TILE, n_new); k++) {
+          const double value = packed[k + l * n_new] * scale;
+          set->G[(shift + first + k) + (shift + l) * set->ld] = value;
+          set->G[(shift + l) + (shift + first + k) * set->ld] = value;
+        }
   const double *ones = packed + n_new * n_cols;
   for (int64_t k = 0; shift && k <= n_cols; k++) {
     set->G[k] = ones[k] * scale;
