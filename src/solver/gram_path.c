@@ -11,6 +11,7 @@
 #include "base/phase.h"
 #include "solver/batch_model.h"
 #include "solver/classes_model.h"
+#include "solver/concave_model.h"
 #include "solver/group_model.h"
 #include "solver/group_newton.h"
 #include "solver/multi_model.h"
@@ -21,11 +22,16 @@ enum { MAX_BATCH = BVL_GROUP_LANES, MIN_NEW = 64, MAX_PARTS = 32 };
  * with no slope is the strong rule. Misses cost another sweep, excess costs Gram columns. */
 static const double MARGIN_STRONG = 1, MARGIN_MIN = 0.05, MARGIN_SHRINK = 0.8, MARGIN_GROW = 1.6;
 
+/* Where columns are missing, concave penalties take in also those this close to their threshold:
+ * the answer may leap when the missing ones are in. */
+static const double NEAR = 0.95;
+
 struct bvl_gram_path {
   bvl_problem *problem;       /* borrowed */
   bvl_working_set *set;       /* borrowed */
   bvl_batch_model *model;     /* scalar penalties, owned; else NULL */
-  bvl_group_model *groups;    /* group penalties, owned; else NULL */
+  bvl_concave_model *concave; /* penalties that are not convex, owned; else NULL */
+  bvl_group_model *groups;    /* convex group penalties, owned; else NULL */
   bvl_multi_model *multi;     /* several outputs, owned; else NULL */
   bvl_classes_model *classes; /* of these, classes, owned; else NULL */
   double *answer;             /* batch x (d outputs + extra), owned */
@@ -41,14 +47,16 @@ struct bvl_gram_path {
   int64_t longest;       /* batch now allowed, <= most */
   int was_due;           /* was a checkpoint due before the last batch too? */
   int was_unsolved;      /* did the last batch stop at a lambda it could not solve? */
+  bvl_point again; /* concave: the answer at `again_at` that lacked some columns; beta owned */
+  double again_at; /* NaN: there is none */
 };
 
 int bvl_gram_path_fits(const bvl_problem *problem)
 {
   if (problem->outputs > 1) return problem->penalty.type->convex;
   if (problem->has_ends && !problem->loss->quadratic) return 0;
-  if (problem->penalty.type->grouped) return bvl_group_model_fits(problem);
-  return problem->penalty.type->convex;
+  if (!problem->penalty.type->convex) return bvl_concave_model_fits(problem);
+  return !problem->penalty.type->grouped || bvl_group_model_fits(problem);
 }
 
 void bvl_gram_path_destroy(bvl_gram_path **path)
@@ -57,6 +65,7 @@ void bvl_gram_path_destroy(bvl_gram_path **path)
   *path = NULL;
   if (s == NULL) return;
   bvl_batch_model_destroy(&s->model);
+  bvl_concave_model_destroy(&s->concave);
   bvl_group_model_destroy(&s->groups);
   bvl_multi_model_destroy(&s->multi);
   bvl_classes_model_destroy(&s->classes);
@@ -67,7 +76,18 @@ void bvl_gram_path_destroy(bvl_gram_path **path)
   free(s->eta);
   free(s->slope);
   free(s->wanted);
+  free(s->again.beta);
   free(s);
+}
+
+static bvl_status create_concave(bvl_gram_path *s)
+{
+  bvl_status status = BVL_OK;
+  const int64_t n_coef = bvl_problem_n_coef(s->problem);
+  BVL_TRY(bvl_agree(&s->problem->grid->all, BVL_ALLOC(&s->again.beta, n_coef)));
+  BVL_TRY(bvl_concave_model_create(s->problem, s->set, &s->concave));
+cleanup:
+  return status;
 }
 
 bvl_status bvl_gram_path_create(bvl_problem *problem, bvl_working_set *set, bvl_gram_path **out)
@@ -82,8 +102,10 @@ bvl_status bvl_gram_path_create(bvl_problem *problem, bvl_working_set *set, bvl_
   s->problem = problem;
   s->set = set;
   s->margin = MARGIN_STRONG;
+  s->again_at = NAN;
   s->most = MAX_BATCH;
-  if (problem->outputs == 1 && problem->penalty.type->grouped &&
+  const bvl_penalty_type *type = problem->penalty.type;
+  if (problem->outputs == 1 && type->grouped && type->convex &&
       bvl_group_model_is_tall(problem->n, problem->X->columns.p))
     s->most = BVL_GROUP_TALL_BATCH;
   s->longest = s->most;
@@ -95,7 +117,9 @@ bvl_status bvl_gram_path_create(bvl_problem *problem, bvl_working_set *set, bvl_
   BVL_TRY(bvl_agree(all, BVL_ALLOC(&s->wanted, problem->blocks.n)));
   if (problem->outputs > 1)
     BVL_TRY(bvl_multi_model_create(problem, set, &s->multi));
-  else if (problem->penalty.type->grouped)
+  else if (!type->convex)
+    BVL_TRY(create_concave(s));
+  else if (type->grouped)
     BVL_TRY(bvl_group_model_create(problem, set, &s->groups));
   else
     BVL_TRY(bvl_batch_model_create(problem, set, &s->model));
@@ -124,7 +148,7 @@ static int is_candidate(const bvl_gram_path *s, const bvl_solve_state *state, in
     if (state->point.beta[k] != 0) return 1;
     v[k - begin] = state->v[k] - way * s->slope[k];
   }
-  const bvl_penalty pen = bvl_penalty_at(&s->problem->penalty, blocks->weight[g]);
+  const bvl_penalty pen = bvl_problem_penalty(s->problem, g);
   const double lw = level * blocks->weight[g];
   return bvl_problem_pull(s->problem, &pen, lw, g, v) >= bvl_penalty_threshold(&pen, lw);
 }
@@ -152,9 +176,10 @@ static int is_beyond(const bvl_gram_path *s, const bvl_solve_state *state, int64
   const bvl_blocks *blocks = &s->problem->blocks;
   const int64_t begin = bvl_problem_begin(s->problem, g);
   const int64_t m = bvl_problem_len(s->problem, g);
-  if (blocks->weight[g] != h->weight) {
+  if (blocks->weight[g] != h->weight || s->problem->curvature != NULL) {
+    const bvl_penalty pen = bvl_problem_penalty(s->problem, g);
     h->weight = blocks->weight[g];
-    h->floor = bvl_penalty_threshold(&s->problem->penalty, h->level * h->weight);
+    h->floor = bvl_penalty_threshold(&pen, h->level * h->weight);
   }
   const double reach = bvl_block_norm(m, state->v + begin) +
                        h->way * bvl_block_norm(m, s->slope + begin);
@@ -277,23 +302,26 @@ static bvl_status find_violations(bvl_gram_path *s, int64_t batch, const double 
   const int64_t n_coef = bvl_problem_n_coef(s->problem);
   int64_t mine = batch;
   const int sparse = s->problem->penalty.type->sparse;
+  const double near = s->concave != NULL ? NEAR : 1;
   double weight = NAN; /* that limit was made for: blocks of one weight come in long runs */
   double limit[MAX_BATCH];
   memset(s->wanted, 0, (size_t)blocks->n);
   for (int64_t g = 0; g < blocks->n; g++) {
     if (blocks->weight[g] == INFINITY || s->set->member[g]) continue;
-    for (int64_t q = 0; q < batch && blocks->weight[g] != weight; q++)
-      limit[q] = bvl_penalty_threshold(&s->problem->penalty, lambdas[q] * blocks->weight[g]);
+    const bvl_penalty pen = bvl_problem_penalty(s->problem, g);
+    const int anew = blocks->weight[g] != weight || s->problem->curvature != NULL;
     weight = blocks->weight[g];
-    const bvl_penalty pen = bvl_penalty_at(&s->problem->penalty, weight);
+    for (int64_t q = 0; q < batch && anew; q++)
+      limit[q] = bvl_penalty_threshold(&pen, lambdas[q] * weight);
     for (int64_t q = 0; q < batch; q++) {
       const double *v = s->v + q * n_coef + bvl_problem_begin(s->problem, g);
       const double norm = bvl_block_norm(bvl_problem_len(s->problem, g), v);
-      if (!(norm > limit[q])) continue; /* a NaN is nobody's violation: the point is bad */
+      if (!(norm > near * limit[q])) continue; /* a NaN is nobody's violation: the point is bad */
       if ((sparse || s->problem->bounds != NULL) &&
           bvl_problem_pull(s->problem, &pen, lambdas[q] * weight, g, v) <= limit[q])
         continue;
       s->wanted[g] = 1;
+      if (norm <= limit[q]) continue; /* merely close */
       mine = bvl_lesser(mine, q);
       break;
     }
@@ -304,9 +332,10 @@ static bvl_status find_violations(bvl_gram_path *s, int64_t batch, const double 
   return status;
 }
 
+/* There is no gap where the penalty is not convex; a bad point's kkt is infinite. */
 static int certified(const bvl_certificate *c, double tol)
 {
-  return c->gap <= tol && c->kkt <= 100 * tol;
+  return (isnan(c->gap) || c->gap <= tol) && c->kkt <= 100 * tol;
 }
 
 /* v at lambda q of the batch, and how it moved on the way there. */
@@ -353,6 +382,8 @@ static bvl_status solve(bvl_gram_path *s, double from, int64_t batch, const doub
     status = bvl_multi_model_solve(s->multi, from, batch, lambdas, 0.2 * tol, max_iter, s->answer);
   else if (s->groups != NULL)
     status = bvl_group_model_solve(s->groups, batch, lambdas, 0.5 * tol, max_iter, s->answer);
+  else if (s->concave != NULL)
+    status = bvl_concave_model_solve(s->concave, batch, lambdas, 1e-2 * tol, max_iter, s->answer);
   else
     status = bvl_batch_model_solve(s->model, batch, lambdas, 1e-2 * tol, max_iter, s->answer);
   bvl_phase_leave(before);
@@ -382,6 +413,23 @@ static bvl_status solve_in_parts(bvl_gram_path *s, double from, double lambda, d
   *steps = total;
 cleanup:
   return status;
+}
+
+/* A concave lambda that lacked columns is not solved from the last finished one again but from the
+ * answer it had, which is no worse: what W holds otherwise is long settled there. */
+static const bvl_point *start_of(const bvl_gram_path *s, double lambda,
+                                 const bvl_solve_state *state)
+{
+  return lambda == s->again_at ? &s->again : &state->point;
+}
+
+static void keep_start(bvl_gram_path *s, int64_t q, double lambda)
+{
+  const int64_t p_local = s->problem->X->columns.p_local;
+  memset(s->again.beta, 0, (size_t)p_local * sizeof *s->again.beta);
+  scatter(s, answer_at(s, q), s->again.beta);
+  s->again.intercept = s->intercept[q];
+  s->again_at = lambda;
 }
 
 /* What a batch came to, for whoever wants to know: this rank's counters at its start, their growth
@@ -426,7 +474,7 @@ static bvl_status one_batch(bvl_gram_path *s, int64_t n, const double *lambdas,
   mark_candidates(s, state, batch, lambdas);
   BVL_TRY(bvl_working_set_add(set, s->wanted));
   facts.screened = set->columns->n_cols - facts.before;
-  BVL_TRY(load(s, &state->point));
+  BVL_TRY(load(s, start_of(s, lambdas[0], state)));
   BVL_TRY(bvl_agree(
       all, BVL_GROW(&s->answer, &s->answer_capacity, batch * (answer_len(s) + BVL_ANSWER_EXTRA))));
   BVL_TRY(solve(s, state->lambda_previous, batch, lambdas, tol, control->options->max_iter));
@@ -450,6 +498,8 @@ static bvl_status one_batch(bvl_gram_path *s, int64_t n, const double *lambdas,
   for (int64_t q = 0; q < *done; q++)
     BVL_TRY(finish(s, q, q == *done - 1, lambdas[q], &certificate[q], state, control));
   if (s->groups != NULL) bvl_group_model_keep(s->groups, *done);
+  s->again_at = NAN;
+  if (s->concave != NULL && *done < batch && *done == first) keep_start(s, first, lambdas[first]);
   if (unsolved) s->longest = bvl_greater(1, batch / 2);
   s->was_unsolved = unsolved; /* the next batch is to be shorter, not this long again */
   s->margin = first == batch ? fmax(MARGIN_MIN, MARGIN_SHRINK * s->margin)
@@ -458,7 +508,7 @@ static bvl_status one_batch(bvl_gram_path *s, int64_t n, const double *lambdas,
   spread_out = 0;
   if (first < batch) BVL_TRY(bvl_working_set_add(set, s->wanted));
   facts.violators = set->columns->n_cols - facts.before - facts.screened;
-  BVL_TRY(load(s, &state->point));
+  BVL_TRY(load(s, *done < batch ? start_of(s, lambdas[*done], state) : &state->point));
   BVL_TRY(bvl_working_set_prune(set));
   finish_facts(s, batch, *done, &facts);
   if (control->batch_done != NULL) control->batch_done(control->context, &facts);
@@ -483,6 +533,7 @@ bvl_status bvl_gram_path_run(bvl_gram_path *s, int64_t n, const double *lambdas,
   bvl_status status = BVL_OK;
   int general = 0;
   *n_done = 0;
+  s->again_at = NAN; /* of another run, perhaps from another start */
   while (s->problem->bounds != NULL && n > 0 && lambdas[n - 1] == 0) n--; /* no signs to go by */
   /* fewer sweeps than this would cost less than the copy */
   if (control->options->rounded && n > MAX_BATCH && s->multi == NULL)

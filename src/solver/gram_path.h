@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Runs of lambdas for a quadratic loss and scalar convex penalties, several at once.
+/* Runs of lambdas, several at once, where one of the models beside this file solves a few of them
+ * on the working set alone: bvl_batch_model (scalar convex penalties), bvl_group_model,
+ * bvl_multi_model, bvl_concave_model.
  *
  *   widen W for the whole batch (strong rule at its last lambda) -> rank 0 solves every lambda of
  * the batch from the Gram of W alone -> one sweep over X certifies them all -> the lambdas before
