@@ -53,7 +53,8 @@ static double weight(const setting *s, int64_t k)
   return k == 4 ? INFINITY : 0.5 + (double)(k % 5) / 4;
 }
 
-static double violation(const setting *s, const double *lw, const double *ridge, const double *b)
+static inline double violation(const setting *s, const double *lw, const double *ridge,
+                               const double *b)
 {
   double worst = 0;
   for (int64_t k = 0; k < s->d; k++) {
@@ -69,7 +70,7 @@ static double violation(const setting *s, const double *lw, const double *ridge,
   return worst;
 }
 
-static void set_weights(const setting *s, double lambda, double *lw, double *ridge)
+static inline void set_weights(const setting *s, double lambda, double *lw, double *ridge)
 {
   for (int64_t k = 0; k < s->d; k++) {
     const double w = weight(s, k);
