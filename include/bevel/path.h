@@ -50,13 +50,16 @@ typedef struct bvl_path_options {
   int64_t gram_limit;      /**< auto: working set columns above which it is distributed; 0 = 8000 */
   int rounded;             /**< 1: sweeps over a dense X read an 8-bit copy of it, made once, and X
                                 itself only where the copy cannot prove a column inactive */
-  int64_t starts; /**< 1; more, where the penalty is not convex: the lambdas are solved that
-                       many times, down, up, down ..., from the third on from points with
-                       random blocks at zero, and the lowest objectives are kept */
-  int polish;     /**< 1: certified engine after a surrogate solver */
-  int64_t epochs; /**< stochastic epochs a lambda; 0 = default */
-  double step;    /**< learning rate; 0 = default from the data's curvature */
-  int schedule;   /**< bvl_schedule: constant, step, cosine (default cosine) */
+  int64_t starts;    /**< 1; more, where the penalty is not convex: the lambdas are solved that
+                          many times, down, up, down ..., from the third on from points with
+                          random blocks at zero, and the lowest objectives are kept */
+  int polish;        /**< 1: certified engine after a surrogate solver */
+  int64_t epochs;    /**< stochastic epochs a lambda; 0 = default */
+  double step;       /**< learning rate; 0 = default from the data's curvature */
+  int schedule;      /**< bvl_schedule: constant, step, cosine (default cosine) */
+  const char *param; /**< factors of the surrogate solvers: "product", "difference", "power",
+                          "shared", "square", "two-vector", "own-norm"; borrowed; NULL = the
+                          penalty's default */
   uint64_t seed;
   double checkpoint_every_s; /**< <= 0: only on demand */
 } bvl_path_options;

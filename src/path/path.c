@@ -53,8 +53,7 @@ static bvl_status check_bounds(const bvl_problem *problem, const bvl_path_option
   if (problem->bounds == NULL) return BVL_OK;
   if (options->gram == BVL_GRAM_DISTRIBUTED)
     return bvl_fail(BVL_ERR_USAGE, "lower, upper: not with gram distributed");
-  if (!is_surrogate(options->solver)) return BVL_OK;
-  return bvl_fail(BVL_ERR_USAGE, "lower, upper: the surrogate solvers know no bounds (newton, cd)");
+  return BVL_OK;
 }
 
 static bvl_status check_starts(const bvl_problem *problem, const bvl_path_options *options)

@@ -27,6 +27,9 @@ static const double sgd_share = 8.0;
 static const double momentum_share = 1.6;
 static const double adam_share = 0.05;
 
+/* How stationary a point is that the certified engine takes over, where there is no gap. */
+static const double rough_kkt = 1e-3;
+
 /* --- life cycle --- */
 
 static bvl_optimizer method_of(bvl_solver solver)
@@ -59,6 +62,7 @@ static void destroy(void **out)
   bvl_optim_destroy(&solver->optim);
   bvl_surrogate_objective_destroy(&solver->objective);
   free(solver->theta);
+  free(solver->scratch);
   free(solver->eta);
   free_certified(&solver->now);
   free_certified(&solver->zeroed);
@@ -130,18 +134,49 @@ cleanup:
   return status;
 }
 
+/* Factors keep coefficients from below zero everywhere or nowhere; they know no other bound. */
+static bvl_status check_bounds(const bvl_problem *problem, int *one_sided)
+{
+  bvl_status status = BVL_OK;
+  int64_t others = 0;
+  *one_sided = problem->bounds != NULL;
+  for (int64_t g = 0; *one_sided && g < problem->blocks.n; g++) {
+    const bvl_interval in = problem->bounds[problem->blocks.begin[g]];
+    const int penalised = bvl_surrogate_is_penalised(problem->blocks.weight[g]);
+    others += penalised && !(in.lower == 0 && isinf(in.upper));
+  }
+  BVL_TRY(bvl_sum_i64(&problem->grid->all, &others, 1));
+  if (others > 0)
+    status = bvl_fail(BVL_ERR_USAGE, "lower, upper: the surrogate solvers know lower 0 alone, for "
+                                     "all columns (newton and cd know any bounds)");
+cleanup:
+  return status;
+}
+
+static int64_t longest_block(const bvl_problem *problem, const bvl_surrogate *map)
+{
+  int64_t longest = 1;
+  for (int64_t g = 0; g < problem->blocks.n; g++)
+    longest = bvl_greater(longest, bvl_surrogate_block_length(map, &problem->blocks, g));
+  return longest;
+}
+
 static bvl_status create(bvl_problem *problem, const bvl_path_options *options, void **out)
 {
   bvl_status status = BVL_OK;
   const bvl_comm *all = &problem->grid->all;
-  const bvl_surrogate *map = NULL;
+  bvl_surrogate map;
   bvl_surrogate_solver *solver = NULL;
+  int one_sided = 0;
   *out = NULL;
   BVL_TRY(bvl_agree(all, BVL_ALLOC(&solver, 1)));
   solver->problem = problem;
+  solver->convex = problem->penalty.type->convex;
   take_options(solver, options);
-  BVL_TRY(bvl_agree(all, bvl_surrogate_find(NULL, &problem->penalty, &map)));
-  BVL_TRY(bvl_surrogate_objective_create(problem, map, &solver->objective));
+  BVL_TRY(check_bounds(problem, &one_sided));
+  BVL_TRY(bvl_agree(all, bvl_surrogate_find(options->param, &problem->penalty, one_sided, &map)));
+  BVL_TRY(bvl_surrogate_objective_create(problem, &map, &solver->objective));
+  BVL_TRY(bvl_agree(all, BVL_ALLOC(&solver->scratch, longest_block(problem, &map))));
   BVL_TRY(bvl_agree(all, BVL_ALLOC(&solver->theta, solver->objective->n_theta)));
   BVL_TRY(bvl_agree(all, BVL_ALLOC(&solver->eta, bvl_problem_n_split(problem))));
   BVL_TRY(bvl_agree(all, allocate_certified(problem, &solver->now)));
@@ -157,30 +192,52 @@ cleanup:
 
 /* --- one lambda --- */
 
-/* Learning rate and floor of a lambda. Coefficients have an l1 norm of at most B = null_half /
- * lambda (from lambda Pen <= F(0)), and the curvature in the factors, each seeing the other's
- * square, is below twice h B: gradient descent is safe at the inverse. B is rarely reached, the
- * schedule calms what starts too fast, and what overflows is halved, so the default is several
- * times that, within what the intercept bears. Adam's rate is a share of the largest factor. */
-static void choose_scales(bvl_surrogate_solver *solver)
+/* About the size of the largest coefficient: for a convex penalty what lambda_max says of the null
+ * fit, else from the point at hand and its gradient. */
+static bvl_status guess_largest(const bvl_surrogate_solver *solver, double lambda, double *largest)
 {
+  const bvl_problem *problem = solver->problem;
+  const bvl_certified *best = &solver->best;
+  bvl_status status = BVL_OK;
+  *largest = fmax(problem->lambda_max, lambda) / solver->curvature;
+  if (!solver->convex) {
+    *largest = 0.0;
+    for (int64_t c = 0; c < bvl_design_p_local(problem->X); c++)
+      *largest = fmax(*largest, fabs(best->point.beta[c]) + fabs(best->v[c]) / solver->curvature);
+    status = bvl_max(&problem->grid->all, largest, 1);
+  }
+  if (!(*largest > 0.0) || !isfinite(*largest)) *largest = 1.0;
+  return status;
+}
+
+/* Learning rate and floor of a lambda. Coefficients have sum |beta|^q of at most B = null_half /
+ * lambda (from lambda Pen <= F(0)), and the curvature in the factors is below s h sum
+ * |beta|^(2-q), s the map's stretch: with q = 1 and two factors, each seeing the other's square,
+ * 2 h B. Gradient descent is safe at the inverse. B is rarely reached, the schedule calms what
+ * starts too fast, and what overflows is halved, so the default is several times that, within what
+ * the intercept bears. Adam's rate is a share of the largest factor. */
+static bvl_status choose_scales(bvl_surrogate_solver *solver)
+{
+  const bvl_surrogate *map = &solver->objective->map;
+  const double depth = map->shape.depth, stretch = map->type->stretch(&map->shape);
   const bvl_problem *problem = solver->problem;
   const bvl_optim_options *options = &solver->options;
   double h = solver->curvature;
   double lambda = fmax(solver->lambda, 1e-4 * problem->lambda_max);
-  double largest = fmax(problem->lambda_max, lambda) / h; /* a coefficient's size, roughly */
-  double bound = problem->null_half / lambda;
-  double rate = 1.0 / (2.0 * h * sqrt(solver->max_len) * bound + lambda);
-  if (!(largest > 0.0) || !isfinite(largest)) largest = 1.0;
+  double largest = 1.0;
+  bvl_status status = guess_largest(solver, lambda, &largest);
+  double bound = problem->null_half / lambda * pow(largest, 2.0 - 4.0 / depth);
+  double rate = 1.0 / (stretch * (h * sqrt(solver->max_len) * bound + 0.5 * lambda));
   if (!(rate > 0.0) || !isfinite(rate)) rate = 1.0;
-  solver->floor = sqrt(floor_share * largest);
+  solver->floor = pow(floor_share * largest, 1.0 / depth);
   if (options->step > 0.0)
     solver->step = options->step;
   else if (options->method == BVL_OPTIM_ADAM)
-    solver->step = adam_share * sqrt(largest);
+    solver->step = adam_share * pow(largest, 1.0 / depth);
   else
     solver->step = fmin((options->method == BVL_OPTIM_MOMENTUM ? momentum_share : sgd_share) * rate,
                         1.0 / solver->intercept_curvature);
+  return status;
 }
 
 bvl_status bvl_surrogate_new_optim(bvl_surrogate_solver *solver)
@@ -194,12 +251,14 @@ bvl_status bvl_surrogate_new_optim(bvl_surrogate_solver *solver)
 /* A fresh lambda: factors of the certified warm start, without the blocks it proves zero. */
 static bvl_status begin(bvl_surrogate_solver *solver)
 {
-  int64_t moved = 0;
+  bvl_status status = BVL_OK;
   solver->rounds = solver->halvings = 0;
-  choose_scales(solver);
+  BVL_TRY(choose_scales(solver));
   bvl_surrogate_take_best(solver);
-  bvl_status status = bvl_surrogate_new_optim(solver);
-  return status == BVL_OK ? bvl_surrogate_tidy(solver, &moved) : status;
+  BVL_TRY(bvl_surrogate_new_optim(solver));
+  BVL_TRY(bvl_surrogate_tidy(solver));
+cleanup:
+  return status;
 }
 
 /* How a round ended; equal on all ranks. */
@@ -226,6 +285,7 @@ static int cannot_back_off(bvl_surrogate_solver *solver)
 {
   if (solver->options.method == BVL_OPTIM_LBFGS || ++solver->halvings > MAX_HALVINGS) return 1;
   bvl_surrogate_take_best(solver);
+  bvl_surrogate_list_columns(solver);
   bvl_optim_reset(solver->optim);
   bvl_optim_scale_step(solver->optim, 0.5);
   return 0;
@@ -260,10 +320,13 @@ static bvl_status run_round(bvl_surrogate_solver *solver, bvl_solve_state *state
   }
 }
 
-/* Is the best point good enough to stop? */
+/* Is the best point good enough to stop? Without a gap: stationary, and no block that would leave
+ * zero if it could. */
 static int is_done(const bvl_surrogate_solver *solver, double tol)
 {
   const bvl_certificate *best = &solver->best.certificate;
+  if (!solver->convex)
+    return solver->unsettled == 0 && best->kkt <= (solver->polish ? rough_kkt : 100.0 * tol);
   return best->gap <= solver->target_gap && (solver->polish || best->kkt <= 100.0 * tol);
 }
 
@@ -278,7 +341,8 @@ static void finish(bvl_surrogate_solver *solver, bvl_solve_state *state, double 
   memcpy(state->v, best->v, bytes);
   state->v_valid = 1;
   state->certificate = best->certificate;
-  int converged = best->certificate.gap <= tol && best->certificate.kkt <= 100.0 * tol;
+  int converged = best->certificate.kkt <= 100.0 * tol &&
+                  (solver->convex ? best->certificate.gap <= tol : solver->unsettled == 0);
   state->status = converged ? 0 : diverged ? 2 : 1;
 }
 
@@ -292,7 +356,8 @@ static bvl_status judge_round(bvl_surrogate_solver *solver, round_end *end)
   double excess = finite ? solver->now.certificate.objective - solver->best.certificate.objective
                          : INFINITY;
   if (excess > solver->problem->null_half) end->diverged |= cannot_back_off(solver);
-  if (solver->best.certificate.gap <= solver->target_gap) BVL_TRY(bvl_surrogate_make_exact(solver));
+  if (!solver->convex || solver->best.certificate.gap <= solver->target_gap)
+    BVL_TRY(bvl_surrogate_make_exact(solver));
 cleanup:
   return status;
 }
@@ -304,12 +369,11 @@ static bvl_status run_rounds(bvl_surrogate_solver *solver, bvl_solve_state *stat
   bvl_status status = BVL_OK;
   while (!is_done(solver, control->options->tol)) {
     round_end end;
-    int64_t moved = 0;
     BVL_TRY(run_round(solver, state, control, &end));
     BVL_TRY(judge_round(solver, &end));
     *diverged = end.diverged;
-    if (!end.diverged && !end.spent) BVL_TRY(bvl_surrogate_tidy(solver, &moved));
-    if (end.diverged || end.spent || (end.stuck && moved == 0)) {
+    if (!end.diverged && !end.spent) BVL_TRY(bvl_surrogate_tidy(solver));
+    if (end.diverged || end.spent || (end.stuck && solver->unsettled == 0)) {
       BVL_TRY(bvl_surrogate_make_exact(solver));
       break;
     }
@@ -330,7 +394,10 @@ static bvl_status solve(void *context, bvl_solve_state *state, bvl_solve_control
   solver->objective->control = control;
   BVL_TRY(bvl_surrogate_certify_start(solver, &state->point, &finite));
   if (!finite) BVL_TRY(bvl_fail(BVL_ERR_INTERNAL, "the warm start of a lambda overflows"));
-  if (!resumed) BVL_TRY(begin(solver));
+  if (!resumed)
+    BVL_TRY(begin(solver));
+  else
+    solver->unsettled = 1; /* not known */
   bvl_surrogate_list_columns(solver);
   BVL_TRY(run_rounds(solver, state, control, &diverged));
   finish(solver, state, control->options->tol, diverged);

@@ -29,7 +29,7 @@ static bvl_status build(bvl_surrogate_objective *self, bvl_problem *problem,
   const bvl_blocks *blocks = &problem->blocks;
   int64_t p_local = bvl_design_p_local(problem->X);
   self->problem = problem;
-  self->map = map;
+  self->map = *map;
   self->n_theta = bvl_surrogate_length(map, blocks) + (problem->intercept ? 1 : 0);
   int shares_b0 = problem->intercept && grid->j > 0;
   self->objective = (bvl_objective){.space = {.comm = &grid->all,
@@ -177,11 +177,12 @@ bvl_status bvl_surrogate_objective_eval(void *context, const double *theta, int6
   if (self->control != NULL) bvl_wants_to_flags(bvl_solve_wants(problem, self->control), flags);
   self->loss = self->residual = 0.0;
   memset(self->grad_beta, 0, (size_t)problem->X->columns.p_local * sizeof *self->grad_beta);
-  self->map->forward(blocks, theta + first, self->beta);
+  bvl_surrogate_forward(&self->map, blocks, theta + first, self->beta);
   if (problem->grid->n_cols == 1) {
     sweep_alone(self, intercept, batch);
   } else {
-    penalty = self->map->penalty(&problem->penalty, self->lambda, blocks, theta + first, NULL);
+    penalty = bvl_surrogate_penalty(&self->map, &problem->penalty, self->lambda, blocks,
+                                    theta + first, NULL);
     BVL_TRY(sweep_together(self, intercept, batch, &penalty, flags, &announced));
   }
   scalars[COL_LOSS] = self->loss;
@@ -191,9 +192,9 @@ bvl_status bvl_surrogate_objective_eval(void *context, const double *theta, int6
   BVL_TRY(reduce_columns(self, scalars));
   if (scalars[COL_FAILED] > 0.0) BVL_TRY(bvl_agree(&problem->grid->all, self->failure));
   for (int64_t c = 0; c < problem->X->columns.p_local; c++) self->grad_beta[c] *= -share;
-  self->map->pull_back(blocks, theta + first, self->grad_beta, grad + first);
-  double local = self->map->penalty(&problem->penalty, self->lambda, blocks, theta + first,
-                                    grad + first);
+  bvl_surrogate_pull_back(&self->map, blocks, theta + first, self->grad_beta, grad + first);
+  double local = bvl_surrogate_penalty(&self->map, &problem->penalty, self->lambda, blocks,
+                                       theta + first, grad + first);
   if (first == 1) grad[0] = -share * scalars[COL_RESIDUAL];
   *value = share * scalars[COL_LOSS] + (problem->grid->n_cols == 1 ? local : penalty);
   *wants = bvl_wants_from_flags(scalars + COL_FLAGS);

@@ -16,7 +16,7 @@
 typedef struct bvl_surrogate_objective {
   bvl_objective objective; /* what an optimizer sees; context is this struct, which may not move */
   bvl_problem *problem;    /* borrowed */
-  const bvl_surrogate *map;
+  bvl_surrogate map;
   bvl_solve_control *control; /* asked at every evaluation; NULL = nobody asks; borrowed */
   double lambda;
   int64_t n_theta;    /* length of theta on this rank */

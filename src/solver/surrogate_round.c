@@ -8,7 +8,8 @@
  *               Gramfort, Salmon 2015); its factors become 0, which no gradient leaves
  *   re-seeding  blocks at zero that violate their condition get factors of the right direction
  *
- * Thresholds come from bvl_penalty_threshold alone. */
+ * Thresholds come from bvl_penalty_threshold alone. Without convexity there is no proof: zeros are
+ * those of surrogate/start.c, and stay if the objective does not rise. */
 #include "solver/surrogate_solver.h"
 
 #include <math.h>
@@ -19,11 +20,6 @@ static const double reseed_share = 0.1;
 
 /* Exact zeros may cost this share of what the objective is uncertain by. */
 static const double zeros_slack = 0.1;
-
-static int is_penalised(const bvl_blocks *blocks, int64_t g)
-{
-  return blocks->weight[g] > 0.0 && !isinf(blocks->weight[g]);
-}
 
 /* eta of the point, and whether the loss there is within reason: not so far above the null model's
  * that only an overflowing learning rate can have led there. */
@@ -70,25 +66,53 @@ static void keep_better(bvl_surrogate_solver *solver, const bvl_certified *candi
     copy_certified(solver, candidate, &solver->best);
 }
 
+/* Convex: the block's condition at zero, with its own gradient and after a proximal step. */
+static int is_zero_convex(const bvl_surrogate_solver *solver, int64_t g)
+{
+  const bvl_problem *problem = solver->problem;
+  const bvl_penalty *pen = &problem->penalty;
+  const int64_t begin = problem->blocks.begin[g], m = bvl_block_len(&problem->blocks, g);
+  const double lw = solver->lambda * problem->blocks.weight[g];
+  const double *b = solver->best.point.beta + begin, *v = solver->best.v + begin;
+  const double threshold = bvl_penalty_threshold(pen, lw);
+  double step = 0.0, moved = 0.0;
+  for (int64_t k = 0; k < m; k++) {
+    moved = solver->curvature * b[k] + v[k];
+    step += moved * moved;
+  }
+  step = m == 1 ? bvl_problem_pull(problem, pen, lw, g, &moved) : sqrt(step);
+  return bvl_problem_pull(problem, pen, lw, g, v) <= threshold && step <= threshold;
+}
+
+static bvl_surrogate_start start_of(const bvl_surrogate_solver *solver, const bvl_certified *at,
+                                    double floor)
+{
+  double *grad = solver->objective->grad_beta;
+  for (int64_t c = 0; c < bvl_design_p_local(solver->problem->X); c++) grad[c] = -at->v[c];
+  return (bvl_surrogate_start){.pen = &solver->problem->penalty,
+                               .lambda = solver->lambda,
+                               .curvature = solver->curvature,
+                               .floor = floor,
+                               .beta = at->point.beta,
+                               .grad_beta = grad};
+}
+
 /* solver->zeroed <- solver->best with blocks at zero. */
 static void set_zeros(bvl_surrogate_solver *solver)
 {
-  const bvl_problem *problem = solver->problem;
-  const bvl_blocks *blocks = &problem->blocks;
+  const bvl_blocks *blocks = &solver->problem->blocks;
+  const bvl_surrogate_start start = start_of(solver, &solver->best, 0.0);
   double *beta = solver->zeroed.point.beta;
   copy_certified(solver, &solver->best, &solver->zeroed);
   for (int64_t g = 0; g < blocks->n; g++) {
     int64_t begin = blocks->begin[g], m = bvl_block_len(blocks, g);
-    if (!is_penalised(blocks, g)) continue;
-    double threshold = bvl_penalty_threshold(&problem->penalty, solver->lambda * blocks->weight[g]);
-    const double *v = solver->best.v + begin;
-    double step = 0.0;
-    for (int64_t k = 0; k < m; k++) {
-      double moved = solver->curvature * beta[begin + k] + v[k];
-      step += moved * moved;
-    }
-    if (bvl_block_norm(m, v) <= threshold && sqrt(step) <= threshold)
-      memset(beta + begin, 0, (size_t)m * sizeof *beta);
+    if (!bvl_surrogate_is_penalised(blocks->weight[g])) continue;
+    int zero = solver->convex
+                   ? is_zero_convex(solver, g)
+                   : bvl_surrogate_belongs_at_zero(&solver->objective->map, &start,
+                                                   blocks->weight[g], m, start.beta + begin,
+                                                   start.grad_beta + begin, solver->scratch);
+    if (zero) memset(beta + begin, 0, (size_t)m * sizeof *beta);
   }
 }
 
@@ -109,7 +133,7 @@ bvl_status bvl_surrogate_certify(bvl_surrogate_solver *solver, int *finite)
   const bvl_problem *problem = solver->problem;
   const double *factors = bvl_surrogate_factors(solver->objective, solver->theta);
   solver->now.point.intercept = problem->intercept ? solver->theta[0] : 0.0;
-  solver->objective->map->forward(&problem->blocks, factors, solver->now.point.beta);
+  bvl_surrogate_forward(&solver->objective->map, &problem->blocks, factors, solver->now.point.beta);
   BVL_TRY(certify(solver, &solver->now, finite));
   if (*finite) keep_better(solver, &solver->now, 0.0);
 cleanup:
@@ -135,11 +159,13 @@ void bvl_surrogate_take_best(bvl_surrogate_solver *solver)
   const bvl_problem *problem = solver->problem;
   bvl_surrogate_objective *objective = solver->objective;
   const bvl_certified *best = &solver->best;
-  for (int64_t c = 0; c < bvl_design_p_local(problem->X); c++)
-    objective->grad_beta[c] = -best->v[c];
+  const bvl_surrogate_start start = start_of(solver, best, solver->floor);
+  double *factors = bvl_surrogate_factors(objective, solver->theta);
   if (problem->intercept) solver->theta[0] = best->point.intercept;
-  objective->map->balance(&problem->blocks, best->point.beta, objective->grad_beta, solver->floor,
-                          bvl_surrogate_factors(objective, solver->theta));
+  bvl_surrogate_balance(&objective->map, &problem->blocks, start.beta, start.grad_beta,
+                        solver->convex ? solver->floor : 0.0, factors);
+  if (!solver->convex)
+    bvl_surrogate_reseed(&objective->map, &start, &problem->blocks, solver->scratch, factors);
 }
 
 /* Zeroes the factors of blocks that the certificate proves zero; returns how many. Needs to know
@@ -154,9 +180,10 @@ static int64_t screen(bvl_surrogate_solver *solver)
   if (!isfinite(known->radius) || !problem->standardize || !problem->intercept) return 0;
   for (int64_t g = 0; g < blocks->n; g++) {
     int64_t m = bvl_block_len(blocks, g);
-    int64_t length = solver->objective->map->block_length(blocks, g);
-    if (is_penalised(blocks, g) && bvl_block_norm(length, theta) > 0.0) {
-      double v = bvl_block_norm(m, solver->now.v + blocks->begin[g]);
+    int64_t length = bvl_surrogate_block_length(&solver->objective->map, blocks, g);
+    if (bvl_surrogate_is_penalised(blocks->weight[g]) && bvl_block_norm(length, theta) > 0.0) {
+      double v = bvl_problem_pull(problem, &problem->penalty, solver->lambda * blocks->weight[g], g,
+                                  solver->now.v + blocks->begin[g]);
       double reach = sqrt((double)m / (double)problem->n) * known->radius;
       double threshold = bvl_penalty_threshold(&problem->penalty,
                                                solver->lambda * blocks->weight[g]);
@@ -178,7 +205,7 @@ void bvl_surrogate_list_columns(bvl_surrogate_solver *solver)
   const double *theta = bvl_surrogate_factors(objective, solver->theta);
   objective->n_cols = 0;
   for (int64_t g = 0; g < blocks->n; g++) {
-    int64_t length = objective->map->block_length(blocks, g);
+    int64_t length = bvl_surrogate_block_length(&objective->map, blocks, g);
     int used = blocks->weight[g] == 0.0 || bvl_block_norm(length, theta) > 0.0;
     for (int64_t c = blocks->begin[g]; used && c < blocks->begin[g + 1]; c++)
       objective->cols[objective->n_cols++] = c;
@@ -186,18 +213,17 @@ void bvl_surrogate_list_columns(bvl_surrogate_solver *solver)
   }
 }
 
-bvl_status bvl_surrogate_tidy(bvl_surrogate_solver *solver, int64_t *moved)
+bvl_status bvl_surrogate_tidy(bvl_surrogate_solver *solver)
 {
   bvl_surrogate_objective *objective = solver->objective;
   const bvl_problem *problem = solver->problem;
-  *moved = screen(solver);
+  int64_t moved = screen(solver);
+  const bvl_surrogate_start start = start_of(solver, &solver->now, reseed_share * solver->floor);
+  moved += bvl_surrogate_reseed(&objective->map, &start, &problem->blocks, solver->scratch,
+                                bvl_surrogate_factors(objective, solver->theta));
   bvl_surrogate_list_columns(solver);
-  for (int64_t c = 0; c < bvl_design_p_local(problem->X); c++)
-    objective->grad_beta[c] = -solver->now.v[c];
-  *moved += objective->map->reseed(&problem->penalty, solver->lambda, &problem->blocks,
-                                   objective->grad_beta, reseed_share * solver->floor,
-                                   bvl_surrogate_factors(objective, solver->theta));
-  bvl_status status = bvl_sum_i64(&problem->grid->all, moved, 1);
-  if (status == BVL_OK && *moved > 0) bvl_optim_reset(solver->optim);
+  bvl_status status = bvl_sum_i64(&problem->grid->all, &moved, 1);
+  if (status == BVL_OK && moved > 0) bvl_optim_reset(solver->optim);
+  solver->unsettled = moved;
   return status;
 }

@@ -19,6 +19,7 @@ typedef struct bvl_surrogate_solver {
   int64_t max_iter;          /* L-BFGS iterations a lambda */
   double target_gap;         /* where a lambda is done */
   int polish;                /* somebody else makes the point exact afterwards */
+  int convex;                /* there is a gap; otherwise stationarity and rest are all */
   double curvature;          /* of the loss along a column, at the null fit, in the mean */
   double intercept_curvature;
   double max_len; /* longest block of all ranks */
@@ -32,6 +33,8 @@ typedef struct bvl_surrogate_solver {
   double lambda;        /* being solved when optim is there */
   double step;          /* learning rate of this lambda, before halvings */
   double floor;         /* magnitude of the factors of a coefficient that stands at zero */
+  double *scratch;      /* the longest block's factors, owned */
+  int64_t unsettled;    /* blocks that the last tidying moved, over all ranks */
   int64_t rounds;       /* of this lambda */
   int64_t halvings;     /* of the learning rate in this lambda */
 } bvl_surrogate_solver;
@@ -54,14 +57,14 @@ bvl_status bvl_surrogate_certify(bvl_surrogate_solver *solver, int *finite);
  * is as good. Collective: one certificate. */
 bvl_status bvl_surrogate_make_exact(bvl_surrogate_solver *solver);
 
-/** theta <- balanced factors of solver->best. Not collective. */
+/** theta <- balanced factors of solver->best, and starts of what stands at zero. Not collective. */
 void bvl_surrogate_take_best(bvl_surrogate_solver *solver);
 
 /** Between rounds, by solver->now: blocks proven zero at this lambda (gap-safe sphere) leave the
- * products for good; blocks that stand at zero but violate its condition are put back on their way.
- * Resets the optimizer when theta moved. `*moved`: blocks over all ranks. Collective; one
- * reduction. */
-bvl_status bvl_surrogate_tidy(bvl_surrogate_solver *solver, int64_t *moved);
+ * products for good; blocks that stand at zero but violate its condition are put back on their way;
+ * where the penalty is not convex, blocks too small for a local minimum go to zero or to a start.
+ * Resets the optimizer when theta moved. Sets solver->unsettled. Collective; one reduction. */
+bvl_status bvl_surrogate_tidy(bvl_surrogate_solver *solver);
 
 /** Columns whose blocks still have factors: products touch these. Not collective. */
 void bvl_surrogate_list_columns(bvl_surrogate_solver *solver);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The surrogate solver inside a lambda, saved and taken up again. Every vector like theta becomes
- * arrays over column positions, so that any grid can read them: u (a block's own columns, or an
- * unpenalised coefficient), nu (its second factor, at the block's first position) and b0. The
- * optimizer's scalars are one array in the order of its visit. Unscreened columns need no array:
- * the factors of the others are exact zeros. */
+ * arrays over column positions, so that any grid can read them: layer l holds entries l m .. of a
+ * block of m columns (an unpenalised coefficient is its layer 0), and b0. The optimizer's scalars
+ * are one array in the order of its visit. Unscreened columns need no array: the factors of the
+ * others are exact zeros. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,40 +21,44 @@ typedef struct {
   double *numbers; /* owned */
   int64_t n_numbers;
   int64_t capacity;
-  double *u;  /* p_local, owned */
-  double *nu; /* p_local, owned */
+  double *layer; /* p_local, owned */
 } walk;
 
 static bvl_status open_walk(walk *w, const bvl_surrogate_solver *solver, const bvl_store *store)
 {
   int64_t p_local = bvl_design_p_local(solver->problem->X);
   *w = (walk){.solver = (bvl_surrogate_solver *)solver, .store = store};
-  bvl_status status = BVL_ALLOC(&w->u, p_local);
-  if (status == BVL_OK) status = BVL_ALLOC(&w->nu, p_local);
+  bvl_status status = BVL_ALLOC(&w->layer, p_local);
   if (status == BVL_OK) status = BVL_GROW(&w->numbers, &w->capacity, 1024);
   return bvl_agree(&solver->problem->grid->all, status);
 }
 
 static void close_walk(walk *w)
 {
-  free(w->u);
-  free(w->nu);
+  free(w->layer);
   free(w->numbers);
 }
 
-/* Between factors in theta's order and (u, nu) over columns. */
-static void copy_factors(walk *w, double *factors, int out)
+/* Layers of the block that has most: a single column's. */
+static int64_t n_layers(const walk *w)
+{
+  const bvl_surrogate *map = &w->solver->objective->map;
+  return map->type->length(&map->shape, 1);
+}
+
+/* Between factors in theta's order and a layer of them over columns. */
+static void copy_layer(walk *w, int64_t l, double *factors, int out)
 {
   const bvl_blocks *blocks = &w->solver->problem->blocks;
   for (int64_t g = 0; g < blocks->n; g++) {
     int64_t m = bvl_block_len(blocks, g), begin = blocks->begin[g];
-    int64_t length = w->solver->objective->map->block_length(blocks, g);
-    for (int64_t k = 0; k < length; k++) {
-      double *place = k < m ? &w->u[begin + k] : &w->nu[begin];
+    int64_t length = bvl_surrogate_block_length(&w->solver->objective->map, blocks, g);
+    for (int64_t k = 0; k < m; k++) {
+      double *place = &w->layer[begin + k];
       if (out)
-        *place = factors[k];
-      else
-        factors[k] = *place;
+        *place = l * m + k < length ? factors[l * m + k] : 0.0;
+      else if (l * m + k < length)
+        factors[l * m + k] = *place;
     }
     factors += length;
   }
@@ -68,11 +72,12 @@ static bvl_status put_vector(void *context, const char *name, double *values)
   int64_t count = problem->grid->i == 0 ? columns->p_local : 0;
   char text[64];
   bvl_status status = BVL_OK;
-  copy_factors(w, bvl_surrogate_factors(w->solver->objective, values), 1);
-  snprintf(text, sizeof text, "surrogate/%s/u", name);
-  BVL_TRY(w->store->put_f64(w->store->context, text, columns->p, columns->first, count, w->u));
-  snprintf(text, sizeof text, "surrogate/%s/nu", name);
-  BVL_TRY(w->store->put_f64(w->store->context, text, columns->p, columns->first, count, w->nu));
+  for (int64_t l = 0; l < n_layers(w); l++) {
+    copy_layer(w, l, bvl_surrogate_factors(w->solver->objective, values), 1);
+    snprintf(text, sizeof text, "surrogate/%s/%d", name, (int)l);
+    BVL_TRY(
+        w->store->put_f64(w->store->context, text, columns->p, columns->first, count, w->layer));
+  }
   if (!problem->intercept) goto cleanup;
   snprintf(text, sizeof text, "surrogate/%s/b0", name);
   BVL_TRY(w->store->put_f64(w->store->context, text, 1, 0, problem->grid->all.rank == 0, values));
@@ -87,11 +92,11 @@ static bvl_status get_vector(void *context, const char *name, double *values)
   const bvl_columns *columns = &problem->X->columns;
   char text[64];
   bvl_status status = BVL_OK;
-  snprintf(text, sizeof text, "surrogate/%s/u", name);
-  BVL_TRY(w->store->get_f64(w->store->context, text, columns->first, columns->p_local, w->u));
-  snprintf(text, sizeof text, "surrogate/%s/nu", name);
-  BVL_TRY(w->store->get_f64(w->store->context, text, columns->first, columns->p_local, w->nu));
-  copy_factors(w, bvl_surrogate_factors(w->solver->objective, values), 0);
+  for (int64_t l = 0; l < n_layers(w); l++) {
+    snprintf(text, sizeof text, "surrogate/%s/%d", name, (int)l);
+    BVL_TRY(w->store->get_f64(w->store->context, text, columns->first, columns->p_local, w->layer));
+    copy_layer(w, l, bvl_surrogate_factors(w->solver->objective, values), 0);
+  }
   if (!problem->intercept) goto cleanup;
   snprintf(text, sizeof text, "surrogate/%s/b0", name);
   BVL_TRY(w->store->get_f64(w->store->context, text, 0, 1, values));

@@ -1,154 +1,103 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* beta_g = nu_g u_g with (lambda/2) sum w_g (||u_g||^2 + nu_g^2) >= lambda sum w_g ||beta_g||, with
- * equality iff ||u_g|| = |nu_g|. A penalised block stores u_g and then nu_g, an unpenalised one
- * its single beta. */
-#include "surrogate/surrogate.h"
+/* beta_g = u_g nu_1 ... nu_(k-1) with (lw/k) (||u_g||^2 + sum nu_d^2) >= lw ||beta_g||^(2/k), with
+ * equality iff ||u_g|| = |nu_d| for all d (D-Gating: Kolb, Frost, Bischl, Ruegamer 2025). A block
+ * stores u_g, then its gates. k = 2: nu_g u_g, the group lasso. */
+#include "surrogate/maps.h"
 
 #include <math.h>
-#include <string.h>
 
-static int induces(const bvl_penalty *pen)
+static int64_t n_gates(const bvl_surrogate_shape *shape)
 {
-  return strcmp(pen->type->name, "group-lasso") == 0;
+  return (int64_t)shape->depth - 1;
 }
 
-/* Penalised blocks alone have a factor nu_g. */
-static int is_penalised(double weight)
+static int64_t length(const bvl_surrogate_shape *shape, int64_t m)
 {
-  return weight > 0.0 && !isinf(weight);
+  return m + n_gates(shape);
 }
 
-static int64_t block_length(const bvl_blocks *blocks, int64_t g)
+static double gate_product(int64_t gates, const double *nu)
 {
-  if (isinf(blocks->weight[g])) return 0;
-  return bvl_block_len(blocks, g) + is_penalised(blocks->weight[g]);
+  double product = nu[0];
+  for (int64_t d = 1; d < gates; d++) product *= nu[d];
+  return product;
 }
 
-static void forward(const bvl_blocks *blocks, const double *theta, double *beta)
+static void forward(const bvl_surrogate_shape *shape, int64_t m, const double *theta, double *b)
 {
-  for (int64_t g = 0; g < blocks->n; g++) {
-    int64_t m = bvl_block_len(blocks, g);
-    double *b = beta + blocks->begin[g];
-    if (is_penalised(blocks->weight[g]))
-      for (int64_t k = 0; k < m; k++) b[k] = theta[m] * theta[k];
-    else
-      for (int64_t k = 0; k < m; k++) b[k] = isinf(blocks->weight[g]) ? 0.0 : theta[k];
-    theta += block_length(blocks, g);
+  double gate = gate_product(n_gates(shape), theta + m);
+  for (int64_t k = 0; k < m; k++) b[k] = gate * theta[k];
+}
+
+static void pull_back(const bvl_surrogate_shape *shape, int64_t m, const double *theta,
+                      const double *g, double *grad)
+{
+  const double *nu = theta + m;
+  double gate = gate_product(n_gates(shape), nu), along = 0.0, after = 1.0;
+  for (int64_t k = 0; k < m; k++) {
+    grad[k] = gate * g[k];
+    along += theta[k] * g[k];
+  }
+  for (int64_t d = 0; d < n_gates(shape); d++) { /* the gates before d ... */
+    grad[m + d] = along;
+    along *= nu[d];
+  }
+  for (int64_t d = n_gates(shape) - 1; d >= 0; d--) { /* ... and those after */
+    grad[m + d] *= after;
+    after *= nu[d];
   }
 }
 
-static void pull_back(const bvl_blocks *blocks, const double *theta, const double *grad_beta,
-                      double *grad_theta)
+static double penalty(const bvl_surrogate_shape *shape, double lw, int64_t m, const double *theta,
+                      double *grad)
 {
-  for (int64_t g = 0; g < blocks->n; g++) {
-    int64_t m = bvl_block_len(blocks, g), length = block_length(blocks, g);
-    const double *grad = grad_beta + blocks->begin[g];
-    if (length > m) {
-      double along = 0.0;
-      for (int64_t k = 0; k < m; k++) {
-        grad_theta[k] = theta[m] * grad[k];
-        along += theta[k] * grad[k];
-      }
-      grad_theta[m] = along;
-    } else {
-      for (int64_t k = 0; k < length; k++) grad_theta[k] = grad[k];
-    }
-    theta += length;
-    grad_theta += length;
+  double each = lw / shape->depth, sum = 0.0;
+  for (int64_t k = 0; k < length(shape, m); k++) {
+    sum += theta[k] * theta[k];
+    if (grad != NULL) grad[k] += 2.0 * each * theta[k];
   }
+  return each * sum;
 }
 
-static double penalty(const bvl_penalty *pen, double lambda, const bvl_blocks *blocks,
-                      const double *theta, double *grad_theta)
+static double imbalance(const bvl_surrogate_shape *shape, double lw, int64_t m, const double *theta)
 {
-  double kink = pen->type->slope(pen, lambda, 0.0);
-  double sum = 0.0;
-  for (int64_t g = 0; g < blocks->n; g++) {
-    int64_t length = block_length(blocks, g);
-    if (is_penalised(blocks->weight[g])) {
-      double weight = kink * blocks->weight[g];
-      for (int64_t k = 0; k < length; k++) {
-        sum += 0.5 * weight * theta[k] * theta[k];
-        if (grad_theta != NULL) grad_theta[k] += weight * theta[k];
-      }
-    }
-    theta += length;
-    if (grad_theta != NULL) grad_theta += length;
+  double w[BVL_SURROGATE_MAX_FACTORS], a[BVL_SURROGATE_MAX_FACTORS];
+  double norm = bvl_block_norm(m, theta);
+  if (n_gates(shape) == 1) {
+    double excess = norm - fabs(theta[m]);
+    return 0.5 * lw * excess * excess;
   }
-  return sum;
-}
-
-static double imbalance(const bvl_penalty *pen, double lambda, const bvl_blocks *blocks,
-                        const double *theta)
-{
-  double kink = pen->type->slope(pen, lambda, 0.0);
-  double sum = 0.0;
-  for (int64_t g = 0; g < blocks->n; g++) {
-    int64_t m = bvl_block_len(blocks, g);
-    if (is_penalised(blocks->weight[g])) {
-      double excess = bvl_block_norm(m, theta) - fabs(theta[m]);
-      sum += 0.5 * kink * blocks->weight[g] * excess * excess;
-    }
-    theta += block_length(blocks, g);
+  for (int64_t d = 0; d <= n_gates(shape); d++) {
+    double size = d == 0 ? norm : theta[m + d - 1];
+    w[d] = 1.0 / shape->depth;
+    a[d] = size * size;
   }
-  return sum;
+  return lw * bvl_mean_excess(n_gates(shape) + 1, w, a);
 }
 
-/* u = (sign * size / norm) direction and nu = size; the direction (1, 1, ...) when norm is 0. */
-static void set_factors(int64_t m, double size, double sign, const double *direction, double norm,
-                        double *theta)
+static void balance(const bvl_surrogate_shape *shape, int64_t m, double *theta)
 {
-  for (int64_t k = 0; k < m; k++)
-    theta[k] = norm > 0.0 ? sign * size * (direction[k] / norm) : size / sqrt((double)m);
-  theta[m] = size;
+  double t = bvl_block_norm(m, theta), factors[BVL_SURROGATE_MAX_FACTORS];
+  bvl_spread_evenly(n_gates(shape) + 1, t, factors);
+  for (int64_t k = 0; k < m; k++) theta[k] = factors[0] * (theta[k] / t);
+  for (int64_t d = 0; d < n_gates(shape); d++) theta[m + d] = factors[d + 1];
 }
 
-static void balance(const bvl_blocks *blocks, const double *beta, const double *grad_beta,
-                    double floor, double *theta)
+static double stretch(const bvl_surrogate_shape *shape)
 {
-  for (int64_t g = 0; g < blocks->n; g++) {
-    int64_t m = bvl_block_len(blocks, g), length = block_length(blocks, g);
-    const double *b = beta + blocks->begin[g];
-    const double *grad = grad_beta != NULL ? grad_beta + blocks->begin[g] : NULL;
-    double t = bvl_block_norm(m, b);
-    if (length > m && t > 0.0)
-      set_factors(m, sqrt(t), 1.0, b, t, theta);
-    else if (length > m)
-      set_factors(m, floor, -1.0, grad, grad != NULL ? bvl_block_norm(m, grad) : 0.0, theta);
-    else
-      for (int64_t k = 0; k < length; k++) theta[k] = b[k];
-    theta += length;
-  }
+  return shape->depth;
 }
 
-static int64_t reseed(const bvl_penalty *pen, double lambda, const bvl_blocks *blocks,
-                      const double *grad_beta, double floor, double *theta)
-{
-  int64_t moved = 0;
-  for (int64_t g = 0; g < blocks->n; g++) {
-    int64_t m = bvl_block_len(blocks, g);
-    if (is_penalised(blocks->weight[g]) &&
-        fabs(theta[m]) * bvl_block_norm(m, theta) <= floor * floor) {
-      const double *grad = grad_beta + blocks->begin[g];
-      double slope = bvl_block_norm(m, grad);
-      if (slope > bvl_penalty_threshold(pen, lambda * blocks->weight[g])) {
-        set_factors(m, floor, -1.0, grad, slope, theta);
-        moved++;
-      }
-    }
-    theta += block_length(blocks, g);
-  }
-  return moved;
-}
-
-const bvl_surrogate bvl_surrogate_group_product = {
-    .name = "group product",
-    .induces = induces,
-    .block_length = block_length,
+const bvl_surrogate_type bvl_surrogate_group_product = {
+    .name = "product",
+    .grouped = 1,
+    .whole = 1,
+    .max_depth = BVL_SURROGATE_MAX_FACTORS,
+    .length = length,
     .forward = forward,
     .pull_back = pull_back,
     .penalty = penalty,
     .imbalance = imbalance,
     .balance = balance,
-    .reseed = reseed,
+    .stretch = stretch,
 };

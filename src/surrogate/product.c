@@ -1,144 +1,88 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* beta = u o v with (k/2) sum w (u^2 + v^2) + (r/2) sum w (u v)^2. By the inequality of the means
- * the first term is at least k sum w |u v|, with equality iff |u| = |v|: it induces k w |b| and
- * the second is smooth already. k and r are the penalty's slope at 0 and its constant curvature at
- * unit weight: (lambda, 0) for the lasso, (lambda alpha, lambda (1 - alpha)) for the elastic net.
- *
- * Every block is one column; a penalised one stores (u, v), an unpenalised one beta. */
-#include "surrogate/surrogate.h"
+/* beta = u_1 ... u_k with (lw/k) sum u_l^2: by the inequality of the means at least
+ * lw |beta|^(2/k), with equality iff all |u_l| are equal. A coefficient stores its k factors. */
+#include "surrogate/maps.h"
 
-#include <math.h>
-#include <string.h>
-
-static int induces(const bvl_penalty *pen)
+static int64_t count(const bvl_surrogate_shape *shape)
 {
-  return strcmp(pen->type->name, "lasso") == 0 || strcmp(pen->type->name, "enet") == 0;
+  return (int64_t)shape->depth;
 }
 
-static int64_t block_length(const bvl_blocks *blocks, int64_t g)
+static int64_t length(const bvl_surrogate_shape *shape, int64_t m)
 {
-  if (isinf(blocks->weight[g])) return 0;
-  return blocks->weight[g] > 0.0 ? 2 : 1;
+  return m * count(shape);
 }
 
-static void forward(const bvl_blocks *blocks, const double *theta, double *beta)
+static void forward(const bvl_surrogate_shape *shape, int64_t m, const double *theta, double *b)
 {
-  for (int64_t g = 0; g < blocks->n; g++) {
-    double weight = blocks->weight[g];
-    if (isinf(weight)) {
-      beta[g] = 0.0;
-    } else if (weight > 0.0) {
-      beta[g] = theta[0] * theta[1];
-      theta += 2;
-    } else {
-      beta[g] = *theta++;
-    }
+  (void)m;
+  b[0] = theta[0];
+  for (int64_t l = 1; l < count(shape); l++) b[0] *= theta[l];
+}
+
+/* The product of all other factors: those before times those after. */
+static void pull_back(const bvl_surrogate_shape *shape, int64_t m, const double *theta,
+                      const double *g, double *grad)
+{
+  double before = g[0], after = 1.0;
+  (void)m;
+  for (int64_t l = 0; l < count(shape); l++) {
+    grad[l] = before;
+    before *= theta[l];
+  }
+  for (int64_t l = count(shape) - 1; l >= 0; l--) {
+    grad[l] *= after;
+    after *= theta[l];
   }
 }
 
-static void pull_back(const bvl_blocks *blocks, const double *theta, const double *grad_beta,
-                      double *grad_theta)
+static double penalty(const bvl_surrogate_shape *shape, double lw, int64_t m, const double *theta,
+                      double *grad)
 {
-  for (int64_t g = 0; g < blocks->n; g++) {
-    double weight = blocks->weight[g];
-    if (isinf(weight)) continue;
-    if (weight > 0.0) {
-      grad_theta[0] = theta[1] * grad_beta[g];
-      grad_theta[1] = theta[0] * grad_beta[g];
-      theta += 2;
-      grad_theta += 2;
-    } else {
-      *grad_theta++ = grad_beta[g];
-      theta++;
-    }
+  double each = lw / shape->depth, sum = 0.0;
+  (void)m;
+  for (int64_t l = 0; l < count(shape); l++) {
+    sum += theta[l] * theta[l];
+    if (grad != NULL) grad[l] += 2.0 * each * theta[l];
   }
+  return each * sum;
 }
 
-static double penalty(const bvl_penalty *pen, double lambda, const bvl_blocks *blocks,
-                      const double *theta, double *grad_theta)
+static double imbalance(const bvl_surrogate_shape *shape, double lw, int64_t m, const double *theta)
 {
-  double kink = pen->type->slope(pen, lambda, 0.0);
-  double ridge = pen->type->bend(pen, lambda, 1.0);
-  double sum = 0.0;
-  for (int64_t g = 0; g < blocks->n; g++) {
-    int64_t length = block_length(blocks, g);
-    if (length == 2) {
-      double u = theta[0], v = theta[1], weight = blocks->weight[g];
-      sum += 0.5 * weight * (kink * (u * u + v * v) + ridge * (u * v) * (u * v));
-      if (grad_theta != NULL) {
-        grad_theta[0] += weight * (kink + ridge * v * v) * u;
-        grad_theta[1] += weight * (kink + ridge * u * u) * v;
-      }
-    }
-    theta += length;
-    if (grad_theta != NULL) grad_theta += length;
+  double w[BVL_SURROGATE_MAX_FACTORS], a[BVL_SURROGATE_MAX_FACTORS];
+  (void)m;
+  if (count(shape) == 2) {
+    double excess = fabs(theta[0]) - fabs(theta[1]);
+    return 0.5 * lw * excess * excess;
   }
-  return sum;
-}
-
-static double imbalance(const bvl_penalty *pen, double lambda, const bvl_blocks *blocks,
-                        const double *theta)
-{
-  double kink = pen->type->slope(pen, lambda, 0.0);
-  double sum = 0.0;
-  for (int64_t g = 0; g < blocks->n; g++) {
-    int64_t length = block_length(blocks, g);
-    if (length == 2) {
-      double excess = fabs(theta[0]) - fabs(theta[1]);
-      sum += 0.5 * kink * blocks->weight[g] * excess * excess;
-    }
-    theta += length;
+  for (int64_t l = 0; l < count(shape); l++) {
+    w[l] = 1.0 / shape->depth;
+    a[l] = theta[l] * theta[l];
   }
-  return sum;
+  return lw * bvl_mean_excess(count(shape), w, a);
 }
 
-/* (u, v) of magnitude `size` with u v of the sign of `direction`. */
-static void set_factors(double size, double direction, double *theta)
+static void balance(const bvl_surrogate_shape *shape, int64_t m, double *theta)
 {
-  theta[0] = copysign(size, direction);
-  theta[1] = size;
+  (void)m;
+  bvl_spread_evenly(count(shape), theta[0], theta);
 }
 
-static void balance(const bvl_blocks *blocks, const double *beta, const double *grad_beta,
-                    double floor, double *theta)
+static double stretch(const bvl_surrogate_shape *shape)
 {
-  for (int64_t g = 0; g < blocks->n; g++) {
-    int64_t length = block_length(blocks, g);
-    double grad = grad_beta != NULL ? grad_beta[g] : 0.0;
-    if (length == 2 && beta[g] != 0.0)
-      set_factors(sqrt(fabs(beta[g])), beta[g], theta);
-    else if (length == 2)
-      set_factors(floor, grad > 0.0 ? -1.0 : 1.0, theta);
-    else if (length == 1)
-      *theta = beta[g];
-    theta += length;
-  }
+  return shape->depth;
 }
 
-static int64_t reseed(const bvl_penalty *pen, double lambda, const bvl_blocks *blocks,
-                      const double *grad_beta, double floor, double *theta)
-{
-  int64_t moved = 0;
-  for (int64_t g = 0; g < blocks->n; g++) {
-    int64_t length = block_length(blocks, g);
-    if (length == 2 && fabs(theta[0] * theta[1]) <= floor * floor &&
-        fabs(grad_beta[g]) > bvl_penalty_threshold(pen, lambda * blocks->weight[g])) {
-      set_factors(floor, -grad_beta[g], theta);
-      moved++;
-    }
-    theta += length;
-  }
-  return moved;
-}
-
-const bvl_surrogate bvl_surrogate_product = {
+const bvl_surrogate_type bvl_surrogate_product = {
     .name = "product",
-    .induces = induces,
-    .block_length = block_length,
+    .whole = 1,
+    .max_depth = BVL_SURROGATE_MAX_FACTORS,
+    .length = length,
     .forward = forward,
     .pull_back = pull_back,
     .penalty = penalty,
     .imbalance = imbalance,
     .balance = balance,
-    .reseed = reseed,
+    .stretch = stretch,
 };

@@ -283,7 +283,7 @@ static void test_textbook_steps(void **state)
 
 /* 1/2 ||phi(theta) - c||^2 + factor penalty over this rank's blocks. */
 typedef struct {
-  const bvl_surrogate *map;
+  bvl_surrogate map;
   bvl_penalty pen;
   bvl_blocks blocks;
   double lambda;
@@ -298,13 +298,13 @@ static bvl_status eval_factored(void *context, const double *theta, int64_t batc
   (void)batch;
   *wants = 0;
   *value = 0.0;
-  f->map->forward(&f->blocks, theta, f->beta);
+  bvl_surrogate_forward(&f->map, &f->blocks, theta, f->beta);
   for (int64_t k = 0; k < f->blocks.begin[f->blocks.n]; k++) {
     f->grad_beta[k] = f->beta[k] - centre(k + 100 * f->comm->rank, -1);
     *value += 0.5 * f->grad_beta[k] * f->grad_beta[k];
   }
-  f->map->pull_back(&f->blocks, theta, f->grad_beta, grad);
-  *value += f->map->penalty(&f->pen, f->lambda, &f->blocks, theta, grad);
+  bvl_surrogate_pull_back(&f->map, &f->blocks, theta, f->grad_beta, grad);
+  *value += bvl_surrogate_penalty(&f->map, &f->pen, f->lambda, &f->blocks, theta, grad);
   return bvl_sum(f->comm, value, 1);
 }
 
@@ -328,8 +328,8 @@ static void test_imbalance_law(void **state)
                   .comm = &comm,
                   .blocks = {.n = n, .begin = begin, .weight = weight, .max_len = m}};
     ASSERT_OK(bvl_penalty_init(bvl_penalty_find(penalties[q]), NULL, &f.pen));
-    ASSERT_OK(bvl_surrogate_find(NULL, &f.pen, &f.map));
-    int64_t length = bvl_surrogate_length(f.map, &f.blocks);
+    ASSERT_OK(bvl_surrogate_find(NULL, &f.pen, 0, &f.map));
+    int64_t length = bvl_surrogate_length(&f.map, &f.blocks);
     bvl_objective objective = {
         .space = {.comm = &comm, .n_local = length, .own_begin = 0, .own_end = length},
         .n_batches = 1,
