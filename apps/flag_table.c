@@ -10,6 +10,7 @@
 #include "loss/loss.h"
 #include "penalty/penalty.h"
 #include "run/recipe.h"
+#include "surrogate/surrogate.h"
 
 /* ---- the table ------------------------------------------------------------------------------ */
 
@@ -19,6 +20,7 @@ enum { SOLVE = COMMANDS_SOLVE, SAYS = COMMANDS_SOLVE | COMMAND_PREDICT | COMMAND
 #define FAMILIES "@families" /* filled in from the tables of loss/ and penalty/ */
 #define PENALTIES "@penalties"
 #define RECIPES "@recipes" /* of run/recipe.c */
+#define PARAMS "@params"   /* of surrogate/ */
 #define POSITIVE DBL_MIN, DBL_MAX, "a number above 0"
 #define COUNT 1, 0x1p62, "an integer of at least 1"
 #define ANY 0, 0, NULL
@@ -38,6 +40,8 @@ const flag flag_table[] = {
      "mcp, group-mcp: > 1, default 3; scad, group-scad (their a): > 2, default 3.7"},
     {"q", KIND_REAL, SOLVE, AT(run.parameters.q), DBL_MIN, 1, "a number in (0, 1]", "Q",
      "lq, group-lq: the power of the norm, default 0.5"},
+    {"depth", KIND_REAL, SOLVE, AT(depth), 2, BVL_SURROGATE_MAX_FACTORS, "a number in [2, 64]", "D",
+     "lq, group-lq by the depth of their factors: q = 2/D"},
     {"tl1-a", KIND_REAL, SOLVE, AT(run.parameters.tl1_a), POSITIVE, "A",
      "tl1, group-tl1: default 1"},
     {"log-eps", KIND_REAL, SOLVE, AT(run.parameters.log_eps), POSITIVE, "E",
@@ -53,6 +57,9 @@ const flag flag_table[] = {
      "relative duality gap to reach, default 1e-8"},
     {"solver", KIND_INDEX, SOLVE, AT(solver), 0, 0, "auto|newton|cd|sgd|momentum|adam|lbfgs",
      "NAME", "auto (= newton), newton, cd; on the surrogate: sgd, momentum, adam, lbfgs"},
+    {"param", KIND_WORD, SOLVE, AT(run.path.param), 0, 0, PARAMS, "NAME",
+     "factors of sgd, momentum, adam, lbfgs; default: product, or power where 2/q is no integer; "
+     "square with --lower 0"},
     {"polish", KIND_SWITCH, SOLVE, AT(run.path.polish), 1, 1, NULL, NULL,
      "after a surrogate solver, certify with newton (default)"},
     {"no-polish", KIND_SWITCH, SOLVE, AT(run.path.polish), 0, 0, NULL, NULL,
@@ -157,8 +164,7 @@ _Static_assert(sizeof flag_table / sizeof flag_table[0] <= FLAGS_MAX,
                "settings.given is too short");
 
 /* Announced, refused by name until they exist. */
-static const char *const later_flags[] = {"depth",    "k1",   "k2",      "param",
-                                          "admm-rho", "init", "missing", "folds"};
+static const char *const later_flags[] = {"k1", "k2", "admm-rho", "init", "missing", "folds"};
 static const char *const later_words[] = {"lpq",          "l1-l2",     "group-l1-l2", "none",
                                           "hoyer-square", "group-hs",  "varpro",      "admm",
                                           "lambda.min",   "lambda.1se"};
@@ -289,6 +295,8 @@ const char *flag_words(const flag *f, char *out, size_t size)
   else if (strcmp(f->allowed, RECIPES) == 0)
     for (const bvl_recipe *r = bvl_recipe_all() + 1; r->about != NULL; r++)
       line_append(out, size, out[0] != '\0' ? "|" : "", r->name);
+  else if (strcmp(f->allowed, PARAMS) == 0)
+    bvl_surrogate_names(out, size);
   else
     line_append(out, size, f->allowed, "");
   return out;

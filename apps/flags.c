@@ -9,6 +9,7 @@
 
 #include "flag_table.h"
 #include "penalty/penalty.h"
+#include "surrogate/surrogate.h"
 
 /* ---- command line --------------------------------------------------------------------------- */
 
@@ -177,19 +178,43 @@ static int check_files(settings *s, char error[FLAGS_ERROR_BYTES])
   return 0;
 }
 
+static int is_surrogate(int solver)
+{
+  return solver >= BVL_SOLVER_SGD && solver <= BVL_SOLVER_LBFGS;
+}
+
+/* --depth D is q = 2/D of lq and group-lq; 2 is what the lasso and the group lasso have. */
+static int take_depth(settings *s, char error[FLAGS_ERROR_BYTES])
+{
+  const bvl_penalty_type *type = bvl_penalty_find(s->run.penalty);
+  const char *shape = type != NULL && type->shape_name != NULL ? type->shape_name : "";
+  double *q = &s->run.parameters.q;
+  if (!given(s, "depth")) return 0;
+  if (strcmp(shape, "q") == 0 && !given(s, "q")) {
+    *q = 2.0 / s->depth;
+    return 0;
+  }
+  if (strcmp(shape, "q") == 0)
+    return fabs(*q * s->depth - 2.0) <= 1e-9 ? 0 : refuse(error, "--q and --depth: q is 2/depth");
+  if (s->depth == 2.0 && type != NULL && type->convex) return 0;
+  return refuse(error,
+                "--depth goes with --penalty lq or group-lq (lasso, enet and group-lasso have "
+                "depth 2)");
+}
+
 /* Flags that the chosen solver or penalty would ignore. */
 static int check_ignored(const settings *s, char error[FLAGS_ERROR_BYTES])
 {
   static const char *const minibatch[] = {"epochs", "batch", "lr", "schedule"};
-  static const char *const surrogate[] = {"polish", "no-polish"};
+  static const char *const surrogate[] = {"polish", "no-polish", "param"};
   const char *idle = NULL, *who = NULL;
   for (size_t k = 0; k < 4; k++)
     if (given(s, minibatch[k]) && (s->solver < BVL_SOLVER_SGD || s->solver > BVL_SOLVER_ADAM)) {
       idle = minibatch[k];
       who = "--solver sgd, momentum or adam";
     }
-  for (size_t k = 0; k < 2; k++)
-    if (given(s, surrogate[k]) && s->solver < BVL_SOLVER_SGD) {
+  for (size_t k = 0; k < 3; k++)
+    if (given(s, surrogate[k]) && !is_surrogate(s->solver)) {
       idle = surrogate[k];
       who = "--solver sgd, momentum, adam or lbfgs";
     }
@@ -223,12 +248,24 @@ static int check_ignored(const settings *s, char error[FLAGS_ERROR_BYTES])
   return -1;
 }
 
+/* A map that induces the penalty; bounds from a dataset are looked at later. */
+static int check_param(const settings *s, const bvl_penalty *pen, char error[FLAGS_ERROR_BYTES])
+{
+  bvl_surrogate map;
+  if (!is_surrogate(s->solver) || s->run.names.lower != NULL) return 0;
+  if (bvl_surrogate_find(s->run.path.param, pen, s->lower != NULL, &map) == BVL_OK) return 0;
+  snprintf(error, FLAGS_ERROR_BYTES, "--%s", bvl_last_error());
+  return -1;
+}
+
 /* Parameters within the penalty's own domain, which may be narrower than the flag's. */
 static int check_penalty(const settings *s, char error[FLAGS_ERROR_BYTES])
 {
   bvl_penalty pen;
   const bvl_penalty_type *type = bvl_penalty_find(s->run.penalty);
-  if (type == NULL || bvl_penalty_init(type, &s->run.parameters, &pen) == BVL_OK) return 0;
+  if (type == NULL) return 0;
+  if (bvl_penalty_init(type, &s->run.parameters, &pen) == BVL_OK)
+    return check_param(s, &pen, error);
   snprintf(error, FLAGS_ERROR_BYTES, "--penalty %s: %s", s->run.penalty, bvl_last_error());
   return -1;
 }
@@ -259,9 +296,11 @@ static int check_bounds(settings *s, char error[FLAGS_ERROR_BYTES])
   if (s->lower == NULL && s->upper == NULL) return 0;
   const char *name = s->lower != NULL ? "lower" : "upper";
   const int scalar = strcmp(run->penalty, "lasso") == 0 || strcmp(run->penalty, "enet") == 0;
-  if (scalar && s->solver < BVL_SOLVER_SGD) return 0;
+  const int from_zero = s->upper == NULL && (run->lower == 0.0 || run->names.lower != NULL);
+  if (scalar && (!is_surrogate(s->solver) || from_zero)) return 0;
   snprintf(error, FLAGS_ERROR_BYTES, "--%s goes with %s", name,
-           !scalar ? "--penalty lasso or enet" : "--solver newton or cd");
+           !scalar ? "--penalty lasso or enet"
+                   : "--solver newton or cd (the others: --lower 0 alone)");
   return -1;
 }
 
@@ -278,6 +317,7 @@ static int check_solve(settings *s, char error[FLAGS_ERROR_BYTES])
     return refuse(error, "--lambda 0: wanted a number above 0");
   if (s->lambda != NULL && (given(s, "nlambda") || given(s, "lambda-min-ratio")))
     return refuse(error, "--lambda leaves nothing to --nlambda and --lambda-min-ratio");
+  if (take_depth(s, error) != 0) return -1;
   if (check_ignored(s, error) != 0 || check_bounds(s, error) != 0) return -1;
   if (check_penalty(s, error) != 0) return -1;
   s->run.data = s->file;

@@ -30,6 +30,7 @@ typedef struct settings {
   int quiet, json, profile;
   bvl_run_options run;
   const char *lower, *upper; /* a number or a dataset; NULL = not given */
+  double depth;              /* NaN = not given */
   int solver;                /* as bvl_solver */
   int gram;                  /* as bvl_gram */
   double *lambda;            /* owned */

@@ -46,6 +46,10 @@ const char *bvl_solver_name(bvl_solver solver);
 const char *bvl_gram_name(bvl_gram gram);
 int bvl_solver_is_stochastic(bvl_solver solver);
 int bvl_solver_is_surrogate(bvl_solver solver);
+/** The factor map of the job's surrogate solver: its name ("none" with another solver, or when
+ * there is no such map: then creating the path says why) and how many factors a column has. Not
+ * collective. */
+const char *bvl_job_param(const bvl_job *job, int64_t *n_factors);
 
 /** One line to the monitor's log, from rank 0 (printf format). Not collective. */
 void bvl_job_log(const bvl_job *job, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -75,12 +75,12 @@ static double bound_bytes(const bvl_memory_shape *s, double cols)
   return s->bounded ? 16.0 * (2.0 * (double)s->p + 2.0 * cols) : 0.0;
 }
 
-/* Two factors a column, in as many copies as the optimizer keeps. */
+/* Factors of a column, in as many copies as the optimizer keeps. */
 static double factor_bytes(const bvl_memory_shape *s, double cols)
 {
-  if (s->solver < BVL_SOLVER_SGD) return 0.0;
+  if (s->solver < BVL_SOLVER_SGD || s->solver > BVL_SOLVER_LBFGS) return 0.0;
   double copies = s->solver == BVL_SOLVER_LBFGS ? 26.0 : 6.0;
-  return 2.0 * 8.0 * copies * cols;
+  return (double)(s->n_factors > 0 ? s->n_factors : 2) * 8.0 * copies * cols;
 }
 
 int64_t bvl_memory_estimate(const bvl_memory_shape *s)

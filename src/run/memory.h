@@ -25,6 +25,7 @@ typedef struct bvl_memory_shape {
   int coupled;       /* which are of classes: the class engine's matrices come on top */
   int bounded;       /* coefficients have bounds */
   int64_t n_free;    /* unpenalised columns */
+  int64_t n_factors; /* of a column, for solvers on a surrogate; 0 = 2 */
 } bvl_memory_shape;
 
 /** Bytes the largest rank is expected to hold at its peak. Not collective; a pure function. */

@@ -20,6 +20,7 @@
 #include "loss/loss.h"
 #include "run/grid.h"
 #include "run/memory.h"
+#include "surrogate/surrogate.h"
 
 enum { DEFAULT_BATCH = 256 };
 
@@ -56,6 +57,18 @@ int bvl_solver_is_stochastic(bvl_solver solver)
 int bvl_solver_is_surrogate(bvl_solver solver)
 {
   return bvl_solver_is_stochastic(solver) || solver == BVL_SOLVER_LBFGS;
+}
+
+const char *bvl_job_param(const bvl_job *job, int64_t *n_factors)
+{
+  bvl_surrogate map;
+  const bvl_path_options *path = &job->options->path;
+  *n_factors = 2;
+  if (!bvl_solver_is_surrogate(path->solver)) return "none";
+  if (bvl_surrogate_find(path->param, &job->penalty, job->lower != NULL, &map) != BVL_OK)
+    return "none";
+  *n_factors = map.type->length(&map.shape, 1);
+  return map.type->name;
 }
 
 void bvl_job_log(const bvl_job *job, const char *format, ...)
@@ -241,6 +254,7 @@ static bvl_status check_memory(bvl_job *job, int64_t n_lambda, int64_t *estimate
       .grid_rows = job->grid_rows,
       .grid_cols = job->grid_cols,
   };
+  bvl_job_param(job, &shape.n_factors);
   bvl_status status = bvl_memory_allowed(&job->comm, job->options->memory_limit, &allowed);
   if (status != BVL_OK) return status;
   if (bvl_memory_estimate(&shape) > allowed) shape.rounded = 0;

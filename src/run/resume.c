@@ -75,6 +75,8 @@ bvl_status bvl_job_identify(bvl_job *job)
   fprintf(text, "starts=%" PRId64 "\n", path->starts);
   fprintf(text, "lr=%.17g\nschedule=%d\nseed=%" PRIu64 "\nslices=%" PRId64 "\n", path->step,
           path->schedule, path->seed, job->n_slices);
+  if (bvl_solver_is_surrogate(path->solver))
+    fprintf(text, "param=%s\n", path->param != NULL ? path->param : "default");
   if (fclose(text) != 0) return bvl_fail(BVL_ERR_NOMEM, "cannot describe the run");
   return BVL_OK;
 }

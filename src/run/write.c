@@ -196,6 +196,7 @@ static bvl_status write_texts(bvl_job *job)
       {"penalty", job->penalty.type->name},
       {"lambda_grid", o->path.lambda == NULL && !(o->path.path_to > 0.0) ? "automatic" : "given"},
       {"solver", bvl_solver_name(o->path.solver)},
+      {"param", bvl_job_param(job, &(int64_t){0})},
       {"gram", bvl_gram_name(o->path.gram)},
       {"schedule", schedule[o->path.schedule]},
       {"x_precision", precision_name(job->dtype)},

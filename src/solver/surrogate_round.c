@@ -91,7 +91,7 @@ static bvl_surrogate_start start_of(const bvl_surrogate_solver *solver, const bv
   for (int64_t c = 0; c < bvl_design_p_local(solver->problem->X); c++) grad[c] = -at->v[c];
   return (bvl_surrogate_start){.pen = &solver->problem->penalty,
                                .lambda = solver->lambda,
-                               .curvature = solver->curvature,
+                               .curvature = solver->problem->curvature,
                                .floor = floor,
                                .beta = at->point.beta,
                                .grad_beta = grad};
@@ -107,11 +107,9 @@ static void set_zeros(bvl_surrogate_solver *solver)
   for (int64_t g = 0; g < blocks->n; g++) {
     int64_t begin = blocks->begin[g], m = bvl_block_len(blocks, g);
     if (!bvl_surrogate_is_penalised(blocks->weight[g])) continue;
-    int zero = solver->convex
-                   ? is_zero_convex(solver, g)
-                   : bvl_surrogate_belongs_at_zero(&solver->objective->map, &start,
-                                                   blocks->weight[g], m, start.beta + begin,
-                                                   start.grad_beta + begin, solver->scratch);
+    int zero = solver->convex ? is_zero_convex(solver, g)
+                              : bvl_surrogate_belongs_at_zero(&solver->objective->map, &start,
+                                                              blocks, g, solver->scratch);
     if (zero) memset(beta + begin, 0, (size_t)m * sizeof *beta);
   }
 }

@@ -44,89 +44,98 @@ static double pull(const bvl_surrogate *map, int64_t m, const double *g)
   return map->type->one_sided ? fmax(-g[0], 0.0) : bvl_block_norm(m, g);
 }
 
-static int restart_convex(const bvl_surrogate *map, const bvl_surrogate_start *start, double weight,
-                          int64_t m, const double *b, const double *g, double *theta)
+static int restart_convex(const bvl_surrogate *map, const bvl_surrogate_start *start,
+                          const bvl_blocks *blocks, int64_t g, double *theta)
 {
+  const int64_t m = bvl_block_len(blocks, g);
+  const double *b = start->beta + blocks->begin[g], *grad = start->grad_beta + blocks->begin[g];
   const double least = pow(start->floor, map->shape.depth);
   if (bvl_block_norm(m, b) > least) return 0;
-  if (pull(map, m, g) <= bvl_penalty_threshold(start->pen, start->lambda * weight)) return 0;
-  set_along(map, m, least, g, theta);
+  if (pull(map, m, grad) <= bvl_penalty_threshold(start->pen, start->lambda * blocks->weight[g]))
+    return 0;
+  set_along(map, m, least, grad, theta);
   return 1;
 }
 
 /* --- the others, by the problem of one block: (h/2) ||x - z||^2 + lw Pen(x), z = b - g / h --- */
 
-/* Along the direction of z the penalty is `level` t^q. */
+/* Along the direction of z the problem is that of l_q at level lw. */
 typedef struct {
-  double level;
+  bvl_penalty lq;
+  double lw;
   double size; /* ||z|| */
 } ray;
 
-/* Puts z / ||z|| through the map: balanced factors cost what the penalty does. */
-static ray look_along(const bvl_surrogate *map, double lw, double h, int64_t m, const double *b,
-                      const double *g, double *theta)
+/* For a penalty of the norm lw is the block's; for l_pq the unit vector goes through the map, whose
+ * balanced factors cost what the penalty does. */
+static ray look_along(const bvl_surrogate *map, const bvl_surrogate_start *start, double lw,
+                      double h, int64_t m, const double *b, const double *g, double *scratch)
 {
-  ray out = {0.0, 0.0};
-  for (int64_t k = 0; k < m; k++) theta[k] = (b != NULL ? b[k] : 0.0) - g[k] / h;
-  out.size = bvl_block_norm(m, theta);
-  if (!(out.size > 0.0)) return out;
-  for (int64_t k = 0; k < m; k++) theta[k] /= out.size;
-  map->type->balance(&map->shape, m, theta);
-  out.level = map->type->penalty(&map->shape, lw, m, theta, NULL);
+  ray out = {.lq = *start->pen, .lw = lw};
+  for (int64_t k = 0; k < m; k++) scratch[k] = (b != NULL ? b[k] : 0.0) - g[k] / h;
+  out.size = bvl_block_norm(m, scratch);
+  if (map->type->nested) {
+    out.lq = (bvl_penalty){
+        .type = bvl_penalty_find("lq"), .alpha = 1.0, .shape = 2.0 / map->shape.depth};
+    for (int64_t k = 0; k < m; k++) scratch[k] /= out.size;
+    map->type->balance(&map->shape, m, scratch);
+    out.lw = map->type->penalty(&map->shape, lw, m, scratch, NULL);
+  }
+  out.lq.curvature = h;
   return out;
 }
 
-/* Is zero the global minimum along the ray? */
-static int stays_at_zero(double q, double h, const ray *z)
+static int stays_at_zero(const ray *z)
 {
-  const double mu = z->level / h;
-  const double jump = (2.0 - q) / (2.0 * (1.0 - q)) * pow(2.0 * mu * (1.0 - q), 1.0 / (2.0 - q));
-  return z->size <= jump;
+  return z->lq.curvature * z->size <= bvl_penalty_threshold(&z->lq, z->lw);
 }
 
-/* No local minimiser other than zero is smaller: its curvature h - level q (1-q) t^(q-2) < 0. */
-static double least_size(double q, double h, const ray *z)
+/* No local minimiser other than zero is smaller. */
+static double least_size(const ray *z)
 {
-  return pow(z->level * q * (1.0 - q) / h, 1.0 / (2.0 - q));
+  return z->lq.type->least(&z->lq, z->lw);
 }
 
 int bvl_surrogate_belongs_at_zero(const bvl_surrogate *map, const bvl_surrogate_start *start,
-                                  double weight, int64_t m, const double *beta_block,
-                                  const double *g_block, double *theta_block)
+                                  const bvl_blocks *blocks, int64_t g, double *scratch)
 {
-  const double q = 2.0 / map->shape.depth, h = start->curvature;
-  const double t = bvl_block_norm(m, beta_block);
-  const ray z = look_along(map, start->lambda * weight, h, m, beta_block, g_block, theta_block);
-  return t < least_size(q, h, &z) && stays_at_zero(q, h, &z);
+  const int64_t m = bvl_block_len(blocks, g);
+  const double h = start->curvature[g], *b = start->beta + blocks->begin[g];
+  const double *grad = start->grad_beta + blocks->begin[g];
+  const double t = bvl_block_norm(m, b);
+  if (!(h > 0.0) || !(t > 0.0)) return 0;
+  const ray z = look_along(map, start, start->lambda * blocks->weight[g], h, m, b, grad, scratch);
+  return t < least_size(&z) && stays_at_zero(&z);
 }
 
 /* The size at which the penalty's slope is the share 1/(2-q) of the gradient's: midway between
  * where factors begin to grow (share 1) and where the proximal step lands at its threshold (share
  * q/(2-q)). */
-static double start_size(double q, double h, const ray *away)
+static double start_size(const ray *away)
 {
-  const double slope = h * away->size / (2.0 - q);
-  return pow(away->level * q / slope, 1.0 / (1.0 - q));
+  const double q = away->lq.shape, slope = away->lq.curvature * away->size / (2.0 - q);
+  return pow(away->lw * q / slope, 1.0 / (1.0 - q));
 }
 
-static int restart_other(const bvl_surrogate *map, const bvl_surrogate_start *start, double weight,
-                         int64_t m, const double *b, const double *g, double *theta,
-                         double *scratch)
+static int restart_other(const bvl_surrogate *map, const bvl_surrogate_start *start,
+                         const bvl_blocks *blocks, int64_t g, double *theta, double *scratch)
 {
-  const double q = 2.0 / map->shape.depth, h = start->curvature, lw = start->lambda * weight;
-  const int64_t length = map->type->length(&map->shape, m);
+  const int64_t m = bvl_block_len(blocks, g), length = map->type->length(&map->shape, m);
+  const double h = start->curvature[g], lw = start->lambda * blocks->weight[g];
+  const double *b = start->beta + blocks->begin[g], *grad = start->grad_beta + blocks->begin[g];
   const double t = bvl_block_norm(m, b);
-  const ray z = look_along(map, lw, h, m, b, g, scratch);
-  if (t > 0.0 && t >= least_size(q, h, &z)) return 0;
-  if (stays_at_zero(q, h, &z)) {
+  if (!(h > 0.0) || !(bvl_block_norm(m, grad) > 0.0)) return 0;
+  const ray z = look_along(map, start, lw, h, m, b, grad, scratch);
+  if (t > 0.0 && t >= least_size(&z)) return 0;
+  if (stays_at_zero(&z)) {
     const int moved = bvl_block_norm(length, theta) > 0.0;
     memset(theta, 0, (size_t)length * sizeof *theta);
     return moved;
   }
-  const ray away = look_along(map, lw, h, m, NULL, g, scratch);
-  const double size = start_size(q, h, &away);
+  const ray away = look_along(map, start, lw, h, m, NULL, grad, scratch);
+  const double size = start_size(&away);
   if (!isfinite(size) || t >= 0.5 * size) return 0;
-  set_along(map, m, size, g, theta);
+  set_along(map, m, size, grad, theta);
   return 1;
 }
 
@@ -135,13 +144,9 @@ int64_t bvl_surrogate_reseed(const bvl_surrogate *map, const bvl_surrogate_start
 {
   int64_t moved = 0;
   for (int64_t g = 0; g < blocks->n; g++) {
-    const double weight = blocks->weight[g];
-    const int64_t m = bvl_block_len(blocks, g);
-    const double *b = start->beta + blocks->begin[g], *grad = start->grad_beta + blocks->begin[g];
-    if (bvl_surrogate_is_penalised(weight))
-      moved += start->pen->type->convex
-                   ? restart_convex(map, start, weight, m, b, grad, theta)
-                   : restart_other(map, start, weight, m, b, grad, theta, scratch);
+    if (bvl_surrogate_is_penalised(blocks->weight[g]))
+      moved += start->pen->type->convex ? restart_convex(map, start, blocks, g, theta)
+                                        : restart_other(map, start, blocks, g, theta, scratch);
     theta += bvl_surrogate_block_length(map, blocks, g);
   }
   return moved;

@@ -112,9 +112,9 @@ void bvl_surrogate_balance(const bvl_surrogate *map, const bvl_blocks *blocks, c
 typedef struct bvl_surrogate_start {
   const bvl_penalty *pen;
   double lambda;
-  double curvature;   /* of the loss along a column */
-  double floor;       /* magnitude of factors that stand at zero */
-  const double *beta; /* phi(theta) */
+  const double *curvature; /* h of each block, for penalties that are not convex */
+  double floor;            /* magnitude of factors that stand at zero */
+  const double *beta;      /* phi(theta) */
   const double *grad_beta;
 } bvl_surrogate_start;
 
@@ -129,11 +129,10 @@ typedef struct bvl_surrogate_start {
 int64_t bvl_surrogate_reseed(const bvl_surrogate *map, const bvl_surrogate_start *start,
                              const bvl_blocks *blocks, double *scratch, double *theta);
 
-/** Not convex: is block g at beta_g (length m, gradient g_block) below the size of any local
- * minimiser, with zero the better choice? scratch: as long as the block's factors. */
+/** Not convex: is block g at start->beta below the size of any local minimiser, with zero the
+ * better choice? scratch: as long as the block's factors. */
 int bvl_surrogate_belongs_at_zero(const bvl_surrogate *map, const bvl_surrogate_start *start,
-                                  double weight, int64_t m, const double *beta_block,
-                                  const double *g_block, double *scratch);
+                                  const bvl_blocks *blocks, int64_t g, double *scratch);
 
 static inline int bvl_surrogate_is_penalised(double weight)
 {

@@ -510,7 +510,7 @@ static void test_reseed(void **state)
     double theta[96], before[96], grad[COLS], beta[COLS], scratch[MAX_THETA];
     bvl_surrogate_start start = {.pen = &pen,
                                  .lambda = 0.5,
-                                 .curvature = 1.0,
+
                                  .floor = 0.3,
                                  .beta = beta,
                                  .grad_beta = grad};
