@@ -61,7 +61,7 @@ static void open_setting(setting *s, MPI_Comm comm, int n_rows, int n_cols, cons
                            .penalty = penalty,
                            .intercept = 1,
                            .standardize = 1,
-                           .groups = strcmp(penalty, "group-lasso") == 0 ? groups : NULL,
+                           .groups = strncmp(penalty, "group-", 6) == 0 ? groups : NULL,
                            .penalty_factor = penalty_factor,
                            .n_slices = n_slices,
                            .stochastic = n_slices > 1,
@@ -396,7 +396,7 @@ typedef struct {
 } stored;
 
 typedef struct {
-  stored arrays[128];
+  stored arrays[256];
   int n_arrays;
 } memory_store;
 
@@ -475,20 +475,27 @@ static bvl_status save_run(void *context)
 static void test_interrupt_and_resume(void **state)
 {
   (void)state;
-  static const bvl_solver solvers[] = {BVL_SOLVER_MOMENTUM, BVL_SOLVER_ADAM, BVL_SOLVER_LBFGS};
+  static const struct {
+    bvl_solver solver;
+    const char *penalty, *param;
+  } jobs[] = {{BVL_SOLVER_MOMENTUM, "lasso", "difference"},
+              {BVL_SOLVER_ADAM, "group-lasso", "power"},
+              {BVL_SOLVER_LBFGS, "lasso", NULL},
+              {BVL_SOLVER_LBFGS, "group-lq", NULL}}; /* depth 4 */
   int size = bvl_test_size();
-  for (int q = 0; q < 3; q++) {
+  for (int q = 0; q < 4; q++) {
     int64_t n_slices = q < 2 ? 8 : 1;
     setting s, turned;
     run whole, stopped, resumed;
     static memory_store store;
     memset(&store, 0, sizeof store);
-    open_setting(&s, MPI_COMM_WORLD, size, 1, "gaussian", "lasso", n_slices, NULL);
-    open_setting(&turned, MPI_COMM_WORLD, 1, size, "gaussian", "lasso", n_slices, NULL);
-    open_run(&whole, &s, solvers[q]);
-    open_run(&stopped, &s, solvers[q]);
-    open_run(&resumed, &turned, solvers[q]);
+    open_setting(&s, MPI_COMM_WORLD, size, 1, "gaussian", jobs[q].penalty, n_slices, NULL);
+    open_setting(&turned, MPI_COMM_WORLD, 1, size, "gaussian", jobs[q].penalty, n_slices, NULL);
+    open_run(&whole, &s, jobs[q].solver);
+    open_run(&stopped, &s, jobs[q].solver);
+    open_run(&resumed, &turned, jobs[q].solver);
     whole.options.epochs = stopped.options.epochs = resumed.options.epochs = 20;
+    whole.options.param = stopped.options.param = resumed.options.param = jobs[q].param;
     /* before rounding decides how often a line search tries */
     whole.options.max_iter = stopped.options.max_iter = resumed.options.max_iter = 60;
     solve_at(&whole, 0.2);
