@@ -42,6 +42,10 @@ const flag flag_table[] = {
      "lq, group-lq: the power of the norm, default 0.5"},
     {"depth", KIND_REAL, SOLVE, AT(depth), 2, BVL_SURROGATE_MAX_FACTORS, "a number in [2, 64]", "D",
      "lq, group-lq by the depth of their factors: q = 2/D"},
+    {"k1", KIND_REAL, SOLVE, AT(run.parameters.k1), 1, 63, "an integer in [1, 63]", "K",
+     "lpq: factors of a column, p = 2/K, default 2"},
+    {"k2", KIND_REAL, SOLVE, AT(run.parameters.k2), 1, 63, "an integer in [1, 63]", "K",
+     "lpq: factors of a group, q = 2/(k1 + K), default 1"},
     {"tl1-a", KIND_REAL, SOLVE, AT(run.parameters.tl1_a), POSITIVE, "A",
      "tl1, group-tl1: default 1"},
     {"log-eps", KIND_REAL, SOLVE, AT(run.parameters.log_eps), POSITIVE, "E",
@@ -164,10 +168,10 @@ _Static_assert(sizeof flag_table / sizeof flag_table[0] <= FLAGS_MAX,
                "settings.given is too short");
 
 /* Announced, refused by name until they exist. */
-static const char *const later_flags[] = {"k1", "k2", "admm-rho", "init", "missing", "folds"};
-static const char *const later_words[] = {"lpq",          "l1-l2",     "group-l1-l2", "none",
-                                          "hoyer-square", "group-hs",  "varpro",      "admm",
-                                          "lambda.min",   "lambda.1se"};
+static const char *const later_flags[] = {"admm-rho", "init", "missing", "folds"};
+"hoyer-square", "group-hs", "varpro", "admm", "lambda.min", "lambda.1se"
+}
+;
 static const char *const later_commands[] = {"cv",        "train", "prune", "pareto",
                                              "stability", "study", "import"};
 

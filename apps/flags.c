@@ -239,6 +239,10 @@ static int check_ignored(const settings *s, char error[FLAGS_ERROR_BYTES])
     idle = "starts";
     who = "a penalty that is not convex and --solver auto, newton or cd";
   }
+  if ((given(s, "k1") || given(s, "k2")) && (type == NULL || !type->nested)) {
+    idle = given(s, "k1") ? "k1" : "k2";
+    who = "--penalty lpq";
+  }
   if (given(s, "dfmax") && !s->run.path.polish) {
     idle = "dfmax"; /* a surrogate's own answer has no exact zeros to count */
     who = "--polish";
@@ -264,8 +268,11 @@ static int check_penalty(const settings *s, char error[FLAGS_ERROR_BYTES])
   bvl_penalty pen;
   const bvl_penalty_type *type = bvl_penalty_find(s->run.penalty);
   if (type == NULL) return 0;
-  if (bvl_penalty_init(type, &s->run.parameters, &pen) == BVL_OK)
+  if (bvl_penalty_init(type, &s->run.parameters, &pen) == BVL_OK) {
+    if (pen.type->nested && !is_surrogate(s->solver))
+      return refuse(error, "--penalty lpq goes with --solver lbfgs, adam, momentum or sgd");
     return check_param(s, &pen, error);
+  }
   snprintf(error, FLAGS_ERROR_BYTES, "--penalty %s: %s", s->run.penalty, bvl_last_error());
   return -1;
 }

@@ -95,11 +95,23 @@ class Lq(Profile):
         return (lw * self.c * (1 - self.c) / np.where(h > 0, h, np.inf)) ** (1 / (2 - self.c))
 
 
+class Lpq(Lq):
+    """lw ||b_g||_p^q, p = 2/k1, q = 2/(k1 + k2): along b_g it is an lq of the norm at level lw times
+    (||b_g||_p / ||b_g||_2)^q. A group of zeros is always stationary, and for p < 1 a zero inside a
+    group; for p = 1 up to the kink's height."""
+
+    def __init__(self, k1, k2):
+        super().__init__(2 / (k1 + k2))
+        self.p = 2 / k1
+
+
 KINDS = {"mcp": Mcp, "scad": Scad, "tl1": Tl1, "log": Log, "lq": Lq}
 
 
 def profile_of(penalty, options):
     """None for the convex ones."""
+    if penalty == "lpq":
+        return Lpq(options.number("k1", 2), options.number("k2", 1))
     kind = KINDS.get(penalty.removeprefix("group-"))
     if kind is None:
         return None
@@ -145,13 +157,41 @@ class NonConvex:
             self.fixed_h = self.curvature_bound(eta)
         return self.fixed_h
 
+    def along(self, b):
+        """(||b_g||_p / ||b_g||_2)^q of every block for lpq, 1 where b_g = 0 and for all others."""
+        out = np.ones(self.n_blocks)
+        if isinstance(self.profile, Lpq):
+            norm, inside = self.block_norm(b), np.flatnonzero((self.block >= 0) & (b != 0))
+            share = np.abs(b[inside]) / norm[self.block[inside]]
+            total = np.bincount(self.block[inside], share**self.profile.p, self.n_blocks)
+            out[total > 0] = total[total > 0] ** (self.profile.c / self.profile.p)
+        return out
+
     def smallest_null(self, v):
         live = self.penalised_blocks()
         norm, h = self.block_norm(v)[live], self.blocks_h(self.null_eta)[live]
-        return float(np.max(self.profile.entry(norm, h) / self.weight[live], initial=0.0))
+        level = self.weight[live] * self.along(v)[live]
+        return float(np.max(self.profile.entry(norm, h) / level, initial=0.0))
+
+    def stationarity_inside(self, lam, b, v):
+        """lpq: of every block, over its nonzeros and for p = 1 the zeros beside them."""
+        p, q = self.profile.p, self.profile.c
+        inside = np.flatnonzero(self.block >= 0)
+        g, size = self.block[inside], np.abs(b[inside])
+        total = np.bincount(g, np.where(size > 0, size, 0.0) ** p, self.n_blocks)
+        level = np.zeros(self.n_blocks)
+        level[total > 0] = lam * self.weight[total > 0] * q / p * total[total > 0] ** (q / p - 1)
+        with np.errstate(divide="ignore"):
+            pull = level[g] * p * np.where(size > 0, size, 1.0) ** (p - 1) * np.sign(b[inside])
+        idle = np.maximum(np.abs(v[inside]) - level[g], 0) if p == 1 else np.zeros(len(inside))
+        off = np.where(size > 0, pull - v[inside], idle)
+        return np.sqrt(np.bincount(g, np.where(total[g] > 0, off**2, 0.0), self.n_blocks))
 
     def penalty_value(self, lam, b):
         live = self.penalised_blocks()
+        if isinstance(self.profile, Lpq):
+            lw = (lam * self.weight * self.along(b))[live]
+            return float(np.sum(self.profile.value(lw, self.block_norm(b)[live])))
         return float(np.sum(self.profile.value(lam * self.weight[live], self.block_norm(b)[live])))
 
     def stationarity(self, lam, b, v, r, eta):
@@ -160,6 +200,8 @@ class NonConvex:
         worst = [abs(r.sum()) / self.n] if self.intercept else [0.0]
         worst += list(np.abs(v[self.free]))
         live, inside = self.penalised_blocks(), np.flatnonzero(self.block >= 0)
+        if isinstance(self.profile, Lpq) and lam > 0:
+            return max(worst + [np.max(self.stationarity_inside(lam, b, v)[live], initial=0.0)])
         t, lw, h = self.block_norm(b), lam * self.weight, self.blocks_h(eta)
         off = np.zeros(self.p)
         t_of, lw_of = t[self.block[inside]], lw[self.block[inside]]

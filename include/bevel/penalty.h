@@ -14,6 +14,8 @@ typedef struct bvl_penalty_parameters {
   double q;       /**< lq, group-lq: (0, 1], 0.5; at 1 they are lasso and group-lasso */
   double tl1_a;   /**< tl1, group-tl1: > 0, 1 */
   double log_eps; /**< log, group-log: > 0, 1 */
+  double k1;      /**< lpq: p = 2/k1, an integer >= 1, 2; at 1 it is group-lq */
+  double k2;      /**< lpq: q = 2/(k1 + k2), an integer >= 1, 1 */
 } bvl_penalty_parameters; /* doubles only */
 
 void bvl_penalty_parameters_init(bvl_penalty_parameters *parameters);

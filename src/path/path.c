@@ -82,8 +82,17 @@ static bvl_status check_outputs(const bvl_problem *problem, const bvl_path_optio
   return BVL_OK;
 }
 
+/* A penalty without a prox is the surrogate solvers' alone. */
+static bvl_status check_nested(const bvl_problem *problem, const bvl_path_options *options)
+{
+  if (!problem->penalty.type->nested || is_surrogate(options->solver)) return BVL_OK;
+  return bvl_fail(BVL_ERR_USAGE, "penalty %s: only by solver lbfgs, adam, momentum or sgd",
+                  problem->penalty.type->name);
+}
+
 static void choose_solvers(bvl_path *path)
 {
+  if (path->problem->penalty.type->nested) path->options.polish = 0;
   const bvl_solver asked = path->options.solver;
   if (is_surrogate(asked)) {
     path->solver = &bvl_solver_surrogate;
@@ -129,6 +138,7 @@ bvl_status bvl_path_create(bvl_problem *problem, const bvl_path_options *options
   BVL_TRY(bvl_agree(all, check_gram(problem, options)));
   BVL_TRY(bvl_agree(all, check_bounds(problem, options)));
   BVL_TRY(bvl_agree(all, check_starts(problem, options)));
+  BVL_TRY(bvl_agree(all, check_nested(problem, options)));
   BVL_TRY(bvl_agree(all, BVL_ALLOC(&path, 1)));
   path->problem = problem;
   path->monitor = monitor != NULL ? monitor : &silent;

@@ -125,3 +125,18 @@ const bvl_penalty_type bvl_penalty_group_lq = {
     .entry = entry,
     .least = least,
 };
+
+/* Along a direction of the group it is lq: these functions are of that. */
+const bvl_penalty_type bvl_penalty_lpq = {
+    .name = "lpq",
+    .grouped = 1,
+    .nested = 1,
+    .default_alpha = 1.0,
+    .profile = profile,
+    .slope = slope,
+    .bend = bend,
+    .prox = prox,
+    .rest = rest,
+    .entry = entry,
+    .least = least,
+};

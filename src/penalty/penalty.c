@@ -8,23 +8,18 @@
 #include <math.h>
 #include <string.h>
 
+#include "penalty/lpq.h"
 #include "penalty/profile.h"
 
-static const bvl_penalty_type *const types[] = {&bvl_penalty_lasso,
-                                                &bvl_penalty_enet,
-                                                &bvl_penalty_group_lasso,
-                                                &bvl_penalty_sparse_group_lasso,
-                                                &bvl_penalty_mcp,
-                                                &bvl_penalty_scad,
-                                                &bvl_penalty_tl1,
-                                                &bvl_penalty_log,
-                                                &bvl_penalty_lq,
-                                                &bvl_penalty_group_mcp,
-                                                &bvl_penalty_group_scad,
-                                                &bvl_penalty_group_tl1,
-                                                &bvl_penalty_group_log,
-                                                &bvl_penalty_group_lq,
-                                                NULL};
+static const bvl_penalty_type *const types[] = {
+    &bvl_penalty_lasso,       &bvl_penalty_enet,
+    &bvl_penalty_group_lasso, &bvl_penalty_sparse_group_lasso,
+    &bvl_penalty_mcp,         &bvl_penalty_scad,
+    &bvl_penalty_tl1,         &bvl_penalty_log,
+    &bvl_penalty_lq,          &bvl_penalty_group_mcp,
+    &bvl_penalty_group_scad,  &bvl_penalty_group_tl1,
+    &bvl_penalty_group_log,   &bvl_penalty_group_lq,
+    &bvl_penalty_lpq,         NULL};
 
 const bvl_penalty_type *bvl_penalty_find(const char *name)
 {
@@ -41,7 +36,7 @@ const bvl_penalty_type *const *bvl_penalty_all(void)
 void bvl_penalty_parameters_init(bvl_penalty_parameters *parameters)
 {
   *parameters = (bvl_penalty_parameters){
-      .alpha = NAN, .gamma = NAN, .q = NAN, .tl1_a = NAN, .log_eps = NAN};
+      .alpha = NAN, .gamma = NAN, .q = NAN, .tl1_a = NAN, .log_eps = NAN, .k1 = NAN, .k2 = NAN};
 }
 
 /* The shape parameters by name: the one table of them. */
@@ -60,6 +55,7 @@ bvl_penalty_parameters bvl_penalty_parameters_of(const bvl_penalty *pen)
   const char *name = NULL;
   bvl_penalty_parameters_init(&parameters);
   parameters.alpha = pen->alpha;
+  if (pen->type->nested) parameters.k1 = pen->k1, parameters.k2 = pen->k2;
   for (int k = 0; pen->type->shape_name != NULL; k++) {
     double *value = find_shape(&parameters, k, &name);
     if (name == NULL) break;
@@ -97,6 +93,10 @@ bvl_status bvl_penalty_init(const bvl_penalty_type *type, const bvl_penalty_para
                        .alpha = isnan(given.alpha) ? type->default_alpha : given.alpha,
                        .curvature = 1.0};
   bvl_status status = init_shape(type, given, out);
+  if (status != BVL_OK) return status;
+  if (!type->nested && !(isnan(given.k1) && isnan(given.k2)))
+    return bvl_fail(BVL_ERR_USAGE, "penalty %s takes no k1 or k2", type->name);
+  if (type->nested) status = bvl_lpq_init(&given, out);
   if (status != BVL_OK) return status;
   if (!type->mixes && out->alpha != 1.0)
     return bvl_fail(BVL_ERR_USAGE, "penalty %s takes no alpha (%g given)", type->name, out->alpha);
@@ -158,6 +158,7 @@ double bvl_penalty_value(const bvl_penalty *pen, double lw, int64_t m, const dou
 {
   double t = bvl_block_norm(m, b);
   if (!(t > 0.0)) return 0.0; /* not Inf * 0 */
+  if (pen->type->nested) return bvl_lpq_value(pen, lw, m, b);
   double value = pen->type->profile(pen, lw, t);
   if (pen->l1 > 0.0)
     for (int64_t k = 0; k < m; k++) value += b[k] != 0.0 ? pen->l1 * lw * fabs(b[k]) : 0.0;
@@ -200,6 +201,7 @@ double bvl_penalty_distance(const bvl_penalty *pen, double lw, int64_t m, const 
                             const double *g)
 {
   if (isinf(lw)) return 0.0;
+  if (pen->type->nested) return bvl_lpq_distance(pen, lw, m, b, g);
   double t = bvl_block_norm(m, b);
   if (!(t > 0.0))
     return fmax(bvl_penalty_shrunk_norm(pen, lw, m, g) - bvl_penalty_threshold(pen, lw), 0.0);
@@ -293,6 +295,7 @@ double bvl_penalty_lambda_max(const bvl_penalty *pen, double weight, int64_t m, 
   const bvl_penalty at = bvl_penalty_at(pen, weight);
   if (isnan(norm)) return norm;
   if (weight == 0.0 || isinf(weight) || norm == 0.0) return 0.0;
+  if (pen->type->nested) weight *= bvl_lpq_along(pen, m, v);
   /* the quotient is right to a few ulps: bisect those (or, if it under- or overflowed, every
    * double) on the comparison itself, which is monotone in lambda */
   const int curved = pen->type->rest != NULL;

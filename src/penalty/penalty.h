@@ -26,6 +26,7 @@ struct bvl_penalty_type {
   const char *name;
   int grouped; /* blocks are groups */
   int convex;
+  int nested; /* lpq: no function of the norm; penalty/lpq.h has its value and distance */
   int sparse; /* an l1 part of level alpha lambda inside the groups, whatever their weight */
   int mixes;  /* takes an alpha; elsewhere only 1 is accepted */
   double default_alpha;
@@ -64,6 +65,8 @@ struct bvl_penalty {
   /* of a rest: an upper bound of the block's largest eigenvalue of the loss's Hessian; 1 at first,
    * set in copies (bvl_penalty_curved) */
   double curvature;
+  double k1; /* lpq: p = 2/k1, shape = q = 2/(k1 + k2) */
+  double k2;
   double l1; /* the level of an l1 part per unit of lw: 0 but in bvl_penalty_at's copies */
 };
 

@@ -20,6 +20,7 @@ extern const bvl_penalty_type bvl_penalty_log;
 extern const bvl_penalty_type bvl_penalty_group_log;
 extern const bvl_penalty_type bvl_penalty_lq;
 extern const bvl_penalty_type bvl_penalty_group_lq;
+extern const bvl_penalty_type bvl_penalty_lpq;
 
 double bvl_linear_profile(const bvl_penalty *pen, double lw, double t);
 double bvl_linear_slope(const bvl_penalty *pen, double lw, double t);

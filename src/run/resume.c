@@ -63,6 +63,8 @@ bvl_status bvl_job_identify(bvl_job *job)
           hash_columns(job));
   fprintf(text, "family=%s\nresponses=%" PRId64 "\npenalty=%s\nalpha=%.17g\n", job->family,
           bvl_problem_outputs(job->problem), job->penalty.type->name, job->penalty.alpha);
+  if (job->penalty.type->nested)
+    fprintf(text, "k1=%.17g\nk2=%.17g\n", job->penalty.k1, job->penalty.k2);
   if (job->penalty.type->shape_name != NULL)
     fprintf(text, "%s=%.17g\n", job->penalty.type->shape_name, job->penalty.shape);
   fprintf(text, "intercept=%d\nstandardize=%d\nprecision=%s\nsolver=%s\ngram=%s\n", o->intercept,

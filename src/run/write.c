@@ -234,6 +234,8 @@ static bvl_status write_numbers(bvl_job *job, const bvl_run_outcome *outcome)
       {"q", shape.q},
       {"tl1_a", shape.tl1_a},
       {"log_eps", shape.log_eps},
+      {"k1", shape.k1},
+      {"k2", shape.k2},
       {"tol", o->path.tol},
       {"lambda_min_ratio", o->path.lambda_min_ratio},
       {"lr", o->path.step},

@@ -107,10 +107,11 @@ static void set_zeros(bvl_surrogate_solver *solver)
   for (int64_t g = 0; g < blocks->n; g++) {
     int64_t begin = blocks->begin[g], m = bvl_block_len(blocks, g);
     if (!bvl_surrogate_is_penalised(blocks->weight[g])) continue;
-    int zero = solver->convex ? is_zero_convex(solver, g)
-                              : bvl_surrogate_belongs_at_zero(&solver->objective->map, &start,
-                                                              blocks, g, solver->scratch);
-    if (zero) memset(beta + begin, 0, (size_t)m * sizeof *beta);
+    if (!solver->convex)
+      bvl_surrogate_set_zeros(&solver->objective->map, &start, blocks, g, solver->scratch,
+                              beta + begin);
+    else if (is_zero_convex(solver, g))
+      memset(beta + begin, 0, (size_t)m * sizeof *beta);
   }
 }
 

@@ -26,6 +26,7 @@ static const bvl_surrogate_type *const types[] = {&bvl_surrogate_product,
 /* The penalty is |b|^q near zero: its q, NaN when it is no power there. */
 static double exponent_of(const bvl_penalty *pen)
 {
+  if (pen->type->nested) return pen->shape;
   static const char *const linear[] = {"lasso", "enet", "group-lasso"};
   const char *name = pen->type->name;
   for (size_t k = 0; k < sizeof linear / sizeof linear[0]; k++)
@@ -38,7 +39,7 @@ static bvl_surrogate_shape shape_of(const bvl_penalty *pen)
 {
   double depth = 2.0 / exponent_of(pen), whole = round(depth);
   if (fabs(depth - whole) <= 1e-9 * depth) depth = whole;
-  return (bvl_surrogate_shape){.depth = depth};
+  return (bvl_surrogate_shape){.depth = depth, .k1 = (int64_t)pen->k1, .k2 = (int64_t)pen->k2};
 }
 
 static int induces(const bvl_surrogate_type *type, const bvl_penalty *pen, int one_sided,

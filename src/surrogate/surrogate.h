@@ -129,10 +129,11 @@ typedef struct bvl_surrogate_start {
 int64_t bvl_surrogate_reseed(const bvl_surrogate *map, const bvl_surrogate_start *start,
                              const bvl_blocks *blocks, double *scratch, double *theta);
 
-/** Not convex: is block g at start->beta below the size of any local minimiser, with zero the
- * better choice? scratch: as long as the block's factors. */
-int bvl_surrogate_belongs_at_zero(const bvl_surrogate *map, const bvl_surrogate_start *start,
-                                  const bvl_blocks *blocks, int64_t g, double *scratch);
+/** Not convex: zeroes block g of out (its beta, a copy of start->beta's) where that is below the
+ * size of any local minimiser and zero the better choice; for l_pq also single columns of it.
+ * scratch: as long as the block's factors. */
+void bvl_surrogate_set_zeros(const bvl_surrogate *map, const bvl_surrogate_start *start,
+                             const bvl_blocks *blocks, int64_t g, double *scratch, double *out);
 
 static inline int bvl_surrogate_is_penalised(double weight)
 {
