@@ -65,6 +65,9 @@ done <<'PAIRS'
 1+3 poisson group-lq lbfgs --depth 2.5
 1 gaussian lq adam --param difference
 1+3 gaussian group-lq momentum --depth 3
+1 gaussian lpq lbfgs --k1 2 --k2 2
+1+3 binomial lpq lbfgs
+1 poisson lpq adam --k1 3
 1 binomial lq sgd --depth 3 --epochs 50
 PAIRS
 solve 2 polished binomial --penalty group-lq --depth 3 --solver adam
@@ -110,6 +113,11 @@ refused "these do: product, power, own-norm" --solver adam --penalty group-lq --
 refused "these do: power, difference, shared, two-vector" --solver sgd --penalty lq --q 0.8 --param product
 refused "these do: square" --solver lbfgs --lower 0 --param product
 refused "these do: none" --solver lbfgs --penalty mcp
+refused "--penalty lpq goes with --solver lbfgs" --penalty lpq
+refused "integers of at least 1" --penalty lpq --solver lbfgs --k1 2.5
+refused "an integer in [1, 63]" --penalty lpq --solver lbfgs --k2 0
+refused "--k1 goes with --penalty lpq" --k1 2
+refused "these do: product" --penalty lpq --solver lbfgs --param power
 refused "a number in [2, 64]" --penalty lq --depth 1.5
 refused "q is 2/depth" --penalty lq --depth 3 --q 0.5
 refused "--depth goes with" --depth 3

@@ -238,7 +238,7 @@ static void test_refusals_leave_no_result(void **state)
   o.family = "cox";
   ASSERT_ALL(run(&o, &outcome) == BVL_ERR_USAGE);
   o = run_options("data.h5", "out.h5");
-  o.penalty = "lpq";
+  o.penalty = "ridge";
   ASSERT_ALL(run(&o, &outcome) == BVL_ERR_USAGE);
   o = run_options("data.h5", "out.h5");
   o.grid_rows = bvl_test_size() + 1;

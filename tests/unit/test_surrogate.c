@@ -544,6 +544,80 @@ static void test_reseed(void **state)
   }
 }
 
+static bvl_penalty power_penalty(const char *name, double q, double k1, double k2)
+{
+  bvl_penalty_parameters parameters;
+  bvl_penalty pen;
+  bvl_penalty_parameters_init(&parameters);
+  parameters.q = q;
+  parameters.k1 = k1;
+  parameters.k2 = k2;
+  assert_int_equal(bvl_penalty_init(bvl_penalty_find(name), &parameters, &pen), BVL_OK);
+  return pen;
+}
+
+/* Not convex, one group of three: what is too small for a local minimum goes to zero, or to a start
+ * that grows: there the objective falls along the factors' own gradient. */
+static void test_reseed_of_powers(void **state)
+{
+  (void)state;
+  const bvl_penalty pens[] = {power_penalty("group-lq", 0.5, NAN, NAN),
+                              power_penalty("group-lq", 2.0 / 3.0, NAN, NAN),
+                              power_penalty("group-lq", 0.9, NAN, NAN),
+                              power_penalty("lpq", NAN, 2, 1), power_penalty("lpq", NAN, 3, 2)};
+  int64_t begin[] = {0, 3};
+  double weight = 1.3, h = 0.8, beta[3] = {0.0}, grad[3], theta[16], scratch[16];
+  const bvl_blocks blocks = {.n = 1, .begin = begin, .weight = &weight, .max_len = 3};
+  for (int q = 0; q < 5; q++) {
+    bvl_surrogate map;
+    assert_int_equal(bvl_surrogate_find(NULL, &pens[q], 0, &map), BVL_OK);
+    const double direction[] = {0.8, -1.0, 0.9};
+    const double top = bvl_penalty_lambda_max(&(bvl_penalty){.type = pens[q].type,
+                                                             .alpha = 1.0,
+                                                             .shape = pens[q].shape,
+                                                             .k1 = pens[q].k1,
+                                                             .k2 = pens[q].k2,
+                                                             .curvature = h},
+                                              weight, 3, direction);
+    bvl_surrogate_start start = {.pen = &pens[q],
+                                 .lambda = 0.99 * top,
+                                 .curvature = &h,
+                                 .floor = 0.1,
+                                 .beta = beta,
+                                 .grad_beta = grad};
+    for (int k = 0; k < 3; k++) beta[k] = 0.0, grad[k] = -direction[k];
+    bvl_surrogate_balance(&map, &blocks, beta, grad, 0.0, theta);
+    assert_int_equal(bvl_surrogate_reseed(&map, &start, &blocks, scratch, theta), 1);
+    double pulled[16], along = 0.0;
+    bvl_surrogate_forward(&map, &blocks, theta, beta);
+    bvl_surrogate_pull_back(&map, &blocks, theta, grad, pulled);
+    bvl_surrogate_penalty(&map, &pens[q], start.lambda, &blocks, theta, pulled);
+    for (int64_t i = 0; i < bvl_surrogate_length(&map, &blocks); i++) along += pulled[i] * theta[i];
+    assert_true(bvl_block_norm(3, beta) > 0.0 && along < 0.0); /* theta grows */
+    for (int k = 0; k < 3; k++) assert_true(beta[k] * direction[k] > 0.0);
+    if (!pens[q].type->nested) /* and is left to */
+      assert_int_equal(bvl_surrogate_reseed(&map, &start, &blocks, scratch, theta), 0);
+
+    start.lambda = top; /* zero is the better choice, to the last bit */
+    for (int k = 0; k < 3; k++) beta[k] = 0.0;
+    bvl_surrogate_balance(&map, &blocks, beta, grad, 0.0, theta);
+    assert_int_equal(bvl_surrogate_reseed(&map, &start, &blocks, scratch, theta), 0);
+    for (int k = 0; k < 3; k++) beta[k] = 1e-6 * direction[k];
+    start.lambda = 1.01 * top;
+    bvl_surrogate_balance(&map, &blocks, beta, grad, 0.0, theta);
+    assert_int_equal(bvl_surrogate_reseed(&map, &start, &blocks, scratch, theta), 1);
+    assert_true(bvl_block_norm(bvl_surrogate_length(&map, &blocks), theta) == 0.0);
+    double out[3] = {1.0, 1.0, 1.0};
+    bvl_surrogate_set_zeros(&map, &start, &blocks, 0, scratch, out);
+    assert_true(bvl_block_norm(3, out) == 0.0);
+    for (int k = 0; k < 3; k++) beta[k] = out[k] = 5.0 * direction[k], grad[k] = 0.0; /* large */
+    bvl_surrogate_balance(&map, &blocks, beta, grad, 0.0, theta);
+    assert_int_equal(bvl_surrogate_reseed(&map, &start, &blocks, scratch, theta), 0);
+    bvl_surrogate_set_zeros(&map, &start, &blocks, 0, scratch, out);
+    assert_true(out[0] == 5.0 * direction[0]);
+  }
+}
+
 static void assert_found(const char *name, const bvl_penalty *pen, int one_sided,
                          const bvl_surrogate_type *wanted)
 {
@@ -572,6 +646,16 @@ static void test_find(void **state)
   assert_found("difference", &group, 0, NULL);
   assert_found(NULL, &mcp, 0, NULL);
   assert_found("no such map", &lasso, 0, NULL);
+  const bvl_penalty third = power_penalty("lq", 2.0 / 3.0, NAN, NAN);
+  const bvl_penalty odd = power_penalty("group-lq", 0.7, NAN, NAN);
+  const bvl_penalty lpq = power_penalty("lpq", NAN, 2, 3);
+  bvl_surrogate map;
+  assert_int_equal(bvl_surrogate_find(NULL, &third, 0, &map), BVL_OK);
+  assert_true(map.type == &bvl_surrogate_product && map.shape.depth == 3.0);
+  assert_found("two-vector", &third, 0, NULL);
+  assert_found(NULL, &odd, 0, &bvl_surrogate_group_power);
+  assert_int_equal(bvl_surrogate_find(NULL, &lpq, 0, &map), BVL_OK);
+  assert_true(map.type == &bvl_surrogate_lpq && map.shape.k1 == 2 && map.shape.k2 == 3);
   char names[96];
   bvl_surrogate_names(names, sizeof names);
   assert_string_equal(names, "product|power|difference|shared|square|two-vector|own-norm");
@@ -583,4 +667,4 @@ BVL_TEST_MAIN(cmocka_unit_test(test_minimum_over_a_fibre), cmocka_unit_test(test
               cmocka_unit_test(test_descent_ends_balanced), cmocka_unit_test(test_imbalance_law),
               cmocka_unit_test(test_imbalance_decays), cmocka_unit_test(test_special_blocks),
               cmocka_unit_test(test_balance_of_zeros), cmocka_unit_test(test_reseed),
-              cmocka_unit_test(test_find))
+              cmocka_unit_test(test_reseed_of_powers), cmocka_unit_test(test_find))
