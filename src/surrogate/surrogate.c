@@ -61,7 +61,7 @@ bvl_status bvl_surrogate_find(const char *name, const bvl_penalty *pen, int one_
   for (size_t k = 0; types[k] != NULL; k++) {
     if (!induces(types[k], pen, one_sided, &shape)) continue;
     if (name == NULL || strcmp(name, types[k]->name) == 0) {
-      out->type = types[k];
+      *out = bvl_surrogate_of(types[k], shape);
       return BVL_OK;
     }
     int n = snprintf(text + used, sizeof text - used, "%s%s", used > 0 ? ", " : "", types[k]->name);
@@ -90,10 +90,11 @@ void bvl_surrogate_names(char *text, size_t text_bytes)
 
 int64_t bvl_surrogate_block_length(const bvl_surrogate *map, const bvl_blocks *blocks, int64_t g)
 {
-  double weight = blocks->weight[g];
+  const double weight = blocks->weight[g];
+  const int64_t m = bvl_block_len(blocks, g);
   if (isinf(weight)) return 0;
-  return weight > 0.0 ? map->type->length(&map->shape, bvl_block_len(blocks, g))
-                      : bvl_block_len(blocks, g);
+  if (!(weight > 0.0)) return m;
+  return m == 1 ? map->single : map->type->length(&map->shape, m);
 }
 
 int64_t bvl_surrogate_length(const bvl_surrogate *map, const bvl_blocks *blocks)

@@ -71,7 +71,14 @@ typedef struct bvl_surrogate_type {
 typedef struct bvl_surrogate {
   const bvl_surrogate_type *type;
   bvl_surrogate_shape shape;
+  int64_t single; /* type->length of one column: most blocks are that */
 } bvl_surrogate;
+
+static inline bvl_surrogate bvl_surrogate_of(const bvl_surrogate_type *type,
+                                             bvl_surrogate_shape shape)
+{
+  return (bvl_surrogate){type, shape, type->length(&shape, 1)};
+}
 
 /** The map of that name (NULL: the default) for a penalty; one_sided: its coefficients are bounded
  * below by 0. @return BVL_ERR_USAGE naming the maps that work when the pair does not. */

@@ -435,7 +435,7 @@ static void test_special_blocks(void **state)
   (void)state;
   for (int q = 0; q < N_CASES; q++) {
     const map_case *c = &cases[q];
-    const bvl_surrogate map = {c->type, c->shape};
+    const bvl_surrogate map = bvl_surrogate_of(c->type, c->shape);
     const bvl_blocks blocks = blocks_of(c);
     const bvl_penalty pen = penalty_named(c->type->grouped ? "group-lasso" : "lasso");
     double theta[96], beta[COLS], grad[96] = {0.0}, pulled[96], ones[COLS];
@@ -473,7 +473,7 @@ static void test_balance_of_zeros(void **state)
   const double floor = 0.2;
   for (int q = 0; q < N_CASES; q++) {
     const map_case *c = &cases[q];
-    const bvl_surrogate map = {c->type, c->shape};
+    const bvl_surrogate map = bvl_surrogate_of(c->type, c->shape);
     const bvl_blocks blocks = blocks_of(c);
     const bvl_penalty pen = penalty_named(c->type->grouped ? "group-lasso" : "lasso");
     double theta[96], grad[COLS], beta[COLS], zero[COLS] = {0.0};
@@ -504,7 +504,7 @@ static void test_reseed(void **state)
   (void)state;
   for (int q = 0; q < N_CASES; q++) {
     const map_case *c = &cases[q];
-    const bvl_surrogate map = {c->type, c->shape};
+    const bvl_surrogate map = bvl_surrogate_of(c->type, c->shape);
     const bvl_blocks blocks = blocks_of(c);
     const bvl_penalty pen = penalty_named(c->type->grouped ? "group-lasso" : "lasso");
     double theta[96], before[96], grad[COLS], beta[COLS], scratch[MAX_THETA];
