@@ -65,7 +65,7 @@ const flag flag_table[] = {
      "factors of sgd, momentum, adam, lbfgs; default: product, or power where 2/q is no integer; "
      "square with --lower 0"},
     {"polish", KIND_SWITCH, SOLVE, AT(run.path.polish), 1, 1, NULL, NULL,
-     "after a surrogate solver, certify with newton (default)"},
+     "after a surrogate solver, certify with newton (default; lpq has no such engine)"},
     {"no-polish", KIND_SWITCH, SOLVE, AT(run.path.polish), 0, 0, NULL, NULL,
      "return the surrogate's own answer with its honest gap"},
     {"epochs", KIND_INTEGER, SOLVE, AT(run.path.epochs), COUNT, "E",

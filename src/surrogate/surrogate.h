@@ -13,14 +13,14 @@
  *   product     u_g prod nu_d        (lw/k) (||u_g||^2 + sum nu_d^2)           ||b_g||^(2/k)
  *   power       u_g |nu|^(k-1)       (lw/k) (||u_g||^2 + (k-1) nu^2)           ||b_g||^(2/k)
  *   own-norm    ||u_g||^(k-1) u_g    lw ||u_g||^2                              ||b_g||^(2/k)
- *   product     u_1 o .. o u_k1 nu^k2  (lw/k) (sum ||u_l||^2 + k2 nu^2)        ||b_g||_p^q, p =
- * 2/k1
+ *   product     u_1 o .. o u_k1 nu^k2  (lw/k) (sum ||u_l||^2 + k2 nu^2)        ||b_g||_p^q
  *
- * The depth k is the penalty's: 2 for the lasso and the group lasso, 2/q for l_q. Elastic net:
- * lambda alpha in place of lambda and + (lambda (1-alpha)/2) sum w_j b_j^2, smooth in the factors.
- * Unpenalised blocks (weight 0) are beta itself; excluded ones (INFINITY) hold nothing and give
- * beta = 0. theta stores the blocks one after the other. A room of pure local functions: nothing
- * here communicates. A new map is one file and one line of surrogate.c. */
+ * In the last k = k1 + k2, p = 2/k1 and q = 2/k. The depth k is the penalty's: 2 for the lasso and
+ * the group lasso, 2/q for l_q. Elastic net: lambda alpha in place of lambda and + (lambda
+ * (1-alpha)/2) sum w_j b_j^2, smooth in the factors. Unpenalised blocks (weight 0) are beta itself;
+ * excluded ones (INFINITY) hold nothing and give beta = 0. theta stores the blocks one after the
+ * other. A room of pure local functions: nothing here communicates. A new map is one file and one
+ * line of surrogate.c. */
 #ifndef BVL_SURROGATE_SURROGATE_H
 #define BVL_SURROGATE_SURROGATE_H
 
