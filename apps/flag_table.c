@@ -59,8 +59,10 @@ const flag flag_table[] = {
      "smallest lambda over lambda_max, default 0.01 if n < p else 1e-4"},
     {"tol", KIND_REAL, SOLVE, AT(run.path.tol), DBL_MIN, 1 - DBL_EPSILON, "a number in (0, 1)", "T",
      "relative duality gap to reach, default 1e-8"},
-    {"solver", KIND_INDEX, SOLVE, AT(solver), 0, 0, "auto|newton|cd|sgd|momentum|adam|lbfgs",
-     "NAME", "auto (= newton), newton, cd; on the surrogate: sgd, momentum, adam, lbfgs"},
+    {"solver", KIND_INDEX, SOLVE, AT(solver), 0, 0, "auto|newton|cd|sgd|momentum|adam|lbfgs|varpro",
+     "NAME",
+     "auto (= newton), newton, cd; on the surrogate: sgd, momentum, adam, lbfgs, varpro "
+     "(gaussian)"},
     {"param", KIND_WORD, SOLVE, AT(run.path.param), 0, 0, PARAMS, "NAME",
      "factors of sgd, momentum, adam, lbfgs; default: product, or power where 2/q is no integer; "
      "square with --lower 0"},

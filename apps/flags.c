@@ -216,7 +216,7 @@ static int check_ignored(const settings *s, char error[FLAGS_ERROR_BYTES])
   for (size_t k = 0; k < 3; k++)
     if (given(s, surrogate[k]) && !is_surrogate(s->solver)) {
       idle = surrogate[k];
-      who = "--solver sgd, momentum, adam or lbfgs";
+      who = "--solver sgd, momentum, adam, lbfgs or varpro";
     }
   const bvl_penalty_type *type = bvl_penalty_find(s->run.penalty);
   if (given(s, "alpha") && (type == NULL || !type->mixes)) {
@@ -243,7 +243,7 @@ static int check_ignored(const settings *s, char error[FLAGS_ERROR_BYTES])
     idle = given(s, "k1") ? "k1" : "k2";
     who = "--penalty lpq";
   }
-  if (given(s, "dfmax") && !s->run.path.polish) {
+  if (given(s, "dfmax") && !s->run.path.polish && s->solver != BVL_SOLVER_VARPRO) {
     idle = "dfmax"; /* a surrogate's own answer has no exact zeros to count */
     who = "--polish";
   }

@@ -21,7 +21,8 @@ typedef enum bvl_solver {
   BVL_SOLVER_SGD,
   BVL_SOLVER_MOMENTUM,
   BVL_SOLVER_ADAM,
-  BVL_SOLVER_LBFGS
+  BVL_SOLVER_LBFGS,
+  BVL_SOLVER_VARPRO /**< variable projection: gaussian family, Newton on the outer variable */
 } bvl_solver;
 
 /** Where the certified solver keeps the Gram matrix of its working set and the factor. Only a

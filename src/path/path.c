@@ -48,12 +48,19 @@ static int is_surrogate(bvl_solver solver)
          solver == BVL_SOLVER_LBFGS;
 }
 
+/* Solvers whose own answer the certified engine may finish. */
+static int hands_over(bvl_solver solver)
+{
+  return is_surrogate(solver) || solver == BVL_SOLVER_VARPRO;
+}
+
 static bvl_status check_bounds(const bvl_problem *problem, const bvl_path_options *options)
 {
   if (problem->bounds == NULL) return BVL_OK;
   if (options->gram == BVL_GRAM_DISTRIBUTED)
     return bvl_fail(BVL_ERR_USAGE, "lower, upper: not with gram distributed");
-  return BVL_OK;
+  if (options->solver != BVL_SOLVER_VARPRO) return BVL_OK;
+  return bvl_fail(BVL_ERR_USAGE, "lower, upper: varpro knows no bounds (newton, cd)");
 }
 
 static bvl_status check_starts(const bvl_problem *problem, const bvl_path_options *options)
@@ -94,8 +101,8 @@ static void choose_solvers(bvl_path *path)
 {
   if (path->problem->penalty.type->nested) path->options.polish = 0;
   const bvl_solver asked = path->options.solver;
-  if (is_surrogate(asked)) {
-    path->solver = &bvl_solver_surrogate;
+  if (hands_over(asked)) {
+    path->solver = is_surrogate(asked) ? &bvl_solver_surrogate : &bvl_solver_varpro;
     path->polish = path->options.polish ? &bvl_solver_newton : NULL;
   } else {
     path->solver = asked == BVL_SOLVER_CD ? &bvl_solver_cd : &bvl_solver_newton;
@@ -204,7 +211,7 @@ static bvl_status checkpoint(void *context)
 /* What the surrogate reached on its own, kept beside the polished answer. */
 static void note_hand_over(bvl_path *path, int64_t k)
 {
-  if (k < 0 || !is_surrogate(path->options.solver)) return;
+  if (k < 0 || !hands_over(path->options.solver)) return;
   bvl_path_point *point = &path->points[k];
   point->surrogate_objective = path->state.certificate.objective;
   point->surrogate_gap = path->state.certificate.gap;

@@ -407,33 +407,6 @@ static bvl_status freshen(newton *s, bvl_solve_state *state)
   return status;
 }
 
-/* Raises `level` until at most about `limit` blocks outside the set are at or above it: a
- * histogram, on a log scale up to lambda_previous, of the lambda at which each block would be at
- * its threshold. */
-static bvl_status cap_level(const newton *s, const bvl_solve_state *state, int64_t limit,
-                            double *level)
-{
-  enum { BINS = 48 };
-  const bvl_blocks *blocks = &s->problem->blocks;
-  const double top = fmax(state->lambda_previous, state->lambda);
-  int64_t counts[BINS] = {0};
-  if (!(*level > 0) || !(top > *level)) return BVL_OK;
-  const double width = log(top / *level) / (BINS - 1);
-  for (int64_t g = 0; s->problem->grid->i == 0 && g < blocks->n; g++) {
-    if (s->set->member[g] || !(blocks->weight[g] > 0) || blocks->weight[g] == INFINITY) continue;
-    const double entry = bvl_problem_entry(s->problem, g, state->v + blocks->begin[g]);
-    if (entry < *level) continue;
-    counts[(int)fmin(log(entry / *level) / width, BINS - 1)]++;
-  }
-  bvl_status status = bvl_sum_i64(&s->problem->grid->all, counts, BINS);
-  int64_t total = 0;
-  int bin = BINS;
-  while (bin > 0 && total + counts[bin - 1] <= limit) total += counts[--bin];
-  while (total == 0 && bin > 0) total += counts[--bin]; /* never nothing when there is something */
-  if (bin > 0) *level *= exp(bin * width);
-  return status;
-}
-
 /* Takes into W what stands at `level` or above, the strongest first where that is too much at once:
  * the rest is found again by the next certification. */
 static bvl_status widen(newton *s, const bvl_solve_state *state, double level, int strict,
@@ -442,8 +415,9 @@ static bvl_status widen(newton *s, const bvl_solve_state *state, double level, i
   bvl_status status = BVL_OK;
   const bvl_comm *all = &s->problem->grid->all;
   double capped = level;
-  BVL_TRY(
-      cap_level(s, state, bvl_greater(MIN_NEW, 2 * (int64_t)state->certificate.support), &capped));
+  BVL_TRY(bvl_working_set_cap(s->set, state->v, fmax(state->lambda_previous, state->lambda),
+                              bvl_greater(MIN_NEW, 2 * (int64_t)state->certificate.support),
+                              &capped));
   *n_new = bvl_working_set_mark(s->set, state->v, &state->point, capped, strict, s->wanted);
   BVL_TRY(bvl_max_i64(all, n_new, 1));
   if (*n_new == 0 && capped > level) { /* the histogram's edge was rounded past all of them */

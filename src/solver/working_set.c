@@ -127,6 +127,32 @@ int64_t bvl_working_set_mark(const bvl_working_set *set, const double *v, const 
   return count;
 }
 
+/* A histogram, on a log scale up to `top`, of the lambda at which each block would be at its
+ * threshold. */
+bvl_status bvl_working_set_cap(const bvl_working_set *set, const double *v, double top,
+                               int64_t limit, double *level)
+{
+  enum { BINS = 48 };
+  const bvl_problem *problem = set->problem;
+  const bvl_blocks *blocks = &problem->blocks;
+  int64_t counts[BINS] = {0};
+  if (!(*level > 0) || !(top > *level)) return BVL_OK;
+  const double width = log(top / *level) / (BINS - 1);
+  for (int64_t g = 0; problem->grid->i == 0 && g < blocks->n; g++) {
+    if (set->member[g] || !(blocks->weight[g] > 0) || blocks->weight[g] == INFINITY) continue;
+    const double entry = bvl_problem_entry(problem, g, v + blocks->begin[g]);
+    if (entry < *level) continue;
+    counts[(int)fmin(log(entry / *level) / width, BINS - 1)]++;
+  }
+  bvl_status status = bvl_sum_i64(&problem->grid->all, counts, BINS);
+  int64_t total = 0;
+  int bin = BINS;
+  while (bin > 0 && total + counts[bin - 1] <= limit) total += counts[--bin];
+  while (total == 0 && bin > 0) total += counts[--bin]; /* never nothing when there is something */
+  if (bin > 0) *level *= exp(bin * width);
+  return status;
+}
+
 bvl_status bvl_working_set_add(bvl_working_set *set, const unsigned char *wanted)
 {
   bvl_status status = BVL_OK;

@@ -43,6 +43,12 @@ void bvl_working_set_destroy(bvl_working_set **set);
 int64_t bvl_working_set_mark(const bvl_working_set *set, const double *v, const bvl_point *point,
                              double level, int strict, unsigned char *wanted);
 
+/** Raises `level` until at most about `limit` blocks outside the set stand at or above it (v as for
+ * mark), none of which is expected above `top`; some block always does when one did. Collective: a
+ * small reduction. */
+bvl_status bvl_working_set_cap(const bvl_working_set *set, const double *v, double top,
+                               int64_t limit, double *level);
+
 /** Adds this rank's blocks with wanted[g] != 0 (those not in yet); their b starts at 0.
  * Collective; one count, one gather of block shapes and one exchange of columns along grid rows. */
 bvl_status bvl_working_set_add(bvl_working_set *set, const unsigned char *wanted);

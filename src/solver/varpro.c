@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Variable projection (Poon, Peyre, arXiv 2106.01429, 2205.01385): the penalty as a minimum over
+ * one outer variable a block, the coefficients of a weighted ridge in closed form, Newton's method
+ * on the outer variable (varpro_newton.c).
+ *
+ *   screen (sequential strong rule) -> minimise over v on the columns kept -> certify all p ->
+ * widen
+ *
+ * A block outside the set is one with v = 0, which is stationary and absorbing; one that violates
+ * its condition joins and is put on its way. The inner ridge takes the form that the set's size
+ * asks for. v follows from the coefficients (balanced factors), so a point is all there is to save.
+ */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/checked.h"
+#include "base/phase.h"
+#include "solver/varpro_outer.h"
+
+enum { DEFAULT_STEPS = 1000, MAX_ROUNDS = 100, MIN_NEW = 100, LARGEST = 6000 };
+enum { GRAM, ROWS, CG, N_FORMS };
+
+/* No further than a big step of lambda needs: see newton.c. */
+static const double WIDEST = 0.8;
+/* lambda = 0 is solved as this part of lambda_max: far below what a certificate sees. */
+static const double ZERO = 1e-11;
+
+typedef struct varpro {
+  bvl_problem *problem;           /* borrowed */
+  bvl_working_set *set;           /* owned */
+  bvl_varpro_form *form[N_FORMS]; /* owned; NULL until one is needed */
+  bvl_varpro_outer outer;
+  double *residual; /* n_split: y - eta of the null fit, owned */
+  double *eta;      /* n_split, owned */
+  double *b;        /* the set's unknowns, owned */
+  int64_t b_room;
+  unsigned char *wanted; /* this rank's blocks, owned */
+} varpro;
+
+static void destroy(void **out)
+{
+  varpro *s = *out;
+  *out = NULL;
+  if (s == NULL) return;
+  for (int k = 0; k < N_FORMS; k++) bvl_varpro_form_destroy(&s->form[k]);
+  bvl_varpro_outer_free(&s->outer);
+  bvl_working_set_destroy(&s->set);
+  free(s->residual);
+  free(s->eta);
+  free(s->b);
+  free(s->wanted);
+  free(s);
+}
+
+static bvl_status check(const bvl_problem *problem, const bvl_varpro_map **map)
+{
+  if (!problem->loss->quadratic)
+    return bvl_fail(BVL_ERR_USAGE, "solver varpro: family gaussian alone, not %s",
+                    problem->loss->name);
+  return bvl_varpro_find_map(&problem->penalty, map);
+}
+
+static bvl_status create(bvl_problem *problem, const bvl_path_options *options, void **out)
+{
+  bvl_status status = BVL_OK;
+  const bvl_comm *all = &problem->grid->all;
+  const int64_t n_split = bvl_problem_n_split(problem);
+  const bvl_varpro_map *map = NULL;
+  varpro *s = NULL;
+  (void)options;
+  *out = NULL;
+  BVL_TRY(bvl_agree(all, check(problem, &map)));
+  BVL_TRY(bvl_agree(all, BVL_ALLOC(&s, 1)));
+  s->problem = s->outer.problem = problem;
+  s->outer.map = map;
+  status = BVL_ALLOC(&s->residual, n_split);
+  if (status == BVL_OK) status = BVL_ALLOC(&s->eta, n_split);
+  if (status == BVL_OK) status = BVL_ALLOC(&s->wanted, problem->blocks.n);
+  BVL_TRY(bvl_agree(all, status));
+  BVL_TRY(bvl_working_set_create(problem, &s->set));
+  BVL_TRY(bvl_problem_eta(problem, &problem->null_point, s->residual));
+  for (int64_t i = 0; i < n_split; i++)
+    s->residual[i] = problem->y[problem->X->rows.split0 + i] - s->residual[i];
+  *out = s;
+  s = NULL;
+cleanup:
+  destroy((void **)&s);
+  return status;
+}
+
+/* ---- minimising on the set --------------------------------------------------------------------
+ */
+
+/* The form for the set as it is: the smaller of its two systems, or none where both are large. */
+static bvl_status choose_form(varpro *s, bvl_varpro_form **out)
+{
+  static const bvl_varpro_form_type *const types[] = {&bvl_varpro_gram, &bvl_varpro_rows,
+                                                      &bvl_varpro_cg};
+  bvl_status status = BVL_OK;
+  const int64_t n = s->problem->n;
+  const int64_t d = s->set->d;
+  const int k = bvl_lesser(n, d) > LARGEST ? CG : d <= n ? GRAM : ROWS;
+  if (s->form[k] == NULL)
+    BVL_TRY(bvl_varpro_form_create(types[k], s->problem, s->set, s->residual, &s->form[k]));
+  BVL_TRY(s->form[k]->type->follow(s->form[k]));
+  *out = s->form[k];
+cleanup:
+  return status;
+}
+
+/* v of balanced factors of the set's coefficients. */
+static void load(varpro *s)
+{
+  const bvl_varpro_form *form = s->outer.form;
+  for (int64_t g = 0; g < form->n_blocks; g++) {
+    const double *b = s->set->b + s->set->begin[form->block[g]];
+    const double t = bvl_block_norm(bvl_varpro_block_len(form, g), b);
+    s->outer.v[g] = t > 0 ? s->outer.map->from_norm(&s->problem->penalty, t) : 0;
+  }
+}
+
+/* The set's penalised coefficients, d a, from their ranks to all; the free ones as they are. */
+static bvl_status unload(varpro *s)
+{
+  bvl_status status = BVL_OK;
+  const bvl_varpro_outer *o = &s->outer;
+  const bvl_working_set *set = s->set;
+  int64_t j = 0;
+  BVL_TRY(bvl_agree(&s->problem->grid->all, BVL_GROW(&s->b, &s->b_room, set->d)));
+  memset(s->b, 0, (size_t)set->d * sizeof *s->b);
+  for (int64_t g = 0; g < o->form->n_blocks; g++) {
+    double *b = s->b + set->begin[o->form->block[g]];
+    for (int64_t k = 0; k < bvl_varpro_block_len(o->form, g); k++) b[k] = o->at[g].d * o->a[j++];
+  }
+  BVL_TRY(bvl_sum(&s->problem->grid->all, s->b, set->d));
+  for (int64_t g = 0; g < set->n_blocks; g++)
+    for (int64_t k = set->begin[g]; set->weight[g] > 0 && k < set->begin[g + 1]; k++)
+      set->b[k] = s->b[k];
+cleanup:
+  return status;
+}
+
+/* What the minimiser may leave. */
+typedef struct varpro_goal {
+  double stationary;
+  double slack;
+  int64_t most; /* state->iterations at most */
+} varpro_goal;
+
+/* Minimises on the set. *time_up = 1 when the outside wants no more. */
+static bvl_status solve_on_set(varpro *s, bvl_solve_state *state, bvl_solve_control *control,
+                               const varpro_goal *goal, int *time_up)
+{
+  bvl_status status = BVL_OK;
+  bvl_varpro_outer *o = &s->outer;
+  bvl_varpro_form *form = NULL;
+  const bvl_phase before = bvl_phase_enter(BVL_PHASE_GRAM);
+  o->lambda = fmax(state->lambda, ZERO * s->problem->lambda_max);
+  o->control = control;
+  BVL_TRY(choose_form(s, &form));
+  bvl_phase_enter(BVL_PHASE_INNER);
+  BVL_TRY(bvl_varpro_outer_bind(o, form));
+  load(s);
+  for (;;) {
+    const int64_t evaluations = o->evaluations;
+    BVL_TRY(bvl_varpro_minimise(o, goal->stationary, goal->slack,
+                                bvl_greater(goal->most - state->iterations, 1),
+                                &state->iterations));
+    state->epochs += (double)(o->evaluations - evaluations);
+    BVL_TRY(unload(s));
+    const int wants = bvl_wants_from_flags(o->sums.flags);
+    if (wants == 0) break;
+    bvl_working_set_store(s->set, &state->point);
+    state->v_valid = 0;
+    BVL_TRY(bvl_solve_heed(control, wants));
+    *time_up = (wants & BVL_WANT_TIME_UP) != 0;
+    if (*time_up) break;
+  }
+cleanup:
+  o->control = NULL;
+  bvl_phase_leave(before);
+  return status;
+}
+
+/* ---- screening and certification ---------------------------------------------------------- */
+
+static bvl_status certify(varpro *s, bvl_solve_state *state)
+{
+  bvl_working_set_store(s->set, &state->point);
+  bvl_working_set_eta(s->set, 1, s->set->b, s->set->d, s->eta);
+  bvl_status status = bvl_certify(s->problem, state->lambda, &state->point, s->eta, state->v,
+                                  &state->certificate);
+  state->v_valid = status == BVL_OK;
+  return status;
+}
+
+/* v at the warm start, when it is not known (first lambda, after an interruption). */
+static bvl_status freshen(varpro *s, bvl_solve_state *state)
+{
+  if (state->v_valid) return BVL_OK;
+  bvl_status status = bvl_problem_eta(s->problem, &state->point, s->eta);
+  if (status != BVL_OK) return status;
+  status = bvl_certify(s->problem, state->lambda, &state->point, s->eta, state->v,
+                       &state->certificate);
+  state->v_valid = status == BVL_OK;
+  state->lambda_previous = state->lambda; /* v is no solution's: screen at lambda itself */
+  return status;
+}
+
+/* Takes in what stands at `level` or above, the strongest first where that is too much at once. */
+static bvl_status widen(varpro *s, const bvl_solve_state *state, double level, int strict,
+                        int64_t *n_new)
+{
+  bvl_status status = BVL_OK;
+  const bvl_comm *all = &s->problem->grid->all;
+  const int64_t most = bvl_greater(MIN_NEW, 2 * (int64_t)state->certificate.support);
+  double capped = level;
+  BVL_TRY(bvl_working_set_cap(s->set, state->v, fmax(state->lambda_previous, state->lambda), most,
+                              &capped));
+  for (int full = 0; full < 2; full++) { /* the histogram's edge may be rounded past all of them */
+    *n_new = bvl_working_set_mark(s->set, state->v, &state->point, full ? level : capped, strict,
+                                  s->wanted);
+    BVL_TRY(bvl_max_i64(all, n_new, 1));
+    if (*n_new > 0 || capped == level) break;
+  }
+  if (*n_new > 0) BVL_TRY(bvl_working_set_add(s->set, s->wanted));
+  BVL_TRY(bvl_working_set_load(s->set, &state->point));
+cleanup:
+  return status;
+}
+
+static int is_certified(const bvl_solve_state *state, double tol)
+{
+  const bvl_certificate *c = &state->certificate;
+  return (isnan(c->gap) || c->gap <= tol) && c->kkt <= 100 * tol;
+}
+
+static bvl_status solve(void *solver, bvl_solve_state *state, bvl_solve_control *control)
+{
+  varpro *s = solver;
+  bvl_status status = BVL_OK;
+  const bvl_path_options *options = control->options;
+  const double tol = options->tol;
+  varpro_goal goal = {.stationary = 0.1 * tol, .slack = 0.01 * tol * s->problem->null_half};
+  int64_t n_new = 0;
+  int time_up = 0;
+  const bvl_phase before = bvl_phase_enter(BVL_PHASE_SCREEN);
+  goal.most = options->max_iter > 0 ? options->max_iter : DEFAULT_STEPS;
+  state->status = 1;
+  BVL_TRY(freshen(s, state));
+  const double level = fmax(2 * state->lambda - state->lambda_previous, WIDEST * state->lambda);
+  BVL_TRY(widen(s, state, level, 0, &n_new));
+  for (int round = 0; round < MAX_ROUNDS; round++) {
+    BVL_TRY(solve_on_set(s, state, control, &goal, &time_up));
+    BVL_TRY(certify(s, state));
+    bvl_solve_report(s->problem, control, "certify", state);
+    if (is_certified(state, tol)) state->status = 0;
+    if (state->status == 0 || time_up || state->iterations >= goal.most) break;
+    BVL_TRY(widen(s, state, state->lambda, 1, &n_new));
+    if (n_new > 0) continue;
+    if (goal.stationary < 1e-6 * tol) break;
+    goal.stationary /= 100;
+    goal.slack /= 100;
+  }
+  BVL_TRY(bvl_working_set_prune(s->set));
+cleanup:
+  bvl_phase_leave(before);
+  return status;
+}
+
+const bvl_solver_type bvl_solver_varpro = {
+    .name = "varpro", .create = create, .destroy = destroy, .solve = solve};
