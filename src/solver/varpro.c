@@ -23,6 +23,9 @@ enum { GRAM, ROWS, CG, N_FORMS };
 
 /* No further than a big step of lambda needs: see newton.c. */
 static const double WIDEST = 0.8;
+/* A lambda is led up to in steps of this factor, none below that part of lambda_max, to a gap of.
+ */
+static const double BIG_STEP = 0.5, SMALLEST_STOP = 1e-6, ROUGH = 1e-3;
 /* lambda = 0 is solved as this part of lambda_max: far below what a certificate sees. */
 static const double ZERO = 1e-11;
 
@@ -236,27 +239,22 @@ static int is_certified(const bvl_solve_state *state, double tol)
   return (isnan(c->gap) || c->gap <= tol) && c->kkt <= 100 * tol;
 }
 
-static bvl_status solve(void *solver, bvl_solve_state *state, bvl_solve_control *control)
+/* Rounds at state->lambda until the certificate holds to tol, or nothing helps. */
+static bvl_status run_rounds(varpro *s, bvl_solve_state *state, bvl_solve_control *control,
+                             double tol, int64_t most, int *time_up)
 {
-  varpro *s = solver;
   bvl_status status = BVL_OK;
-  const bvl_path_options *options = control->options;
-  const double tol = options->tol;
-  varpro_goal goal = {.stationary = 0.1 * tol, .slack = 0.01 * tol * s->problem->null_half};
+  varpro_goal goal = {0.1 * tol, 0.01 * tol * s->problem->null_half, most};
   int64_t n_new = 0;
-  int time_up = 0;
-  const bvl_phase before = bvl_phase_enter(BVL_PHASE_SCREEN);
-  goal.most = options->max_iter > 0 ? options->max_iter : DEFAULT_STEPS;
-  state->status = 1;
-  BVL_TRY(freshen(s, state));
   const double level = fmax(2 * state->lambda - state->lambda_previous, WIDEST * state->lambda);
+  state->status = 1;
   BVL_TRY(widen(s, state, level, 0, &n_new));
   for (int round = 0; round < MAX_ROUNDS; round++) {
-    BVL_TRY(solve_on_set(s, state, control, &goal, &time_up));
+    BVL_TRY(solve_on_set(s, state, control, &goal, time_up));
     BVL_TRY(certify(s, state));
     bvl_solve_report(s->problem, control, "certify", state);
     if (is_certified(state, tol)) state->status = 0;
-    if (state->status == 0 || time_up || state->iterations >= goal.most) break;
+    if (state->status == 0 || *time_up || state->iterations >= goal.most) break;
     BVL_TRY(widen(s, state, state->lambda, 1, &n_new));
     if (n_new > 0) continue;
     if (goal.stationary < 1e-6 * tol) break;
@@ -265,6 +263,32 @@ static bvl_status solve(void *solver, bvl_solve_state *state, bvl_solve_control 
   }
   BVL_TRY(bvl_working_set_prune(s->set));
 cleanup:
+  return status;
+}
+
+/* A lambda far below the last one's is led up to, in big and rough steps: from far away there are
+ * many blocks to put on their way, and most of them go back. */
+static bvl_status solve(void *solver, bvl_solve_state *state, bvl_solve_control *control)
+{
+  varpro *s = solver;
+  bvl_status status = BVL_OK;
+  const double lambda = state->lambda;
+  const int64_t max_iter = control->options->max_iter;
+  const int64_t most = max_iter > 0 ? max_iter : DEFAULT_STEPS;
+  int time_up = 0;
+  const bvl_phase before = bvl_phase_enter(BVL_PHASE_SCREEN);
+  BVL_TRY(freshen(s, state));
+  while (!time_up && state->iterations < most) {
+    const double next = BIG_STEP * state->lambda_previous;
+    if (next <= lambda / BIG_STEP || next < SMALLEST_STOP * s->problem->lambda_max) break;
+    state->lambda = next;
+    BVL_TRY(run_rounds(s, state, control, fmax(ROUGH, control->options->tol), most, &time_up));
+    state->lambda_previous = next;
+  }
+  state->lambda = lambda;
+  BVL_TRY(run_rounds(s, state, control, control->options->tol, most, &time_up));
+cleanup:
+  state->lambda = lambda;
   bvl_phase_leave(before);
   return status;
 }

@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Newton's method on the outer problem: directions by preconditioned conjugate gradients that stop
- * at negative curvature, a backtracking line search, exact zeros and fresh starts in between.
+/* Newton's method on the outer problem: directions by preconditioned conjugate gradients, a
+ * backtracking line search, exact zeros and fresh starts in between.
+ *
+ * The Hessian is a diagonal and a positive semidefinite part. Where the diagonal is negative (a
+ * block's condition fails) its size is used: the direction is always one of descent, a small v
+ * doubles rather than overshoots, and as the diagonal of a block in use vanishes at the optimum,
+ * the last steps are Newton's own.
  *
  * Near the optimum a coordinate's Hessian block has eigenvalues 4 w mu / (lambda + mu), mu those of
  * E C E: well conditioned whatever X is like, so few products make a step; and f is even in every
@@ -43,13 +48,12 @@ static void precondition(const bvl_varpro_outer *o, double *out)
     const double h = o->curvature[g];
     const double along = o->at[g].d1 * o->norm[g];
     const double weight = o->form->set->weight[o->form->block[g]];
-    out[g] = fmax(o->diagonal[g], 0) +
-             o->lambda * along * along * h / (o->lambda + h * o->at[g].d) +
+    out[g] = fabs(o->diagonal[g]) + o->lambda * along * along * h / (o->lambda + h * o->at[g].d) +
              1e-10 * o->lambda * weight;
   }
 }
 
-/* STEP <- about -H^-1 gradient, or where the curvature is negative a direction of descent. */
+/* STEP <- about -H^-1 gradient, H with the size of its diagonal part. */
 static bvl_status make_step(bvl_varpro_outer *o)
 {
   bvl_status status = BVL_OK;
@@ -73,11 +77,9 @@ static bvl_status make_step(bvl_varpro_outer *o)
     double curvature = 0;
     const double before = rz;
     BVL_TRY(bvl_varpro_outer_hessian(o, s, Hs));
+    for (int64_t g = 0; g < n; g++) Hs[g] += 2 * fmax(-o->diagonal[g], 0) * s[g];
     BVL_TRY(sum_dot(o, s, Hs, &curvature));
-    if (!(curvature > 0)) {
-      if (step == 0) memcpy(p, s, (size_t)n * sizeof *p);
-      break;
-    }
+    if (!(curvature > 0)) break; /* not a number */
     const double alpha = before / curvature;
     for (int64_t g = 0; g < n; g++) {
       p[g] += alpha * s[g];

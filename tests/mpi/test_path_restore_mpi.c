@@ -241,6 +241,14 @@ static void test_surrogate(void **state)
   stop_and_resume(BVL_SOLVER_ADAM, "binomial", "lasso", stops, 5, 1e-9, 60);
 }
 
+/* A stop costs variable projection the lambda in work: v follows from the coefficients. */
+static void test_varpro(void **state)
+{
+  (void)state;
+  const int stops[] = {1, 7, 30, 55};
+  stop_and_resume(BVL_SOLVER_VARPRO, "gaussian", "lasso", stops, 4, 1e-9, 30);
+}
+
 static void test_other_problem_is_refused(void **state)
 {
   (void)state;
@@ -359,5 +367,5 @@ static void test_full_path_stays_full(void **state)
 }
 
 BVL_TEST_MAIN_MPI(cmocka_unit_test(test_newton), cmocka_unit_test(test_surrogate),
-                  cmocka_unit_test(test_other_problem_is_refused), cmocka_unit_test(test_dfmax),
-                  cmocka_unit_test(test_full_path_stays_full))
+                  cmocka_unit_test(test_varpro), cmocka_unit_test(test_other_problem_is_refused),
+                  cmocka_unit_test(test_dfmax), cmocka_unit_test(test_full_path_stays_full))

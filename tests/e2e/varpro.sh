@@ -1,0 +1,52 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
+# Variable projection without a polish against the certified engine (fast), at several rank counts;
+# the spred lasso; what is refused.
+. "${BEVEL_SOURCE:?}/tests/e2e/lib/common.sh"
+
+path="--nlambda 10 --lambda-min-ratio 0.05 --quiet"
+run() { # RANKS N P PENALTY
+  bevel 1 simulate "$work/data.h5" --n $2 --p $3 --group-size 4 --active 4 --rho 0.5 --seed 7 --quiet
+  bevel 1 path "$work/data.h5" -o "$work/auto.h5" --penalty $4 $path --tol 1e-11
+  for ranks in 1 $1; do
+    bevel $ranks path "$work/data.h5" -o "$work/$ranks.h5" --penalty $4 $path --solver varpro --no-polish
+    all_zero "$work/$ranks.h5"
+    compare "$work/$ranks.h5" "$work/auto.h5" --objective 1e-8
+  done
+  check "$work/$1.h5" "$work/data.h5"
+  compare "$work/$1.h5" "$work/1.h5"
+}
+run 2 60 200 lasso
+run 7 200 60 lasso
+run 3 60 200 group-lasso
+run 2 200 60 group-lasso
+
+# at its own tolerance the polish has nothing to do, and says what it was handed
+bevel 1 path "$work/data.h5" -o "$work/polished.h5" --penalty group-lasso $path --solver varpro
+compare "$work/polished.h5" "$work/1.h5" --coef 1e-12
+"$python" - "$work/polished.h5" <<'PY'
+import sys, h5py
+with h5py.File(sys.argv[1], "r") as f:
+    assert (f["surrogate_gap"][:] <= 1e-8).all() and (f["surrogate_support"][:] == f["df"][:]).all()
+PY
+
+# few rows, many columns, a lambda far down, from nothing: a vertex has at most n nonzeros
+bevel 1 simulate "$work/spred.h5" --recipe spred --n 50 --p 4000 --seed 3
+bevel 2 path "$work/spred.h5" -o "$work/raw.h5" --lambda 1e-5 --no-intercept --no-standardize \
+  --solver varpro --no-polish --quiet
+check "$work/raw.h5" "$work/spred.h5"
+"$python" - "$work/raw.h5" <<'PY'
+import sys, h5py
+with h5py.File(sys.argv[1], "r") as f:
+    assert f["dual_gap"][0] <= 1e-8 and 0 < f["df"][0] <= 50, (f["dual_gap"][0], f["df"][0])
+PY
+
+refused() { # SAYS ARG...
+  local code=0
+  bevel 1 path "$work/data.h5" -o "$work/none.h5" --solver varpro --quiet "${@:2}" 2>"$work/err" || code=$?
+  [ $code -eq 2 ] && grep -q -- "$1" "$work/err" || fail "varpro ${*:2}: exit $code: $(cat "$work/err")"
+}
+refused "lasso, enet, group-lasso" --penalty sparse-group-lasso
+bevel 1 simulate "$work/data.h5" --n 40 --p 20 --family binomial --quiet
+refused "gaussian alone"
+refused "epochs goes with" --epochs 5
