@@ -6,17 +6,22 @@
  *
  *   lasso, group-lasso   d = v^2 / w                                phi = v^2 / 2
  *   enet                 d = v^2 / (w (alpha + (1 - alpha) v^2))    phi = alpha v^2 / 2
+ *   lq, group-lq         d = v^2 / w                                phi = C |v|^s
+ *                        s = 2q / (2 - q), C = (2 - q) q^(q / (2 - q)) / 2, q > 2/3 so that s > 1
  *
- * Both functions are even in v, and d(0) = d'(0) = 0: zero is stationary, and absorbing. */
+ * Both functions are even in v, and d, d' and phi' vanish at 0: zero is stationary, and absorbing.
+ */
 #ifndef BVL_SOLVER_VARPRO_MAP_H
 #define BVL_SOLVER_VARPRO_MAP_H
 
 #include "penalty/penalty.h"
 
-/** d and w phi with their first two derivatives, at one v. */
+/** d and w phi with their first two derivatives, at one v; phi_v = w phi'(v) / v, which for the
+ * even function phi in use is at least w phi''(v). phi2 and phi_v are 0 at v = 0 where they have no
+ * bound. */
 typedef struct bvl_varpro_values {
   double d, d1, d2;
-  double phi, phi1, phi2;
+  double phi, phi1, phi2, phi_v;
 } bvl_varpro_values;
 
 typedef struct bvl_varpro_map {

@@ -28,6 +28,8 @@ static const double NOISE = 1e-14;
 static const double FORCING = 1e-3;
 /* Where zeros are looked for and blocks put on their way, before the last digits. */
 static const double LOOSE = 0.02;
+/* Where the true Hessian of a concave penalty is tried. */
+static const double NEAR = 0.3;
 
 static bvl_status sum_dot(const bvl_varpro_outer *o, const double *x, const double *y, double *out)
 {
@@ -48,13 +50,15 @@ static void precondition(const bvl_varpro_outer *o, double *out)
     const double h = o->curvature[g];
     const double along = o->at[g].d1 * o->norm[g];
     const double weight = o->form->set->weight[o->form->block[g]];
-    out[g] = fabs(o->diagonal[g]) + o->lambda * along * along * h / (o->lambda + h * o->at[g].d) +
+    out[g] = o->modified[g] + o->lambda * along * along * h / (o->lambda + h * o->at[g].d) +
              1e-10 * o->lambda * weight;
   }
 }
 
-/* STEP <- about -H^-1 gradient, H with the size of its diagonal part. */
-static bvl_status make_step(bvl_varpro_outer *o)
+/* STEP <- about -H^-1 gradient, H with this diagonal part. *indefinite = 1 when that has no
+ * meaning.
+ */
+static bvl_status make_step(bvl_varpro_outer *o, const double *diagonal, int *indefinite)
 {
   bvl_status status = BVL_OK;
   const int64_t n = o->form->n_blocks;
@@ -65,6 +69,7 @@ static bvl_status make_step(bvl_varpro_outer *o)
   double *z = o->vector[SCALED];
   double *M = o->vector[PRECONDITION];
   double rz = 0;
+  *indefinite = 0;
   precondition(o, M);
   for (int64_t g = 0; g < n; g++) {
     p[g] = 0;
@@ -76,10 +81,10 @@ static bvl_status make_step(bvl_varpro_outer *o)
   for (int step = 0; step < CG_MOST && rz > target; step++) {
     double curvature = 0;
     const double before = rz;
-    BVL_TRY(bvl_varpro_outer_hessian(o, s, Hs));
-    for (int64_t g = 0; g < n; g++) Hs[g] += 2 * fmax(-o->diagonal[g], 0) * s[g];
+    BVL_TRY(bvl_varpro_outer_hessian(o, diagonal, s, Hs));
     BVL_TRY(sum_dot(o, s, Hs, &curvature));
-    if (!(curvature > 0)) break; /* not a number */
+    *indefinite = !(curvature > 0);
+    if (*indefinite) break;
     const double alpha = before / curvature;
     for (int64_t g = 0; g < n; g++) {
       p[g] += alpha * s[g];
@@ -147,11 +152,19 @@ static bvl_status descend(bvl_varpro_outer *o, double stationary, double slack, 
                           int64_t *steps, int *stuck)
 {
   bvl_status status = BVL_OK;
+  const int convex = o->problem->penalty.type->convex;
   *stuck = 0;
   while (*steps < most && !is_stationary(o, stationary, slack) && !is_wanted(o) && !*stuck) {
     int moved = 0;
-    BVL_TRY(make_step(o));
-    BVL_TRY(line_search(o, &moved));
+    int indefinite = 1;
+    /* of a concave penalty the majorant is no limit of the Hessian: the true one near the end */
+    if (!convex && o->sums.stationary < NEAR * NEAR)
+      BVL_TRY(make_step(o, o->diagonal, &indefinite));
+    if (!indefinite) BVL_TRY(line_search(o, &moved));
+    if (!moved) {
+      BVL_TRY(make_step(o, o->modified, &indefinite));
+      BVL_TRY(line_search(o, &moved));
+    }
     *stuck = !moved;
     *steps += 1;
   }

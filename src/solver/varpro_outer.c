@@ -13,8 +13,8 @@ static const double SMALLEST = 1e-100;
 
 void bvl_varpro_outer_free(bvl_varpro_outer *o)
 {
-  double *doubles[] = {o->v, o->gradient, o->diagonal, o->norm, o->curvature,
-                       o->e, o->a,        o->x,        o->y};
+  double *doubles[] = {o->v,         o->gradient, o->diagonal, o->modified, o->norm,
+                       o->curvature, o->e,        o->a,        o->x,        o->y};
   for (size_t k = 0; k < sizeof doubles / sizeof *doubles; k++) free(doubles[k]);
   for (int k = 0; k < BVL_VARPRO_VECTORS; k++) free(o->vector[k]);
   free(o->at);
@@ -26,9 +26,9 @@ static bvl_status reserve(bvl_varpro_outer *o, int64_t n_blocks, int64_t m)
   bvl_status status = BVL_OK;
   const int64_t wide = m * o->problem->outputs;
   int64_t *room = o->room;
-  double **by_block[] = {&o->v, &o->gradient, &o->diagonal, &o->norm, &o->curvature};
+  double **by_block[] = {&o->v, &o->gradient, &o->diagonal, &o->modified, &o->norm, &o->curvature};
   double **by_column[] = {&o->e, &o->a, &o->x, &o->y};
-  for (int k = 0; k < 5; k++) BVL_TRY(BVL_GROW(by_block[k], room++, n_blocks));
+  for (int k = 0; k < 6; k++) BVL_TRY(BVL_GROW(by_block[k], room++, n_blocks));
   for (int k = 0; k < 4; k++) BVL_TRY(BVL_GROW(by_column[k], room++, k == 0 ? m : wide));
   int64_t first = *room;
   BVL_TRY(BVL_GROW(&o->at, room++, n_blocks));
@@ -51,6 +51,8 @@ bvl_status bvl_varpro_outer_bind(bvl_varpro_outer *o, bvl_varpro_form *form)
     o->curvature[g] = 0; /* the trace bounds the largest eigenvalue */
     for (int64_t k = 0; k < bvl_varpro_block_len(form, g); k++)
       o->curvature[g] += form->mean_square[j++];
+    /* the one of the certificate, which judges zeros by it */
+    if (o->problem->curvature != NULL) o->curvature[g] = form->set->curvature[form->block[g]];
   }
 cleanup:
   return status;
@@ -79,10 +81,11 @@ static void take_block(bvl_varpro_outer *o, int64_t g, int64_t column, bvl_varpr
   o->norm[g] = sqrt(square);
   o->gradient[g] = o->lambda * (at->phi1 - at->d1 * square / 2);
   o->diagonal[g] = o->lambda * (at->phi2 - at->d2 * square / 2);
+  o->modified[g] = fabs(o->lambda * (at->phi_v - at->d2 * square / 2));
   const double moved = bvl_varpro_outer_prox(o, g);
   sums->value += o->lambda * at->phi;
   if (o->v[g] == 0) {
-    o->gradient[g] = o->diagonal[g] = 0;
+    o->gradient[g] = o->diagonal[g] = o->modified[g] = 0;
     sums->violators += moved > 0;
     return;
   }
@@ -126,7 +129,8 @@ cleanup:
   return status;
 }
 
-bvl_status bvl_varpro_outer_hessian(bvl_varpro_outer *o, const double *d, double *out)
+bvl_status bvl_varpro_outer_hessian(bvl_varpro_outer *o, const double *diagonal, const double *d,
+                                    double *out)
 {
   bvl_status status = BVL_OK;
   bvl_varpro_form *form = o->form;
@@ -142,7 +146,7 @@ bvl_status bvl_varpro_outer_hessian(bvl_varpro_outer *o, const double *d, double
     double sum = 0;
     for (int64_t k = 0; k < bvl_varpro_block_len(form, g); k++, j++)
       for (int64_t q = 0; q < K; q++) sum += o->a[j + q * m] * o->y[j + q * m];
-    out[g] = o->diagonal[g] * d[g] + o->lambda * o->at[g].d1 * sum;
+    out[g] = diagonal[g] * d[g] + o->lambda * o->at[g].d1 * sum;
   }
 cleanup:
   return status;

@@ -43,6 +43,7 @@ typedef struct bvl_varpro_outer {
   double *v;
   double *gradient;
   double *diagonal;
+  double *modified;  /* the diagonal of a majorant: phi' / v in place of phi'' */
   double *norm;      /* ||a_g|| */
   double *curvature; /* of the loss along the block, at most */
   bvl_varpro_values *at;
@@ -52,7 +53,7 @@ typedef struct bvl_varpro_outer {
   double *a;
   double *x;
   double *y;
-  int64_t room[16];
+  int64_t room[12];
   bvl_varpro_sums sums; /* of the last evaluation, the same on every rank */
 } bvl_varpro_outer;
 
@@ -65,8 +66,10 @@ bvl_status bvl_varpro_outer_bind(bvl_varpro_outer *outer, bvl_varpro_form *form)
  * small reduction. */
 bvl_status bvl_varpro_outer_eval(bvl_varpro_outer *outer);
 
-/** out <- H d at the last evaluation's v. Collective: the form's traffic. */
-bvl_status bvl_varpro_outer_hessian(bvl_varpro_outer *outer, const double *d, double *out);
+/** out <- H d at the last evaluation's v, H with this diagonal part (outer->diagonal is the true
+ * one). Collective: the form's traffic. */
+bvl_status bvl_varpro_outer_hessian(bvl_varpro_outer *outer, const double *diagonal,
+                                    const double *d, double *out);
 
 /** Norm of the block's coefficients after a proximal step on it alone. Not collective. */
 double bvl_varpro_outer_prox(const bvl_varpro_outer *outer, int64_t g);

@@ -122,7 +122,8 @@ static void test_forms_agree(void **state)
       value[at] = b.outer.sums.value;
       gather(&b, b.outer.gradient, gradient[at]);
       for (int64_t g = 0; g < b.form->n_blocks; g++) b.outer.vector[0][g] = draw(&b, g, 1);
-      ASSERT_OK(bvl_varpro_outer_hessian(&b.outer, b.outer.vector[0], b.outer.vector[1]));
+      ASSERT_OK(bvl_varpro_outer_hessian(&b.outer, b.outer.diagonal, b.outer.vector[0],
+                                         b.outer.vector[1]));
       gather(&b, b.outer.vector[1], product[at]);
       if (f == 0) continue;
       /* S and K have condition numbers of some hundreds here: 1e-16 of rounding becomes 1e-13; cg
@@ -168,7 +169,7 @@ static void test_derivatives(void **state)
     for (int64_t g = 0; g < n; g++) o->vector[0][g] = draw(&b, g, 1);
     for (int64_t g = 0; g < n; g++) slope += o->gradient[g] * o->vector[0][g];
     ASSERT_OK(bvl_sum(&b.grid->all, &slope, 1));
-    ASSERT_OK(bvl_varpro_outer_hessian(o, o->vector[0], o->vector[1]));
+    ASSERT_OK(bvl_varpro_outer_hessian(o, o->diagonal, o->vector[0], o->vector[1]));
     for (int64_t g = 0; g < n; g++) Hd[g] = o->vector[1][g];
     move(&b, v0, h);
     for (int64_t g = 0; g < n; g++) plus[g] = o->gradient[g];
