@@ -19,7 +19,8 @@
 #include "solver/varpro_outer.h"
 
 enum { STEP, RESIDUAL, SEARCH, PRODUCT, SCALED, PRECONDITION, BEFORE };
-enum { CG_MOST = 250, MAX_HALVINGS = 30, MAX_STRICTER = 4, MAX_SMALLER = 12 };
+enum { TARGET = STEP, SCORE = RESIDUAL }; /* between steps */
+enum { CG_MOST = 250, MAX_HALVINGS = 30, MAX_FEWER = 8, MAX_SMALLER = 12 };
 
 static const double ARMIJO = 1e-4;
 /* What rounding may do to f. */
@@ -172,50 +173,68 @@ cleanup:
   return status;
 }
 
-/* Sets to zero what its proximal step sets to zero, unless f rises: then less of it. *moved counts
- * blocks of all ranks. */
-static bvl_status set_zeros(bvl_varpro_outer *o, double *moved)
+/* v <- TARGET where SCORE is positive, if f comes to at most `allowed`; else where the score is
+ * high, of fewer and fewer blocks: the proximal step of one alone never raises f. *moved counts
+ * blocks of all ranks, 0 when nothing helps: v is BEFORE then. */
+static bvl_status change(bvl_varpro_outer *o, double allowed, double *moved)
 {
   bvl_status status = BVL_OK;
-  const double allowed = o->sums.value + noise_of(o);
-  *moved = 0;
-  remember(o);
-  for (int stricter = 0; stricter < MAX_STRICTER && o->sums.candidates > 0; stricter++) {
-    const double candidates = o->sums.candidates;
-    for (int64_t g = 0; g < o->form->n_blocks; g++)
-      if (o->v[g] != 0 && !(bvl_varpro_outer_prox(o, g) > 0)) o->v[g] = 0;
-    o->strict = 1;
-    BVL_TRY(bvl_varpro_outer_eval(o));
-    if (o->sums.value <= allowed) {
-      *moved = candidates;
-      break;
+  const bvl_comm *all = &o->problem->grid->all;
+  const double *score = o->vector[SCORE];
+  double top = 0;
+  double level = 0;
+  for (int64_t g = 0; g < o->form->n_blocks; g++) top = fmax(top, score[g]);
+  BVL_TRY(bvl_max(all, &top, 1));
+  for (int trial = 0; trial < MAX_FEWER; trial++) {
+    *moved = 0;
+    for (int64_t g = 0; g < o->form->n_blocks; g++) {
+      const int chosen = score[g] > 0 && score[g] >= level;
+      o->v[g] = chosen ? o->vector[TARGET][g] : o->vector[BEFORE][g];
+      *moved += chosen;
     }
-    o->strict = pow(100, stricter + 1);
-    BVL_TRY(go_back(o));
-  }
-  if (o->strict != 1) {
-    o->strict = 1;
     BVL_TRY(bvl_varpro_outer_eval(o));
+    if (o->sums.value <= allowed) return bvl_sum(all, moved, 1);
+    level = trial + 2 < MAX_FEWER ? (level + top) / 2 : top;
   }
+  *moved = 0;
+  BVL_TRY(go_back(o));
 cleanup:
   return status;
 }
 
-/* Blocks at zero that violate their condition start from their proximal step, or from as much less
- * as lets f fall. *moved counts blocks of all ranks. */
+/* Sets to zero what its proximal step sets to zero, the smallest first where f would rise. */
+static bvl_status set_zeros(bvl_varpro_outer *o, double *moved)
+{
+  *moved = 0;
+  if (!(o->sums.candidates > 0)) return BVL_OK;
+  remember(o);
+  for (int64_t g = 0; g < o->form->n_blocks; g++) {
+    const int candidate = o->v[g] != 0 && !(bvl_varpro_outer_prox(o, g) > 0);
+    const double size = o->at[g].d * o->curvature[g] / o->lambda;
+    o->vector[SCORE][g] = candidate ? 1 / (1 + size) : 0;
+    o->vector[TARGET][g] = 0;
+  }
+  return change(o, o->sums.value + noise_of(o), moved);
+}
+
+/* Blocks at zero that violate their condition start from their proximal step; where f would rise,
+ * of a convex penalty from less of it (any little falls), else only the most violated. */
 static bvl_status seed(bvl_varpro_outer *o, double *moved)
 {
   bvl_status status = BVL_OK;
   const double before = o->sums.value;
-  const double violators = o->sums.violators;
-  double *start = o->vector[STEP];
+  double *start = o->vector[TARGET];
   *moved = 0;
-  if (!(violators > 0)) return BVL_OK;
+  if (!(o->sums.violators > 0)) return BVL_OK;
   remember(o);
   for (int64_t g = 0; g < o->form->n_blocks; g++) {
     const double t = o->v[g] == 0 ? bvl_varpro_outer_prox(o, g) : 0;
+    const double weight = o->form->set->weight[o->form->block[g]];
     start[g] = t > 0 ? o->map->from_norm(&o->problem->penalty, t) : 0;
+    o->vector[SCORE][g] = t > 0 ? o->norm[g] / weight : 0;
   }
+  if (!o->problem->penalty.type->convex) return change(o, before, moved);
+  const double violators = o->sums.violators;
   double share = 1;
   for (int smaller = 0; smaller < MAX_SMALLER; smaller++, share /= 3) {
     for (int64_t g = 0; g < o->form->n_blocks; g++)

@@ -45,7 +45,6 @@ bvl_status bvl_varpro_outer_bind(bvl_varpro_outer *o, bvl_varpro_form *form)
   bvl_status status = BVL_OK;
   int64_t j = 0;
   o->form = form;
-  o->strict = 1;
   BVL_TRY(bvl_agree(&o->problem->grid->all, reserve(o, form->n_blocks, form->m)));
   for (int64_t g = 0; g < form->n_blocks; g++) {
     o->curvature[g] = 0; /* the trace bounds the largest eigenvalue */
@@ -61,7 +60,7 @@ cleanup:
 double bvl_varpro_outer_prox(const bvl_varpro_outer *o, int64_t g)
 {
   const double weight = o->form->set->weight[o->form->block[g]];
-  const double h = o->strict * o->curvature[g];
+  const double h = o->curvature[g];
   const bvl_penalty pen = bvl_penalty_at(&o->problem->penalty, weight);
   if (!(h > 0)) return 0;
   return pen.type->prox(&pen, o->lambda * weight, h, o->norm[g] * (o->at[g].d + o->lambda / h));

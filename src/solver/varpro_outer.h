@@ -38,7 +38,6 @@ typedef struct bvl_varpro_outer {
   bvl_solve_control *control; /* asked at every evaluation; NULL = nobody asks; borrowed */
   double lambda;
   int64_t evaluations;
-  double strict; /* candidates for zero must pass with this times their curvature; 1 */
   /* by block of the form, owned */
   double *v;
   double *gradient;
