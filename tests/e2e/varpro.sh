@@ -46,7 +46,8 @@ refused() { # SAYS ARG...
   bevel 1 path "$work/data.h5" -o "$work/none.h5" --solver varpro --quiet "${@:2}" 2>"$work/err" || code=$?
   [ $code -eq 2 ] && grep -q -- "$1" "$work/err" || fail "varpro ${*:2}: exit $code: $(cat "$work/err")"
 }
-refused "lasso, enet, group-lasso" --penalty sparse-group-lasso
+refused "lasso, enet, group-lasso, lq, group-lq" --penalty sparse-group-lasso
 bevel 1 simulate "$work/data.h5" --n 40 --p 20 --family binomial --quiet
 refused "gaussian alone"
+refused "(2/3, 1]" --family gaussian --penalty lq --q 0.5
 refused "epochs goes with" --epochs 5
