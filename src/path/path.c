@@ -69,21 +69,23 @@ static bvl_status check_starts(const bvl_problem *problem, const bvl_path_option
   if (problem->penalty.type->convex)
     return bvl_fail(BVL_ERR_USAGE, "starts %lld: penalty %s is convex, one start is enough",
                     (long long)options->starts, problem->penalty.type->name);
-  if (is_surrogate(options->solver))
+  if (hands_over(options->solver))
     return bvl_fail(BVL_ERR_USAGE, "starts %lld: only by solver auto, newton or cd",
                     (long long)options->starts);
   if (options->dfmax < 0) return BVL_OK;
   return bvl_fail(BVL_ERR_USAGE, "starts %lld: not with dfmax", (long long)options->starts);
 }
 
-/* Several responses or classes: the certified engine alone knows them. */
+/* Several responses or classes: the certified engine knows them, variable projection responses. */
 static bvl_status check_outputs(const bvl_problem *problem, const bvl_path_options *options)
 {
   const int newton = options->solver == BVL_SOLVER_AUTO || options->solver == BVL_SOLVER_NEWTON;
   if (problem->outputs == 1) return BVL_OK;
-  if (!newton)
-    return bvl_fail(BVL_ERR_USAGE, "%lld %s: only by solver auto or newton",
-                    (long long)problem->outputs, problem->loss->coupled ? "classes" : "responses");
+  const int varpro = options->solver == BVL_SOLVER_VARPRO && !problem->loss->coupled;
+  if (!newton && !varpro)
+    return bvl_fail(BVL_ERR_USAGE, "%lld %s: only by solver auto or newton%s",
+                    (long long)problem->outputs, problem->loss->coupled ? "classes" : "responses",
+                    problem->loss->coupled ? "" : ", or varpro");
   if (options->gram == BVL_GRAM_DISTRIBUTED)
     return bvl_fail(BVL_ERR_USAGE, "gram distributed: not with several responses or classes");
   return BVL_OK;
@@ -103,7 +105,9 @@ static void choose_solvers(bvl_path *path)
   const bvl_solver asked = path->options.solver;
   if (hands_over(asked)) {
     path->solver = is_surrogate(asked) ? &bvl_solver_surrogate : &bvl_solver_varpro;
-    path->polish = path->options.polish ? &bvl_solver_newton : NULL;
+    /* newton takes several responses in runs of lambdas alone */
+    const int polish = path->options.polish && path->problem->outputs == 1;
+    path->polish = polish ? &bvl_solver_newton : NULL;
   } else {
     path->solver = asked == BVL_SOLVER_CD ? &bvl_solver_cd : &bvl_solver_newton;
   }

@@ -16,7 +16,7 @@
 
 #include "base/checked.h"
 #include "base/phase.h"
-#include "solver/varpro_outer.h"
+#include "solver/varpro_point.h"
 
 enum { DEFAULT_STEPS = 1000, MAX_ROUNDS = 100, MIN_NEW = 100, LARGEST = 6000 };
 enum { GRAM, ROWS, CG, N_FORMS };
@@ -34,10 +34,9 @@ typedef struct varpro {
   bvl_working_set *set;           /* owned */
   bvl_varpro_form *form[N_FORMS]; /* owned; NULL until one is needed */
   bvl_varpro_outer outer;
-  double *residual; /* n_split: y - eta of the null fit, owned */
-  double *eta;      /* n_split, owned */
-  double *b;        /* the set's unknowns, owned */
-  int64_t b_room;
+  bvl_varpro_point at;   /* the set's coefficients */
+  double *residual;      /* n_split x outputs: y - eta of the null fit, owned */
+  double *eta;           /* n_split x outputs, owned */
   unsigned char *wanted; /* this rank's blocks, owned */
 } varpro;
 
@@ -51,7 +50,7 @@ static void destroy(void **out)
   bvl_working_set_destroy(&s->set);
   free(s->residual);
   free(s->eta);
-  free(s->b);
+  bvl_varpro_point_free(&s->at);
   free(s->wanted);
   free(s);
 }
@@ -68,7 +67,7 @@ static bvl_status create(bvl_problem *problem, const bvl_path_options *options, 
 {
   bvl_status status = BVL_OK;
   const bvl_comm *all = &problem->grid->all;
-  const int64_t n_split = bvl_problem_n_split(problem);
+  const int64_t n_eta = bvl_problem_n_split(problem) * problem->outputs;
   const bvl_varpro_map *map = NULL;
   varpro *s = NULL;
   (void)options;
@@ -77,14 +76,16 @@ static bvl_status create(bvl_problem *problem, const bvl_path_options *options, 
   BVL_TRY(bvl_agree(all, BVL_ALLOC(&s, 1)));
   s->problem = s->outer.problem = problem;
   s->outer.map = map;
-  status = BVL_ALLOC(&s->residual, n_split);
-  if (status == BVL_OK) status = BVL_ALLOC(&s->eta, n_split);
+  status = BVL_ALLOC(&s->residual, n_eta);
+  if (status == BVL_OK) status = BVL_ALLOC(&s->eta, n_eta);
   if (status == BVL_OK) status = BVL_ALLOC(&s->wanted, problem->blocks.n);
   BVL_TRY(bvl_agree(all, status));
   BVL_TRY(bvl_working_set_create(problem, &s->set));
   BVL_TRY(bvl_problem_eta(problem, &problem->null_point, s->residual));
-  for (int64_t i = 0; i < n_split; i++)
-    s->residual[i] = problem->y[problem->X->rows.split0 + i] - s->residual[i];
+  s->at = (bvl_varpro_point){.set = s->set, .K = problem->outputs};
+  const double *y = problem->outputs > 1 ? problem->responses
+                                         : problem->y + problem->X->rows.split0;
+  for (int64_t i = 0; i < n_eta; i++) s->residual[i] = y[i] - s->residual[i];
   *out = s;
   s = NULL;
 cleanup:
@@ -112,38 +113,6 @@ cleanup:
   return status;
 }
 
-/* v of balanced factors of the set's coefficients. */
-static void load(varpro *s)
-{
-  const bvl_varpro_form *form = s->outer.form;
-  for (int64_t g = 0; g < form->n_blocks; g++) {
-    const double *b = s->set->b + s->set->begin[form->block[g]];
-    const double t = bvl_block_norm(bvl_varpro_block_len(form, g), b);
-    s->outer.v[g] = t > 0 ? s->outer.map->from_norm(&s->problem->penalty, t) : 0;
-  }
-}
-
-/* The set's penalised coefficients, d a, from their ranks to all; the free ones as they are. */
-static bvl_status unload(varpro *s)
-{
-  bvl_status status = BVL_OK;
-  const bvl_varpro_outer *o = &s->outer;
-  const bvl_working_set *set = s->set;
-  int64_t j = 0;
-  BVL_TRY(bvl_agree(&s->problem->grid->all, BVL_GROW(&s->b, &s->b_room, set->d)));
-  memset(s->b, 0, (size_t)set->d * sizeof *s->b);
-  for (int64_t g = 0; g < o->form->n_blocks; g++) {
-    double *b = s->b + set->begin[o->form->block[g]];
-    for (int64_t k = 0; k < bvl_varpro_block_len(o->form, g); k++) b[k] = o->at[g].d * o->a[j++];
-  }
-  BVL_TRY(bvl_sum(&s->problem->grid->all, s->b, set->d));
-  for (int64_t g = 0; g < set->n_blocks; g++)
-    for (int64_t k = set->begin[g]; set->weight[g] > 0 && k < set->begin[g + 1]; k++)
-      set->b[k] = s->b[k];
-cleanup:
-  return status;
-}
-
 /* What the minimiser may leave. */
 typedef struct varpro_goal {
   double stationary;
@@ -164,17 +133,17 @@ static bvl_status solve_on_set(varpro *s, bvl_solve_state *state, bvl_solve_cont
   BVL_TRY(choose_form(s, &form));
   bvl_phase_enter(BVL_PHASE_INNER);
   BVL_TRY(bvl_varpro_outer_bind(o, form));
-  load(s);
+  bvl_varpro_point_give(&s->at, o);
   for (;;) {
     const int64_t evaluations = o->evaluations;
     BVL_TRY(bvl_varpro_minimise(o, goal->stationary, goal->slack,
                                 bvl_greater(goal->most - state->iterations, 1),
                                 &state->iterations));
     state->epochs += (double)(o->evaluations - evaluations);
-    BVL_TRY(unload(s));
+    BVL_TRY(bvl_varpro_point_take(&s->at, o));
     const int wants = bvl_wants_from_flags(o->sums.flags);
     if (wants == 0) break;
-    bvl_working_set_store(s->set, &state->point);
+    bvl_varpro_point_store(&s->at, &state->point);
     state->v_valid = 0;
     BVL_TRY(bvl_solve_heed(control, wants));
     *time_up = (wants & BVL_WANT_TIME_UP) != 0;
@@ -190,8 +159,8 @@ cleanup:
 
 static bvl_status certify(varpro *s, bvl_solve_state *state)
 {
-  bvl_working_set_store(s->set, &state->point);
-  bvl_working_set_eta(s->set, 1, s->set->b, s->set->d, s->eta);
+  bvl_varpro_point_store(&s->at, &state->point);
+  bvl_varpro_point_eta(&s->at, s->eta);
   bvl_status status = bvl_certify(s->problem, state->lambda, &state->point, s->eta, state->v,
                                   &state->certificate);
   state->v_valid = status == BVL_OK;
@@ -217,7 +186,8 @@ static bvl_status widen(varpro *s, const bvl_solve_state *state, double level, i
 {
   bvl_status status = BVL_OK;
   const bvl_comm *all = &s->problem->grid->all;
-  const int64_t most = bvl_greater(MIN_NEW, 2 * (int64_t)state->certificate.support);
+  const int64_t most = bvl_greater(MIN_NEW,
+                                   2 * (int64_t)state->certificate.support / s->problem->outputs);
   double capped = level;
   BVL_TRY(bvl_working_set_cap(s->set, state->v, fmax(state->lambda_previous, state->lambda), most,
                               &capped));
@@ -228,7 +198,7 @@ static bvl_status widen(varpro *s, const bvl_solve_state *state, double level, i
     if (*n_new > 0 || capped == level) break;
   }
   if (*n_new > 0) BVL_TRY(bvl_working_set_add(s->set, s->wanted));
-  BVL_TRY(bvl_working_set_load(s->set, &state->point));
+  BVL_TRY(bvl_varpro_point_load(&s->at, &state->point));
 cleanup:
   return status;
 }

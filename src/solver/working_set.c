@@ -112,14 +112,15 @@ int64_t bvl_working_set_mark(const bvl_working_set *set, const double *v, const 
   const bvl_blocks *blocks = &set->problem->blocks;
   int64_t count = 0;
   for (int64_t g = 0; g < blocks->n; g++) {
+    const int64_t begin = bvl_problem_begin(set->problem, g);
     wanted[g] = 0;
     if (blocks->weight[g] == INFINITY || set->member[g]) continue;
     const bvl_penalty pen = bvl_problem_penalty(set->problem, g);
     const double lw = fmax(level, 0) * blocks->weight[g];
-    const double norm = bvl_problem_pull(set->problem, &pen, lw, g, v + blocks->begin[g]);
+    const double norm = bvl_problem_pull(set->problem, &pen, lw, g, v + begin);
     const double threshold = bvl_penalty_threshold(&pen, lw);
     int nonzero = 0;
-    for (int64_t k = blocks->begin[g]; k < blocks->begin[g + 1]; k++)
+    for (int64_t k = begin; k < begin + bvl_problem_len(set->problem, g); k++)
       nonzero |= point->beta[k] != 0;
     wanted[g] = nonzero || (strict ? norm > threshold : norm >= threshold);
     count += wanted[g];
@@ -140,7 +141,7 @@ bvl_status bvl_working_set_cap(const bvl_working_set *set, const double *v, doub
   const double width = log(top / *level) / (BINS - 1);
   for (int64_t g = 0; problem->grid->i == 0 && g < blocks->n; g++) {
     if (set->member[g] || !(blocks->weight[g] > 0) || blocks->weight[g] == INFINITY) continue;
-    const double entry = bvl_problem_entry(problem, g, v + blocks->begin[g]);
+    const double entry = bvl_problem_entry(problem, g, v + bvl_problem_begin(problem, g));
     if (entry < *level) continue;
     counts[(int)fmin(log(entry / *level) / width, BINS - 1)]++;
   }
