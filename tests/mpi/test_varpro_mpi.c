@@ -16,6 +16,40 @@ static void set_q(bvl_problem *problem)
   if (problem->penalty.type->shape_name != NULL) problem->penalty.shape = 0.8;
 }
 
+/* Response k of three: y itself, or y with a column added. */
+enum { RESPONSES = 3 };
+static bvl_status read_responses(void *context, const char *what, int64_t row0, int64_t count,
+                                 double *out, int *present)
+{
+  const test_problem *t = context;
+  if (strcmp(what, "y") != 0) return test_problem_read(context, what, row0, count, out, present);
+  *present = 1;
+  for (int64_t i = 0; i < count; i++)
+    for (int64_t k = 0; k < RESPONSES; k++)
+      out[i * RESPONSES + k] = t->y[row0 + i] + (k > 0 ? t->X[row0 + i + 7 * k * t->n] : 0);
+  return BVL_OK;
+}
+
+/* test_problem_create with several responses. */
+static bvl_status create_multi(test_problem *t, const bvl_grid *grid, bvl_problem **out)
+{
+  bvl_source source;
+  bvl_status status = bvl_source_dense_borrow(BVL_F64, t->n, t->p, t->X, t->n, 1, &source);
+  if (status != BVL_OK) return status;
+  const bvl_problem_data data = {.penalty = t->penalty,
+                                 .intercept = t->intercept,
+                                 .standardize = t->standardize,
+                                 .groups = t->has_groups ? t->groups : NULL,
+                                 .penalty_factor = t->has_factor ? t->factor : NULL,
+                                 .n_responses = RESPONSES,
+                                 .n_slices = 1,
+                                 .context = t,
+                                 .read_rows = read_responses};
+  status = bvl_problem_create(grid, &source, &data, out);
+  bvl_source_memory_free(&source);
+  return status;
+}
+
 /* ---- the outer problem on all columns --------------------------------------------------------
  */
 
@@ -31,31 +65,35 @@ typedef struct bench {
 } bench;
 
 /* Weights, offset and factors, one of them 0 and one infinite, and every column in the set. */
-static void open_bench(bench *b, int64_t n, int64_t p, const char *penalty, const int *shape)
+static void open_bench(bench *b, int64_t n, int64_t p, const char *penalty, int multi,
+                       const int *shape)
 {
   unsigned char *wanted = NULL;
   double *v = NULL;
   memset(b, 0, sizeof *b);
   test_problem_make(&b->data, n, p, "gaussian", penalty);
-  b->data.has_w = b->data.has_o = 1;
+  b->data.has_w = 1;
+  b->data.has_o = !multi;
   b->data.has_groups = strncmp(penalty, "group", 5) == 0;
   b->data.has_factor = !b->data.has_groups;
   b->data.factor[3] = 0;
   b->data.factor[5] = INFINITY;
   ASSERT_OK(bvl_grid_create(MPI_COMM_WORLD, shape[0], shape[1], &b->grid));
-  ASSERT_OK(test_problem_create(&b->data, b->grid, &b->problem));
+  ASSERT_OK((multi ? create_multi : test_problem_create)(&b->data, b->grid, &b->problem));
   set_q(b->problem);
   bvl_problem *problem = b->problem;
   ASSERT_OK(bvl_working_set_create(problem, &b->set));
   ASSERT_OK(BVL_ALLOC(&wanted, problem->blocks.n));
-  ASSERT_OK(BVL_ALLOC(&v, problem->X->columns.p_local));
-  ASSERT_OK(BVL_ALLOC(&b->residual, bvl_problem_n_split(problem)));
+  ASSERT_OK(BVL_ALLOC(&v, bvl_problem_n_coef(problem)));
+  const int64_t n_split = bvl_problem_n_split(problem);
+  const int64_t row0 = problem->X->rows.split0;
+  ASSERT_OK(BVL_ALLOC(&b->residual, n_split * problem->outputs));
   for (int64_t g = 0; g < problem->blocks.n; g++) wanted[g] = problem->blocks.weight[g] < INFINITY;
   ASSERT_OK(bvl_working_set_add(b->set, wanted));
   ASSERT_OK(bvl_problem_lambda_max(problem, &b->lambda_max, v));
   ASSERT_OK(bvl_problem_eta(problem, &problem->null_point, b->residual));
-  for (int64_t i = 0; i < bvl_problem_n_split(problem); i++)
-    b->residual[i] = problem->y[problem->X->rows.split0 + i] - b->residual[i];
+  for (int64_t i = 0; i < n_split * problem->outputs; i++)
+    b->residual[i] = (multi ? problem->responses[i] : problem->y[row0 + i]) - b->residual[i];
   free(v);
   free(wanted);
 }
@@ -109,8 +147,10 @@ static void gather(const bench *b, const double *x, double *out)
 static const struct {
   int64_t n, p;
   const char *penalty;
-} shapes[] = {{30, 60, "lasso"},       {80, 25, "lasso"}, {30, 60, "enet"},
-              {40, 60, "group-lasso"}, {30, 60, "lq"},    {80, 25, "group-lq"}};
+  int multi;
+} shapes[] = {{30, 60, "lasso", 0},       {80, 25, "lasso", 0},      {30, 60, "enet", 0},
+              {40, 60, "group-lasso", 0}, {30, 60, "lq", 0},         {80, 25, "group-lq", 0},
+              {30, 60, "lasso", 1},       {80, 25, "group-lasso", 1}};
 enum { N_SHAPES = sizeof shapes / sizeof *shapes };
 
 static void test_forms_agree(void **state)
@@ -122,7 +162,7 @@ static void test_forms_agree(void **state)
     bench b;
     double gradient[2][TEST_MAX_P + 1], product[2][TEST_MAX_P + 1], value[2];
     open_bench(&b, shapes[k % N_SHAPES].n, shapes[k % N_SHAPES].p, shapes[k % N_SHAPES].penalty,
-               grids[k / N_SHAPES]);
+               shapes[k % N_SHAPES].multi, grids[k / N_SHAPES]);
     for (int f = 0; f < N_FORMS; f++) {
       const int at = f > 0;
       take_form(&b, forms[f]);
@@ -167,7 +207,7 @@ static void test_derivatives(void **state)
     bench b;
     const int shape[2] = {1, bvl_test_size()};
     open_bench(&b, shapes[k % N_SHAPES].n, shapes[k % N_SHAPES].p, shapes[k % N_SHAPES].penalty,
-               shape);
+               shapes[k % N_SHAPES].multi, shape);
     take_form(&b, forms[k / N_SHAPES]);
     bvl_varpro_outer *o = &b.outer;
     const int64_t n = b.form->n_blocks;
@@ -204,7 +244,7 @@ static void test_forms_minimise(void **state)
     bench b;
     double value[N_FORMS];
     const int shape[2] = {1, bvl_test_size()};
-    open_bench(&b, shapes[k].n, shapes[k].p, shapes[k].penalty, shape);
+    open_bench(&b, shapes[k].n, shapes[k].p, shapes[k].penalty, shapes[k].multi, shape);
     for (int f = 0; f < N_FORMS; f++) {
       int64_t steps = 0;
       take_form(&b, forms[f]);
@@ -226,16 +266,16 @@ static void test_forms_minimise(void **state)
 enum { N_LAMBDA = 4 };
 static const double share[N_LAMBDA] = {0.7, 0.3, 0.1, 0.05};
 
-static void solve_path(test_problem *t, const bvl_grid *grid, bvl_solver solver,
+static void solve_path(test_problem *t, int multi, const bvl_grid *grid, bvl_solver solver,
                        bvl_problem **problem, bvl_path **path)
 {
   bvl_path_options options;
   double *v = NULL;
   double lambda[N_LAMBDA], top = 0;
   bvl_path_options_init(&options);
-  ASSERT_OK(test_problem_create(t, grid, problem));
+  ASSERT_OK((multi ? create_multi : test_problem_create)(t, grid, problem));
   set_q(*problem);
-  ASSERT_OK(BVL_ALLOC(&v, (*problem)->X->columns.p_local));
+  ASSERT_OK(BVL_ALLOC(&v, bvl_problem_n_coef(*problem)));
   ASSERT_OK(bvl_problem_lambda_max(*problem, &top, v));
   free(v);
   for (int k = 0; k < N_LAMBDA; k++) lambda[k] = share[k] * top;
@@ -277,15 +317,16 @@ static void test_paths(void **state)
     const int s = k % N_SHAPES;
     const int rich = k / N_SHAPES % 2;
     test_problem_make(&t, shapes[s].n, shapes[s].p, "gaussian", shapes[s].penalty);
-    t.has_w = t.has_o = rich;
+    t.has_w = rich;
+    t.has_o = rich && !shapes[s].multi;
     t.has_groups = strncmp(t.penalty, "group", 5) == 0;
     t.has_factor = rich && !t.has_groups;
     t.factor[4] = 0;
     t.intercept = t.standardize = k % 3 != 1;
     ASSERT_OK(bvl_grid_create(MPI_COMM_WORLD, grids[k / (2 * N_SHAPES)][0],
                               grids[k / (2 * N_SHAPES)][1], &grid));
-    solve_path(&t, grid, BVL_SOLVER_VARPRO, &problems[0], &paths[0]);
-    solve_path(&t, grid, BVL_SOLVER_AUTO, &problems[1], &paths[1]);
+    solve_path(&t, shapes[s].multi, grid, BVL_SOLVER_VARPRO, &problems[0], &paths[0]);
+    solve_path(&t, shapes[s].multi, grid, BVL_SOLVER_AUTO, &problems[1], &paths[1]);
     compare_paths(problems[0], paths[0], paths[1]);
     for (int q = 0; q < 2; q++) {
       bvl_path_destroy(&paths[q]);
