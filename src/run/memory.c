@@ -83,6 +83,19 @@ static double factor_bytes(const bvl_memory_shape *s, double cols)
   return (double)(s->n_factors > 0 ? s->n_factors : 2) * 8.0 * copies * cols;
 }
 
+/* Variable projection: its working set's Gram three times; with fewer rows than columns S, packed
+ * and whole, and this rank's columns twice. */
+static double varpro_bytes(const bvl_memory_shape *s)
+{
+  const double columns = (double)bvl_lesser(s->p, bvl_lesser(2 * bvl_lesser(s->n, s->p), 2048));
+  const double n = (double)s->n;
+  const double ranks = (double)s->grid_rows * s->grid_cols;
+  if (s->solver != BVL_SOLVER_VARPRO) return 0.0;
+  const double whole = n > 6000.0 ? 0.0 : 12.0 * n * n;
+  const double wide = s->n < s->p ? whole + 16.0 * n * columns / ranks : 0.0;
+  return 24.0 * columns * columns + wide;
+}
+
 int64_t bvl_memory_estimate(const bvl_memory_shape *s)
 {
   int64_t n_tiles = bvl_tile_count(s->n);
@@ -96,7 +109,7 @@ int64_t bvl_memory_estimate(const bvl_memory_shape *s)
   if (K > 1.0) bytes += 8.0 * K * (30.0 * rows + 30.0 * cols); /* batches of both */
   bytes += 8.0 * 3.0 * (double)s->p; /* column order and groups, replicated */
   bytes += matrix_bytes(s, rows, cols) + working_set_bytes(s, rows) + factor_bytes(s, cols);
-  bytes += free_bytes(s, rows) + bound_bytes(s, cols) + class_bytes(s, rows);
+  bytes += free_bytes(s, rows) + bound_bytes(s, cols) + class_bytes(s, rows) + varpro_bytes(s);
   return bytes < 0x1p62 ? (int64_t)bytes : INT64_C(1) << 62;
 }
 

@@ -18,8 +18,15 @@
 #include "base/phase.h"
 #include "solver/varpro_point.h"
 
-enum { DEFAULT_STEPS = 1000, MAX_ROUNDS = 100, MIN_NEW = 100, LARGEST = 6000 };
-enum { GRAM, ROWS, CG, N_FORMS };
+enum {
+  DEFAULT_STEPS = 1000,
+  MAX_ROUNDS = 100,
+  MIN_NEW = 100,
+  LARGEST = 6000,
+  SHARED = 2500,
+  LARGEST_SHARED = 30000
+};
+enum { GRAM, ROWS, CYCLIC, CG, N_FORMS };
 
 /* No further than a big step of lambda needs: see newton.c. */
 static const double WIDEST = 0.8;
@@ -96,15 +103,21 @@ cleanup:
 /* ---- minimising on the set --------------------------------------------------------------------
  */
 
-/* The form for the set as it is: the smaller of its two systems, or none where both are large. */
+/* The smaller of the two systems of n rows or d unknowns; that of rows shared out where it is large
+ * and there are ranks to share it; none where both are too large. */
+static int pick_form(int64_t n, int64_t d, int ranks)
+{
+  if (d <= n && d <= LARGEST) return GRAM;
+  if (n <= (ranks > 1 ? SHARED : LARGEST)) return ROWS;
+  return ranks > 1 && n <= LARGEST_SHARED ? CYCLIC : CG;
+}
+
 static bvl_status choose_form(varpro *s, bvl_varpro_form **out)
 {
   static const bvl_varpro_form_type *const types[] = {&bvl_varpro_gram, &bvl_varpro_rows,
-                                                      &bvl_varpro_cg};
+                                                      &bvl_varpro_cyclic, &bvl_varpro_cg};
   bvl_status status = BVL_OK;
-  const int64_t n = s->problem->n;
-  const int64_t d = s->set->d;
-  const int k = bvl_lesser(n, d) > LARGEST ? CG : d <= n ? GRAM : ROWS;
+  const int k = pick_form(s->problem->n, s->set->d, s->problem->grid->all.size);
   if (s->form[k] == NULL)
     BVL_TRY(bvl_varpro_form_create(types[k], s->problem, s->set, s->residual, &s->form[k]));
   BVL_TRY(s->form[k]->type->follow(s->form[k]));

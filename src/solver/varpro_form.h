@@ -46,9 +46,10 @@ struct bvl_varpro_form {
   void *data;             /* the type's own */
 };
 
-extern const bvl_varpro_form_type bvl_varpro_rows; /* n x n, Cholesky */
-extern const bvl_varpro_form_type bvl_varpro_cg;   /* n x n, conjugate gradients, nothing formed */
-extern const bvl_varpro_form_type bvl_varpro_gram; /* p x p on rank 0 */
+extern const bvl_varpro_form_type bvl_varpro_rows;   /* n x n, on every rank */
+extern const bvl_varpro_form_type bvl_varpro_cyclic; /* n x n, over all ranks (ScaLAPACK) */
+extern const bvl_varpro_form_type bvl_varpro_cg;     /* n x n, conjugate gradients, never formed */
+extern const bvl_varpro_form_type bvl_varpro_gram;   /* p x p on rank 0 */
 
 /** Collective. problem, set and residual are borrowed until destroy. */
 bvl_status bvl_varpro_form_create(const bvl_varpro_form_type *type, bvl_problem *problem,

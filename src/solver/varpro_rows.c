@@ -1,14 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The n x n forms: the working set's columns lie whole on the ranks (bvl_group_set), weighted by
  * sqrt(w / n) and with the free unknowns projected out as they come; vectors over rows are
- * replicated. B = X diag(sqrt d) over the columns with d > 0.
+ * replicated. With B = X diag(sqrt d) over the columns with d > 0 the system S = lambda I + B B' is
+ * bvl_varpro_system's, in one of its ways, and everything else is products with X and B here.
  *
- *     rows  S = lambda I + sum over ranks of B B', Cholesky on every rank
- *     cg    S t = lambda t + sum over ranks of B (B't), by conjugate gradients
- *
- * Traffic: rows, an evaluation reduces n (n + 1) / 2, a product n outputs; cg, every iteration
- * n outputs. Flops a rank: rows n^2 k + n^3 / 3 and for a product 4 n k + 2 n^2, k its columns with
- * d > 0; cg 4 n k an iteration. */
+ * Traffic: the system's, and for a product one reduction of n outputs. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,25 +12,23 @@
 #include <cblas.h>
 
 #include "base/checked.h"
-#include "base/lapack.h"
 #include "solver/group_set.h"
 #include "solver/varpro_form.h"
+#include "solver/varpro_system.h"
 
 typedef struct rows {
-  int iterative;
-  bvl_group_set *G;   /* owned; its columns are standardised, weighted and projected here */
-  int64_t generation; /* of the set that they were dealt from */
-  int64_t n_dealt;    /* of them, seen to already */
+  bvl_varpro_system *system; /* owned */
+  bvl_group_set *G;          /* owned; its columns are standardised, weighted and projected here */
+  int64_t generation;        /* of the set that they were dealt from */
+  int64_t n_dealt;           /* of them, seen to already */
   int64_t n;
   int64_t n_free;
   double *Q;      /* n x n_free: orthonormal basis of the free unknowns' columns, owned */
   double *root;   /* n: sqrt(w / n), owned */
   double *Y;      /* n x outputs, owned */
-  double *A;      /* n x outputs: S^-1 Y, owned; cg starts from the last one */
-  double *T;      /* n x outputs, owned; cg: twice that */
-  double *S;      /* n x n: its factor; owned; NULL for cg */
-  double *packed; /* n (n + 1) / 2, owned; NULL for cg */
-  double *work;   /* 3 n x outputs: cg; owned */
+  double *A;      /* n x outputs: S^-1 Y, owned; where the next solve may start */
+  double *T;      /* n x outputs, owned */
+  double *solved; /* n x outputs: S^-1 T, owned */
   double *B;      /* n x n_on, owned */
   double *e;      /* n_on: sqrt d, owned */
   double *x;      /* n_on x outputs, owned */
@@ -43,16 +37,13 @@ typedef struct rows {
   int64_t room[4]; /* of B, e, x and on */
 } rows;
 
-/* Relative residual at which cg stops, and iterations at most. */
-static const double CG_TOL = 1e-13;
-enum { CG_MOST = 1000 };
-
 static void rows_destroy(bvl_varpro_form *form)
 {
   rows *s = form->data;
   if (s == NULL) return;
-  double *doubles[] = {s->Q, s->root, s->Y, s->A, s->T, s->S, s->packed, s->work, s->B, s->e, s->x};
+  double *doubles[] = {s->Q, s->root, s->Y, s->A, s->T, s->solved, s->B, s->e, s->x};
   for (size_t k = 0; k < sizeof doubles / sizeof *doubles; k++) free(doubles[k]);
+  bvl_varpro_system_destroy(&s->system);
   bvl_group_set_destroy(&s->G);
   free(s->on);
   free(s);
@@ -69,10 +60,8 @@ static bvl_status allocate(bvl_varpro_form *form, rows *s)
   BVL_TRY(BVL_ALLOC(&s->root, n));
   BVL_TRY(BVL_ALLOC(&s->Y, n * K));
   BVL_TRY(BVL_ALLOC(&s->A, n * K));
-  BVL_TRY(BVL_ALLOC(&s->T, (s->iterative ? 2 : 1) * n * K));
-  if (s->iterative) return BVL_ALLOC(&s->work, 3 * n * K);
-  BVL_TRY(BVL_ALLOC(&s->S, n * n));
-  BVL_TRY(BVL_ALLOC(&s->packed, n * (n + 1) / 2));
+  BVL_TRY(BVL_ALLOC(&s->T, n * K));
+  BVL_TRY(BVL_ALLOC(&s->solved, n * K));
 cleanup:
   return status;
 }
@@ -129,7 +118,7 @@ cleanup:
   return status;
 }
 
-static bvl_status create(bvl_varpro_form *form, int iterative)
+static bvl_status create(bvl_varpro_form *form, bvl_varpro_way way)
 {
   bvl_status status = BVL_OK;
   const bvl_comm *all = &form->problem->grid->all;
@@ -139,13 +128,13 @@ static bvl_status create(bvl_varpro_form *form, int iterative)
   status = BVL_ALLOC(&s, 1);
   form->data = s;
   BVL_TRY(bvl_agree(all, status));
-  s->iterative = iterative;
   s->generation = set->generation;
   while (free_blocks < set->n_blocks && set->weight[free_blocks] == 0) free_blocks++;
   s->n_free = set->begin[free_blocks];
   BVL_TRY(bvl_group_set_create(form->problem, set, &s->G));
   s->n = s->G->n;
   BVL_TRY(bvl_agree(all, allocate(form, s)));
+  BVL_TRY(bvl_varpro_system_create(all, way, s->n, form->problem->outputs, &s->system));
   BVL_TRY(spread(form, s));
 cleanup:
   return status;
@@ -153,12 +142,17 @@ cleanup:
 
 static bvl_status rows_create(bvl_varpro_form *form)
 {
-  return create(form, 0);
+  return create(form, BVL_VARPRO_WHOLE);
+}
+
+static bvl_status cyclic_create(bvl_varpro_form *form)
+{
+  return create(form, BVL_VARPRO_CYCLIC);
 }
 
 static bvl_status cg_create(bvl_varpro_form *form)
 {
-  return create(form, 1);
+  return create(form, BVL_VARPRO_CG);
 }
 
 /* Free columns that were dealt here: they come first and are nobody's here. */
@@ -217,98 +211,6 @@ cleanup:
   return status;
 }
 
-/* ---- S^-1 -----------------------------------------------------------------------------------
- */
-
-/* S and its factor. *bad = 1 when it is not positive definite. */
-static bvl_status factor(bvl_varpro_form *form, int *bad)
-{
-  rows *s = form->data;
-  const int64_t n = s->n;
-  int64_t at = 0;
-  memset(s->S, 0, (size_t)(n * n) * sizeof *s->S);
-  if (s->n_on > 0)
-    cblas_dsyrk(CblasColMajor, CblasLower, CblasNoTrans, (int)n, (int)s->n_on, 1, s->B, (int)n, 0,
-                s->S, (int)n);
-  for (int64_t l = 0; l < n; at += n - l, l++)
-    memcpy(s->packed + at, s->S + l + l * n, (size_t)(n - l) * sizeof *s->S);
-  bvl_status status = bvl_sum(&form->problem->grid->all, s->packed, at);
-  at = 0;
-  for (int64_t l = 0; l < n; at += n - l, l++) {
-    memcpy(s->S + l + l * n, s->packed + at, (size_t)(n - l) * sizeof *s->S);
-    s->S[l + l * n] += form->lambda;
-  }
-  *bad = bvl_cholesky(n, s->S, n) != 0;
-  return status;
-}
-
-/* out = S t by its parts. Collective: one reduction. */
-static bvl_status product(bvl_varpro_form *form, const double *t, double *out)
-{
-  rows *s = form->data;
-  const int64_t n = s->n;
-  const int n_int = (int)n;
-  const int k = (int)s->n_on;
-  const int K = (int)form->problem->outputs;
-  memset(out, 0, (size_t)(n * K) * sizeof *out);
-  if (k > 0) {
-    cblas_dgemm(CblasColMajor, CblasTrans, CblasNoTrans, k, K, n_int, 1, s->B, n_int, t, n_int, 0,
-                s->x, k);
-    cblas_dgemm(CblasColMajor, CblasNoTrans, CblasNoTrans, n_int, K, k, 1, s->B, n_int, s->x, k, 0,
-                out, n_int);
-  }
-  bvl_status status = bvl_sum(&form->problem->grid->all, out, n * K);
-  cblas_daxpy((int)(n * K), form->lambda, t, 1, out, 1);
-  return status;
-}
-
-/* t <- S^-1 rhs by conjugate gradients from t, all outputs as one system. Every scalar that decides
- * is rank 0's. */
-static bvl_status iterate(bvl_varpro_form *form, const double *rhs, double *t)
-{
-  bvl_status status = BVL_OK;
-  rows *s = form->data;
-  const bvl_comm *all = &form->problem->grid->all;
-  const int64_t length = s->n * form->problem->outputs;
-  const int N = (int)length;
-  double *r = s->work;
-  double *p = s->work + length;
-  double *Sp = s->work + 2 * length;
-  double sums[2];
-  BVL_TRY(product(form, t, r));
-  for (int64_t i = 0; i < length; i++) r[i] = rhs[i] - r[i];
-  memcpy(p, r, (size_t)length * sizeof *p);
-  sums[0] = cblas_ddot(N, r, 1, r, 1);
-  sums[1] = cblas_ddot(N, rhs, 1, rhs, 1);
-  BVL_TRY(bvl_bcast(all, 0, sums, 2));
-  const double target = CG_TOL * CG_TOL * sums[1];
-  double rr = sums[0];
-  for (int step = 0; step < CG_MOST && rr > target; step++) {
-    BVL_TRY(product(form, p, Sp));
-    const double alpha = rr / cblas_ddot(N, p, 1, Sp, 1);
-    cblas_daxpy(N, alpha, p, 1, t, 1);
-    cblas_daxpy(N, -alpha, Sp, 1, r, 1);
-    sums[0] = cblas_ddot(N, r, 1, r, 1);
-    BVL_TRY(bvl_bcast(all, 0, sums, 1));
-    cblas_dscal(N, sums[0] / rr, p, 1);
-    cblas_daxpy(N, 1, r, 1, p, 1);
-    rr = sums[0];
-  }
-cleanup:
-  return status;
-}
-
-/* t (n x outputs) <- S^-1 t. */
-static void back_substitute(const rows *s, int64_t outputs, double *t)
-{
-  const int n = (int)s->n;
-  const int K = (int)outputs;
-  cblas_dtrsm(CblasColMajor, CblasLeft, CblasLower, CblasNoTrans, CblasNonUnit, n, K, 1, s->S, n, t,
-              n);
-  cblas_dtrsm(CblasColMajor, CblasLeft, CblasLower, CblasTrans, CblasNonUnit, n, K, 1, s->S, n, t,
-              n);
-}
-
 /* ---- the form -------------------------------------------------------------------------------
  */
 
@@ -335,13 +237,8 @@ static bvl_status rows_eval(bvl_varpro_form *form, const double *e, double *a, d
   const int64_t m = form->m;
   int bad = 0;
   list_columns(form, e);
-  if (s->iterative) {
-    BVL_TRY(iterate(form, s->Y, s->A));
-  } else {
-    BVL_TRY(factor(form, &bad));
-    memcpy(s->A, s->Y, (size_t)(s->n * K) * sizeof *s->A);
-    if (!bad) back_substitute(s, K, s->A);
-  }
+  BVL_TRY(bvl_varpro_system_set(s->system, form->lambda, s->n_on, s->B, &bad));
+  if (!bad) BVL_TRY(bvl_varpro_system_solve(s->system, s->Y, s->A));
   const int length = (int)(s->n * K);
   *smooth = bad ? NAN : form->lambda / 2 * cblas_ddot(length, s->Y, 1, s->A, 1);
   if (m > 0)
@@ -366,17 +263,11 @@ static bvl_status rows_apply(bvl_varpro_form *form, const double *x, double *out
     cblas_dgemm(CblasColMajor, CblasNoTrans, CblasNoTrans, n, (int)K, k, 1, s->B, n, s->x, k, 0,
                 s->T, n);
   BVL_TRY(bvl_sum(&form->problem->grid->all, s->T, s->n * K));
-  double *t = s->T;
-  if (s->iterative) {
-    t = s->T + s->n * K; /* allocate gives cg twice the room */
-    memset(t, 0, (size_t)(s->n * K) * sizeof *t);
-    BVL_TRY(iterate(form, s->T, t));
-  } else {
-    back_substitute(s, K, t);
-  }
+  memset(s->solved, 0, (size_t)(s->n * K) * sizeof *s->solved);
+  BVL_TRY(bvl_varpro_system_solve(s->system, s->T, s->solved));
   if (k > 0)
-    cblas_dgemm(CblasColMajor, CblasTrans, CblasNoTrans, k, (int)K, n, 1, s->B, n, t, n, 0, s->x,
-                k);
+    cblas_dgemm(CblasColMajor, CblasTrans, CblasNoTrans, k, (int)K, n, 1, s->B, n, s->solved, n, 0,
+                s->x, k);
   memset(out, 0, (size_t)(m * K) * sizeof *out);
   for (int64_t q = 0; q < K; q++)
     for (int64_t l = 0; l < k; l++) out[s->on[l] + q * m] = s->x[l + q * k] / s->e[l];
@@ -390,6 +281,13 @@ const bvl_varpro_form_type bvl_varpro_rows = {.name = "rows",
                                               .follow = rows_follow,
                                               .eval = rows_eval,
                                               .apply = rows_apply};
+
+const bvl_varpro_form_type bvl_varpro_cyclic = {.name = "cyclic",
+                                                .create = cyclic_create,
+                                                .destroy = rows_destroy,
+                                                .follow = rows_follow,
+                                                .eval = rows_eval,
+                                                .apply = rows_apply};
 
 const bvl_varpro_form_type bvl_varpro_cg = {.name = "cg",
                                             .create = cg_create,

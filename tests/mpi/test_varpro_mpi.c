@@ -7,8 +7,8 @@
 #include "solver/varpro_outer.h"
 
 static const bvl_varpro_form_type *const forms[] = {&bvl_varpro_rows, &bvl_varpro_gram,
-                                                    &bvl_varpro_cg};
-enum { N_FORMS = 3 };
+                                                    &bvl_varpro_cg, &bvl_varpro_cyclic};
+enum { N_FORMS = 4 };
 
 /* What test_problem leaves at its default: 1/2 is not for variable projection. */
 static void set_q(bvl_problem *problem)
