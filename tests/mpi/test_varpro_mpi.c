@@ -158,11 +158,11 @@ static void test_forms_agree(void **state)
   (void)state;
   int grids[3][2];
   const int n_grids = test_grids(grids);
-  for (int k = 0; k < N_SHAPES * n_grids; k++) {
+  for (int k = 0; k < N_SHAPES; k++) {
     bench b;
     double gradient[2][TEST_MAX_P + 1], product[2][TEST_MAX_P + 1], value[2];
     open_bench(&b, shapes[k % N_SHAPES].n, shapes[k % N_SHAPES].p, shapes[k % N_SHAPES].penalty,
-               shapes[k % N_SHAPES].multi, grids[k / N_SHAPES]);
+               shapes[k % N_SHAPES].multi, grids[k % n_grids]);
     for (int f = 0; f < N_FORMS; f++) {
       const int at = f > 0;
       take_form(&b, forms[f]);
@@ -309,13 +309,14 @@ static void test_paths(void **state)
   (void)state;
   int grids[3][2];
   const int n_grids = test_grids(grids);
-  for (int k = 0; k < 2 * N_SHAPES * n_grids; k++) {
+  for (int k = 0; k < 2 * N_SHAPES; k++) {
     bvl_grid *grid = NULL;
     bvl_problem *problems[2];
     bvl_path *paths[2];
     test_problem t;
     const int s = k % N_SHAPES;
-    const int rich = k / N_SHAPES % 2;
+    const int rich = k >= N_SHAPES;
+    const int *shape = grids[(k + rich) % n_grids];
     test_problem_make(&t, shapes[s].n, shapes[s].p, "gaussian", shapes[s].penalty);
     t.has_w = rich;
     t.has_o = rich && !shapes[s].multi;
@@ -323,8 +324,7 @@ static void test_paths(void **state)
     t.has_factor = rich && !t.has_groups;
     t.factor[4] = 0;
     t.intercept = t.standardize = k % 3 != 1;
-    ASSERT_OK(bvl_grid_create(MPI_COMM_WORLD, grids[k / (2 * N_SHAPES)][0],
-                              grids[k / (2 * N_SHAPES)][1], &grid));
+    ASSERT_OK(bvl_grid_create(MPI_COMM_WORLD, shape[0], shape[1], &grid));
     solve_path(&t, shapes[s].multi, grid, BVL_SOLVER_VARPRO, &problems[0], &paths[0]);
     solve_path(&t, shapes[s].multi, grid, BVL_SOLVER_AUTO, &problems[1], &paths[1]);
     compare_paths(problems[0], paths[0], paths[1]);
