@@ -30,6 +30,23 @@ with h5py.File(sys.argv[1], "r") as f:
     assert (f["surrogate_gap"][:] <= 1e-8).all() and (f["surrogate_support"][:] == f["df"][:]).all()
 PY
 
+# several responses: five rows of sines over the tasks
+"$python" - "$work/tasks.h5" <<'PY'
+import sys, h5py, numpy as np
+g = np.random.default_rng(3)
+n, p, K = 40, 150, 12
+X, B, t = g.standard_normal((n, p)), np.zeros((p, K)), np.linspace(0, 2 * np.pi, K)
+for j in g.choice(p, 5, replace=False):
+    B[j] = np.sin((1 + g.standard_normal()) * t + 3 * g.standard_normal())
+with h5py.File(sys.argv[1], "w") as f:
+    f["X"], f["y"] = X, X @ B + g.standard_normal((n, K))
+PY
+bevel 1 path "$work/tasks.h5" -o "$work/auto.h5" $path --tol 1e-11
+bevel 2 path "$work/tasks.h5" -o "$work/raw.h5" $path --solver varpro --no-polish
+all_zero "$work/raw.h5"
+check "$work/raw.h5" "$work/tasks.h5"
+compare "$work/raw.h5" "$work/auto.h5" --objective 1e-8
+
 # few rows, many columns, a lambda far down, from nothing: a vertex has at most n nonzeros
 bevel 1 simulate "$work/spred.h5" --recipe spred --n 50 --p 4000 --seed 3
 bevel 2 path "$work/spred.h5" -o "$work/raw.h5" --lambda 1e-5 --no-intercept --no-standardize \
