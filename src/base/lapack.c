@@ -4,6 +4,8 @@
 
 #include <math.h>
 
+#include <cblas.h>
+
 #include "base/checked.h"
 
 void dpotrf_(const char *uplo, const int *n, double *a, const int *lda, int *info, size_t uplo_len);
@@ -57,6 +59,23 @@ int bvl_cholesky_invert(int64_t m, double *L, int64_t ld)
   if (bvl_to_int(m, &m_int) != BVL_OK || bvl_to_int(ld, &ld_int) != BVL_OK) return -1;
   dpotri_("L", &m_int, L, &ld_int, &info, 1);
   return info;
+}
+
+void bvl_cholesky_apply(int64_t m, const double *L, int64_t ld, int64_t k, double *X)
+{
+  enum { FEW = 4 }; /* below, dtrsm spends its time on a copy of L */
+  const int n = (int)m;
+  const int n_ld = (int)ld;
+  if (m == 0) return;
+  for (int64_t q = 0; q < k && k < FEW; q++) {
+    cblas_dtrsv(CblasColMajor, CblasLower, CblasNoTrans, CblasNonUnit, n, L, n_ld, X + q * m, 1);
+    cblas_dtrsv(CblasColMajor, CblasLower, CblasTrans, CblasNonUnit, n, L, n_ld, X + q * m, 1);
+  }
+  if (k < FEW) return;
+  cblas_dtrsm(CblasColMajor, CblasLeft, CblasLower, CblasNoTrans, CblasNonUnit, n, (int)k, 1, L,
+              n_ld, X, n);
+  cblas_dtrsm(CblasColMajor, CblasLeft, CblasLower, CblasTrans, CblasNonUnit, n, (int)k, 1, L, n_ld,
+              X, n);
 }
 
 int bvl_cholesky_solve(int64_t m, double *A, int64_t ld, double *b)

@@ -19,6 +19,10 @@ int bvl_invert_lower(int64_t m, double *L, int64_t ld);
  * collective. @return as bvl_invert_lower. */
 int bvl_cholesky_invert(int64_t m, double *L, int64_t ld);
 
+/** X <- A^-1 X for a Cholesky factor L of A (lower triangle, leading dimension ld) and k right-hand
+ * sides, m apart. m and ld fit, as bvl_cholesky said. Not collective. */
+void bvl_cholesky_apply(int64_t m, const double *L, int64_t ld, int64_t k, double *X);
+
 /** Solves A x = b in place: A (m x m, column-major, leading dimension ld; the lower triangle is
  * read and overwritten by its Cholesky factor), b (m) becomes x. Not collective.
  * @return 0, or > 0 when A is not positive definite to rounding (b is then undefined), or < 0 when

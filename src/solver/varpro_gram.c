@@ -165,19 +165,6 @@ static int factor(bvl_varpro_form *form)
   return bvl_cholesky(k, s->K, k) != 0;
 }
 
-/* x (k x outputs) <- K^-1 x. */
-static void solve(const bvl_varpro_form *form, double *x)
-{
-  const gram *s = form->data;
-  const int k = (int)s->n_on;
-  const int K = (int)form->problem->outputs;
-  if (k == 0) return;
-  cblas_dtrsm(CblasColMajor, CblasLeft, CblasLower, CblasNoTrans, CblasNonUnit, k, K, 1, s->K, k, x,
-              k);
-  cblas_dtrsm(CblasColMajor, CblasLeft, CblasLower, CblasTrans, CblasNonUnit, k, K, 1, s->K, k, x,
-              k);
-}
-
 static bvl_status gram_eval(bvl_varpro_form *form, const double *e, double *a, double *smooth)
 {
   gram *s = form->data;
@@ -197,7 +184,7 @@ static bvl_status gram_eval(bvl_varpro_form *form, const double *e, double *a, d
   if (isnan(*smooth)) return BVL_OK;
   for (int64_t q = 0; q < K; q++)
     for (int64_t l = 0; l < k; l++) s->u[l + q * k] = s->e[l] * s->z[s->on[l] + q * m];
-  solve(form, s->u);
+  bvl_cholesky_apply(k, s->K, k, K, s->u);
   for (int64_t q = 0; q < K; q++)
     for (int64_t l = 0; l < k; l++) {
       const double b = s->e[l] * s->u[l + q * k];
@@ -219,7 +206,7 @@ static bvl_status gram_apply(bvl_varpro_form *form, const double *x, double *out
   if (!is_root(form) || m == 0) return BVL_OK;
   for (int64_t q = 0; q < K; q++)
     for (int64_t l = 0; l < k; l++) s->u[l + q * k] = x[s->on[l] + q * m] / s->e[l];
-  solve(form, s->u);
+  bvl_cholesky_apply(k, s->K, k, K, s->u);
   memset(out, 0, (size_t)(m * K) * sizeof *out);
   for (int64_t q = 0; q < K; q++) {
     double *u = s->u + q * k;

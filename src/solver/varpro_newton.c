@@ -25,8 +25,9 @@ enum { CG_MOST = 250, MAX_HALVINGS = 30, MAX_FEWER = 8, MAX_SMALLER = 12 };
 static const double ARMIJO = 1e-4;
 /* What rounding may do to f. */
 static const double NOISE = 1e-14;
-/* Part of the first residual at which conjugate gradients stop. */
-static const double FORCING = 1e-3;
+/* Part of the first residual at which conjugate gradients stop: the closer the tighter. */
+static const double TIGHTEST = 1e-4, ROUGHEST = 0.1;
+
 /* Where zeros are looked for and blocks put on their way, before the last digits. */
 static const double LOOSE = 0.02;
 /* Where the true Hessian of a concave penalty is tried. */
@@ -78,7 +79,8 @@ static bvl_status make_step(bvl_varpro_outer *o, const double *diagonal, int *in
     s[g] = z[g] = r[g] / M[g];
   }
   BVL_TRY(sum_dot(o, r, z, &rz));
-  const double target = FORCING * FORCING * rz;
+  const double forcing = fmax(TIGHTEST, fmin(ROUGHEST, 0.3 * sqrt(sqrt(o->sums.stationary))));
+  const double target = forcing * forcing * rz;
   for (int step = 0; step < CG_MOST && rz > target; step++) {
     double curvature = 0;
     const double before = rz;

@@ -88,17 +88,6 @@ static bvl_status factor_whole(bvl_varpro_system *s, int *bad)
   return status;
 }
 
-static void solve_whole(const bvl_varpro_system *s, double *t)
-{
-  const int n = (int)s->n;
-  const int K = (int)s->outputs;
-  if (n == 0) return;
-  cblas_dtrsm(CblasColMajor, CblasLeft, CblasLower, CblasNoTrans, CblasNonUnit, n, K, 1, s->S, n, t,
-              n);
-  cblas_dtrsm(CblasColMajor, CblasLeft, CblasLower, CblasTrans, CblasNonUnit, n, K, 1, s->S, n, t,
-              n);
-}
-
 /* ---- cyclic ---------------------------------------------------------------------------------
  */
 
@@ -203,6 +192,6 @@ bvl_status bvl_varpro_system_solve(bvl_varpro_system *s, const double *rhs, doub
   if (s->way == BVL_VARPRO_CG) return iterate(s, rhs, t);
   memcpy(t, rhs, (size_t)(s->n * s->outputs) * sizeof *t);
   if (s->way == BVL_VARPRO_CYCLIC) return bvl_block_cyclic_solve(s->M, s->outputs, t, s->n);
-  solve_whole(s, t);
+  bvl_cholesky_apply(s->n, s->S, s->n, s->outputs, t);
   return BVL_OK;
 }
