@@ -66,6 +66,16 @@ double bvl_varpro_outer_prox(const bvl_varpro_outer *o, int64_t g)
   return pen.type->prox(&pen, o->lambda * weight, h, o->norm[g] * (o->at[g].d + o->lambda / h));
 }
 
+int bvl_varpro_outer_rests(const bvl_varpro_outer *o, int64_t g)
+{
+  const double weight = o->form->set->weight[o->form->block[g]];
+  const bvl_penalty pen = bvl_penalty_curved(bvl_penalty_at(&o->problem->penalty, weight),
+                                             o->curvature[g]);
+  if (o->v[g] == 0) return 1;
+  return pen.type->least != NULL &&
+         o->at[g].d * o->norm[g] < pen.type->least(&pen, o->lambda * weight);
+}
+
 /* Everything of block g that its v and a tell. */
 static void take_block(bvl_varpro_outer *o, int64_t g, int64_t column, bvl_varpro_sums *sums)
 {
@@ -83,9 +93,9 @@ static void take_block(bvl_varpro_outer *o, int64_t g, int64_t column, bvl_varpr
   o->modified[g] = fabs(o->lambda * (at->phi_v - at->d2 * square / 2));
   const double moved = bvl_varpro_outer_prox(o, g);
   sums->value += o->lambda * at->phi;
+  sums->violators += moved > 0 && bvl_varpro_outer_rests(o, g);
   if (o->v[g] == 0) {
     o->gradient[g] = o->diagonal[g] = o->modified[g] = 0;
-    sums->violators += moved > 0;
     return;
   }
   sums->gradient += o->gradient[g] * o->gradient[g];

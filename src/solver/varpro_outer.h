@@ -25,7 +25,7 @@ typedef struct bvl_varpro_sums {
       stationary; /* sum (||a_g|| / target - 1)^2 over v_g != 0 that are no candidates for zero */
   double support; /* blocks with v_g != 0 */
   double candidates; /* of them, those whose proximal step is zero */
-  double violators;  /* blocks with v_g = 0 whose proximal step is not */
+  double violators;  /* blocks that stand at or near zero and whose proximal step is not */
   double flags[3];   /* what the monitor wants */
 } bvl_varpro_sums;   /* doubles only: it is reduced as one array */
 
@@ -72,6 +72,10 @@ bvl_status bvl_varpro_outer_hessian(bvl_varpro_outer *outer, const double *diago
 
 /** Norm of the block's coefficients after a proximal step on it alone. Not collective. */
 double bvl_varpro_outer_prox(const bvl_varpro_outer *outer, int64_t g);
+
+/** Is the block at zero, or so near that a concave penalty holds it there: below all that a local
+ * minimum can be? Not collective. */
+int bvl_varpro_outer_rests(const bvl_varpro_outer *outer, int64_t g);
 
 /** Minimises f from outer->v: Newton-CG with a line search; blocks whose proximal step is zero are
  * set to zero where f does not rise, blocks at zero that violate their condition are put on their
