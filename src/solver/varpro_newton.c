@@ -230,7 +230,7 @@ static bvl_status seed(bvl_varpro_outer *o, double *moved)
   if (!(o->sums.violators > 0)) return BVL_OK;
   remember(o);
   for (int64_t g = 0; g < o->form->n_blocks; g++) {
-    const double t = bvl_varpro_outer_rests(o, g) ? bvl_varpro_outer_prox(o, g) : 0;
+    const double t = bvl_varpro_outer_start(o, g);
     const double weight = o->form->set->weight[o->form->block[g]];
     start[g] = t > 0 ? o->map->from_norm(&o->problem->penalty, t) : 0;
     o->vector[SCORE][g] = t > 0 ? o->norm[g] / weight : 0;

@@ -10,6 +10,8 @@
 
 /* v below this is no number that its square could hold. */
 static const double SMALLEST = 1e-100;
+/* Part of its proximal step below which a block counts as standing at zero. */
+static const double NEAR_ZERO = 1e-3;
 
 void bvl_varpro_outer_free(bvl_varpro_outer *o)
 {
@@ -66,14 +68,16 @@ double bvl_varpro_outer_prox(const bvl_varpro_outer *o, int64_t g)
   return pen.type->prox(&pen, o->lambda * weight, h, o->norm[g] * (o->at[g].d + o->lambda / h));
 }
 
-int bvl_varpro_outer_rests(const bvl_varpro_outer *o, int64_t g)
+double bvl_varpro_outer_start(const bvl_varpro_outer *o, int64_t g)
 {
   const double weight = o->form->set->weight[o->form->block[g]];
   const bvl_penalty pen = bvl_penalty_curved(bvl_penalty_at(&o->problem->penalty, weight),
                                              o->curvature[g]);
-  if (o->v[g] == 0) return 1;
-  return pen.type->least != NULL &&
-         o->at[g].d * o->norm[g] < pen.type->least(&pen, o->lambda * weight);
+  const double size = o->at[g].d * o->norm[g];
+  const double moved = bvl_varpro_outer_prox(o, g);
+  if (size < NEAR_ZERO * moved) return moved;
+  /* below all that a local minimum can be */
+  return pen.type->least != NULL && size < pen.type->least(&pen, o->lambda * weight) ? moved : 0;
 }
 
 /* Everything of block g that its v and a tell. */
@@ -93,7 +97,7 @@ static void take_block(bvl_varpro_outer *o, int64_t g, int64_t column, bvl_varpr
   o->modified[g] = fabs(o->lambda * (at->phi_v - at->d2 * square / 2));
   const double moved = bvl_varpro_outer_prox(o, g);
   sums->value += o->lambda * at->phi;
-  sums->violators += moved > 0 && bvl_varpro_outer_rests(o, g);
+  sums->violators += bvl_varpro_outer_start(o, g) > 0;
   if (o->v[g] == 0) {
     o->gradient[g] = o->diagonal[g] = o->modified[g] = 0;
     return;

@@ -73,9 +73,9 @@ bvl_status bvl_varpro_outer_hessian(bvl_varpro_outer *outer, const double *diago
 /** Norm of the block's coefficients after a proximal step on it alone. Not collective. */
 double bvl_varpro_outer_prox(const bvl_varpro_outer *outer, int64_t g);
 
-/** Is the block at zero, or so near that a concave penalty holds it there: below all that a local
- * minimum can be? Not collective. */
-int bvl_varpro_outer_rests(const bvl_varpro_outer *outer, int64_t g);
+/** That norm where the block has to start from it: it stands at zero, or so near that no step of a
+ * descent brings it away in time, or a concave penalty holds it there. Else 0. Not collective. */
+double bvl_varpro_outer_start(const bvl_varpro_outer *outer, int64_t g);
 
 /** Minimises f from outer->v: Newton-CG with a line search; blocks whose proximal step is zero are
  * set to zero where f does not rise, blocks at zero that violate their condition are put on their

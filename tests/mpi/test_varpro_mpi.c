@@ -248,7 +248,8 @@ static void test_forms_minimise(void **state)
     for (int f = 0; f < N_FORMS; f++) {
       int64_t steps = 0;
       take_form(&b, forms[f]);
-      for (int64_t g = 0; g < b.form->n_blocks; g++) b.outer.v[g] = f == 0 ? 0 : draw(&b, g, 5);
+      for (int64_t g = 0; g < b.form->n_blocks; g++)
+        b.outer.v[g] = f == 0 ? 0 : draw(&b, g, 4 + (uint64_t)f);
       ASSERT_OK(bvl_varpro_minimise(&b.outer, 1e-9, 1e-10 * b.problem->null_half, 200, &steps));
       value[f] = b.outer.sums.value;
       ASSERT_ALL(steps < 200 && b.outer.sums.violators == 0 && b.outer.sums.candidates == 0);
