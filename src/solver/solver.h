@@ -62,7 +62,7 @@ typedef struct bvl_solver_type {
 extern const bvl_solver_type bvl_solver_newton; /* working set, second order inside */
 extern const bvl_solver_type bvl_solver_cd;     /* working set, coordinate descent inside */
 extern const bvl_solver_type
-    bvl_solver_surrogate; /* sgd, momentum, adam, lbfgs by options->solver */
+    bvl_solver_surrogate;                       /* sgd, momentum, adam, lbfgs by options->solver */
 extern const bvl_solver_type bvl_solver_varpro; /* variable projection, gaussian loss */
 
 /** This rank's monitor->poll, on rank 0 with BVL_WANT_TIME_UP past the deadline and
