@@ -206,18 +206,22 @@ static int take_depth(settings *s, char error[FLAGS_ERROR_BYTES])
 static int check_ignored(const settings *s, char error[FLAGS_ERROR_BYTES])
 {
   static const char *const minibatch[] = {"epochs", "batch", "lr", "schedule"};
-  static const char *const surrogate[] = {"polish", "no-polish", "param"};
+  static const char *const polish[] = {"polish", "no-polish"};
   const char *idle = NULL, *who = NULL;
   for (size_t k = 0; k < 4; k++)
     if (given(s, minibatch[k]) && (s->solver < BVL_SOLVER_SGD || s->solver > BVL_SOLVER_ADAM)) {
       idle = minibatch[k];
       who = "--solver sgd, momentum or adam";
     }
-  for (size_t k = 0; k < 3; k++)
-    if (given(s, surrogate[k]) && !is_surrogate(s->solver)) {
-      idle = surrogate[k];
+  for (size_t k = 0; k < 2; k++)
+    if (given(s, polish[k]) && s->solver < BVL_SOLVER_SGD) {
+      idle = polish[k];
       who = "--solver sgd, momentum, adam, lbfgs or varpro";
     }
+  if (given(s, "param") && !is_surrogate(s->solver)) {
+    idle = "param";
+    who = "--solver sgd, momentum, adam or lbfgs";
+  }
   const bvl_penalty_type *type = bvl_penalty_find(s->run.penalty);
   if (given(s, "alpha") && (type == NULL || !type->mixes)) {
     idle = "alpha";
