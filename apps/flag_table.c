@@ -59,17 +59,19 @@ const flag flag_table[] = {
      "smallest lambda over lambda_max, default 0.01 if n < p else 1e-4"},
     {"tol", KIND_REAL, SOLVE, AT(run.path.tol), DBL_MIN, 1 - DBL_EPSILON, "a number in (0, 1)", "T",
      "relative duality gap to reach, default 1e-8"},
-    {"solver", KIND_INDEX, SOLVE, AT(solver), 0, 0, "auto|newton|cd|sgd|momentum|adam|lbfgs|varpro",
-     "NAME",
-     "auto (= newton), newton, cd; on the surrogate: sgd, momentum, adam, lbfgs, varpro "
+    {"solver", KIND_INDEX, SOLVE, AT(solver), 0, 0,
+     "auto|newton|cd|sgd|momentum|adam|lbfgs|varpro|admm", "NAME",
+     "auto (= newton), newton, cd, admm; on the surrogate: sgd, momentum, adam, lbfgs, varpro "
      "(gaussian)"},
     {"param", KIND_WORD, SOLVE, AT(run.path.param), 0, 0, PARAMS, "NAME",
      "factors of sgd, momentum, adam, lbfgs; default: product, or power where 2/q is no integer; "
      "square with --lower 0"},
     {"polish", KIND_SWITCH, SOLVE, AT(run.path.polish), 1, 1, NULL, NULL,
-     "after a surrogate solver, certify with newton (default; lpq has no such engine)"},
+     "after a surrogate solver or admm, certify with newton (default; lpq has no such engine)"},
     {"no-polish", KIND_SWITCH, SOLVE, AT(run.path.polish), 0, 0, NULL, NULL,
-     "return the surrogate's own answer with its honest gap"},
+     "return the surrogate's or admm's own answer with its honest gap"},
+    {"admm-rho", KIND_REAL, SOLVE, AT(run.path.admm_rho), POSITIVE, "R",
+     "admm: the augmented Lagrangian's rho, fixed; default: from the data, then adapted"},
     {"epochs", KIND_INTEGER, SOLVE, AT(run.path.epochs), COUNT, "E",
      "sgd, momentum, adam: epochs a lambda"},
     {"batch", KIND_INTEGER, SOLVE, AT(run.batch), COUNT, "B",
@@ -170,9 +172,9 @@ _Static_assert(sizeof flag_table / sizeof flag_table[0] <= FLAGS_MAX,
                "settings.given is too short");
 
 /* Announced, refused by name until they exist. */
-static const char *const later_flags[] = {"admm-rho", "init", "missing", "folds"};
-static const char *const later_words[] = {"l1-l2",    "group-l1-l2", "none",       "hoyer-square",
-                                          "group-hs", "admm",        "lambda.min", "lambda.1se"};
+static const char *const later_flags[] = {"init", "missing", "folds"};
+static const char *const later_words[] = {"l1-l2",    "group-l1-l2", "none",      "hoyer-square",
+                                          "group-hs", "lambda.min",  "lambda.1se"};
 static const char *const later_commands[] = {"cv",        "train", "prune", "pareto",
                                              "stability", "study", "import"};
 

@@ -216,11 +216,15 @@ static int check_ignored(const settings *s, char error[FLAGS_ERROR_BYTES])
   for (size_t k = 0; k < 2; k++)
     if (given(s, polish[k]) && s->solver < BVL_SOLVER_SGD) {
       idle = polish[k];
-      who = "--solver sgd, momentum, adam, lbfgs or varpro";
+      who = "--solver sgd, momentum, adam, lbfgs, varpro or admm";
     }
   if (given(s, "param") && !is_surrogate(s->solver)) {
     idle = "param";
     who = "--solver sgd, momentum, adam or lbfgs";
+  }
+  if (given(s, "admm-rho") && s->solver != BVL_SOLVER_ADMM) {
+    idle = "admm-rho";
+    who = "--solver admm";
   }
   const bvl_penalty_type *type = bvl_penalty_find(s->run.penalty);
   if (given(s, "alpha") && (type == NULL || !type->mixes)) {

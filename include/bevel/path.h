@@ -22,7 +22,8 @@ typedef enum bvl_solver {
   BVL_SOLVER_MOMENTUM,
   BVL_SOLVER_ADAM,
   BVL_SOLVER_LBFGS,
-  BVL_SOLVER_VARPRO /**< variable projection: gaussian family, Newton on the outer variable */
+  BVL_SOLVER_VARPRO, /**< variable projection: gaussian family, Newton on the outer variable */
+  BVL_SOLVER_ADMM    /**< splits loss and penalty: every penalty that has a prox */
 } bvl_solver;
 
 /** Where the certified solver keeps the Gram matrix of its working set and the factor. Only a
@@ -55,6 +56,7 @@ typedef struct bvl_path_options {
                           many times, down, up, down ..., from the third on from points with
                           random blocks at zero, and the lowest objectives are kept */
   int polish;        /**< 1: certified engine after a surrogate solver */
+  double admm_rho;   /**< ADMM: the augmented Lagrangian's, fixed; 0 = adapted */
   int64_t epochs;    /**< stochastic epochs a lambda; 0 = default */
   double step;       /**< learning rate; 0 = default from the data's curvature */
   int schedule;      /**< bvl_schedule: constant, step, cosine (default cosine) */

@@ -36,6 +36,8 @@ static bvl_status check_options(const bvl_path_options *options)
   if (!(options->tol > 0)) return bvl_fail(BVL_ERR_USAGE, "tol %g is not positive", options->tol);
   if (options->lambda_min_ratio <= 0 || options->lambda_min_ratio > 1)
     return bvl_fail(BVL_ERR_USAGE, "lambda-min-ratio %g outside (0, 1]", options->lambda_min_ratio);
+  if (!(options->admm_rho >= 0) || !isfinite(options->admm_rho))
+    return bvl_fail(BVL_ERR_USAGE, "admm-rho %g is not a positive number", options->admm_rho);
   for (int64_t k = 0; options->lambda != NULL && k < options->n_lambda; k++)
     if (!(options->lambda[k] >= 0) || !isfinite(options->lambda[k]))
       return bvl_fail(BVL_ERR_USAGE, "lambda %g is not a finite number >= 0", options->lambda[k]);
@@ -51,7 +53,7 @@ static int is_surrogate(bvl_solver solver)
 /* Solvers whose own answer the certified engine may finish. */
 static int hands_over(bvl_solver solver)
 {
-  return is_surrogate(solver) || solver == BVL_SOLVER_VARPRO;
+  return is_surrogate(solver) || solver == BVL_SOLVER_VARPRO || solver == BVL_SOLVER_ADMM;
 }
 
 static bvl_status check_bounds(const bvl_problem *problem, const bvl_path_options *options)
@@ -59,8 +61,8 @@ static bvl_status check_bounds(const bvl_problem *problem, const bvl_path_option
   if (problem->bounds == NULL) return BVL_OK;
   if (options->gram == BVL_GRAM_DISTRIBUTED)
     return bvl_fail(BVL_ERR_USAGE, "lower, upper: not with gram distributed");
-  if (options->solver != BVL_SOLVER_VARPRO) return BVL_OK;
-  return bvl_fail(BVL_ERR_USAGE, "lower, upper: varpro knows no bounds (newton, cd)");
+  if (!hands_over(options->solver) || is_surrogate(options->solver)) return BVL_OK;
+  return bvl_fail(BVL_ERR_USAGE, "lower, upper: varpro and admm know no bounds (newton, cd)");
 }
 
 static bvl_status check_starts(const bvl_problem *problem, const bvl_path_options *options)
@@ -104,7 +106,9 @@ static void choose_solvers(bvl_path *path)
   if (path->problem->penalty.type->nested) path->options.polish = 0;
   const bvl_solver asked = path->options.solver;
   if (hands_over(asked)) {
-    path->solver = is_surrogate(asked) ? &bvl_solver_surrogate : &bvl_solver_varpro;
+    path->solver = asked == BVL_SOLVER_ADMM     ? &bvl_solver_admm
+                   : asked == BVL_SOLVER_VARPRO ? &bvl_solver_varpro
+                                                : &bvl_solver_surrogate;
     /* newton takes several responses in runs of lambdas alone */
     const int polish = path->options.polish && path->problem->outputs == 1;
     path->polish = polish ? &bvl_solver_newton : NULL;

@@ -78,6 +78,8 @@ static double bound_bytes(const bvl_memory_shape *s, double cols)
 /* Factors of a column, in as many copies as the optimizer keeps. */
 static double factor_bytes(const bvl_memory_shape *s, double cols)
 {
+  const double order = (double)bvl_lesser(s->n, s->p);
+  if (s->solver == BVL_SOLVER_ADMM) return 16.0 * order * order + 8.0 * 8.0 * cols;
   if (s->solver < BVL_SOLVER_SGD || s->solver > BVL_SOLVER_LBFGS) return 0.0;
   double copies = s->solver == BVL_SOLVER_LBFGS ? 26.0 : 6.0;
   return (double)(s->n_factors > 0 ? s->n_factors : 2) * 8.0 * copies * cols;

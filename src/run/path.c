@@ -39,8 +39,8 @@ void bvl_run_options_init(bvl_run_options *options)
 
 const char *bvl_solver_name(bvl_solver solver)
 {
-  static const char *const name[] = {"auto",     "newton", "cd",    "sgd",
-                                     "momentum", "adam",   "lbfgs", "varpro"};
+  static const char *const name[] = {"auto", "newton", "cd",     "sgd", "momentum",
+                                     "adam", "lbfgs",  "varpro", "admm"};
   return name[solver];
 }
 
@@ -58,7 +58,7 @@ int bvl_solver_is_stochastic(bvl_solver solver)
 int bvl_solver_is_surrogate(bvl_solver solver)
 {
   return bvl_solver_is_stochastic(solver) || solver == BVL_SOLVER_LBFGS ||
-         solver == BVL_SOLVER_VARPRO;
+         solver == BVL_SOLVER_VARPRO || solver == BVL_SOLVER_ADMM;
 }
 
 const char *bvl_job_param(const bvl_job *job, int64_t *n_factors)

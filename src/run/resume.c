@@ -75,6 +75,7 @@ bvl_status bvl_job_identify(bvl_job *job)
           "tol=%.17g\ndfmax=%" PRId64 "\nmax_iter=%" PRId64 "\npolish=%d\nepochs=%" PRId64 "\n",
           path->tol, path->dfmax, path->max_iter, path->polish, path->epochs);
   fprintf(text, "starts=%" PRId64 "\n", path->starts);
+  fprintf(text, "admm_rho=%.17g\n", path->admm_rho);
   fprintf(text, "lr=%.17g\nschedule=%d\nseed=%" PRIu64 "\nslices=%" PRId64 "\n", path->step,
           path->schedule, path->seed, job->n_slices);
   if (bvl_solver_is_surrogate(path->solver))

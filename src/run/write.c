@@ -241,6 +241,7 @@ static bvl_status write_numbers(bvl_job *job, const bvl_run_outcome *outcome)
       {"lr", o->path.step},
       {"max_seconds", o->path.max_seconds},
       {"checkpoint_every", o->path.checkpoint_every_s},
+      {"admm_rho", o->path.admm_rho},
       {"lambda_max", outcome->lambda_max},
       {"half_null_deviance", bvl_problem_null_deviance_half(job->problem)},
       {"passes", outcome->passes},

@@ -64,6 +64,8 @@ extern const bvl_solver_type bvl_solver_cd;     /* working set, coordinate desce
 extern const bvl_solver_type
     bvl_solver_surrogate;                       /* sgd, momentum, adam, lbfgs by options->solver */
 extern const bvl_solver_type bvl_solver_varpro; /* variable projection, gaussian loss */
+extern const bvl_solver_type
+    bvl_solver_admm; /* splits loss and penalty; every penalty with a prox */
 
 /** This rank's monitor->poll, on rank 0 with BVL_WANT_TIME_UP past the deadline and
  * BVL_WANT_CHECKPOINT when due. Not collective: for solvers that put the answer (as three flags

@@ -249,6 +249,14 @@ static void test_varpro(void **state)
   stop_and_resume(BVL_SOLVER_VARPRO, "gaussian", "lasso", stops, 4, 1e-9, 30);
 }
 
+/* ADMM begins again at x with the dual that belongs to it; what acceleration knew is lost. */
+static void test_admm(void **state)
+{
+  (void)state;
+  const int stops[] = {10, 60};
+  stop_and_resume(BVL_SOLVER_ADMM, "binomial", "group-lasso", stops, 2, 1e-9, 60);
+}
+
 static void test_other_problem_is_refused(void **state)
 {
   (void)state;
@@ -367,5 +375,6 @@ static void test_full_path_stays_full(void **state)
 }
 
 BVL_TEST_MAIN_MPI(cmocka_unit_test(test_newton), cmocka_unit_test(test_surrogate),
-                  cmocka_unit_test(test_varpro), cmocka_unit_test(test_other_problem_is_refused),
-                  cmocka_unit_test(test_dfmax), cmocka_unit_test(test_full_path_stays_full))
+                  cmocka_unit_test(test_varpro), cmocka_unit_test(test_admm),
+                  cmocka_unit_test(test_other_problem_is_refused), cmocka_unit_test(test_dfmax),
+                  cmocka_unit_test(test_full_path_stays_full))
