@@ -1,0 +1,40 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
+# ADMM by itself (the certified engine is not called) against the certified engine, and what it refuses.
+. "${BEVEL_SOURCE:?}/tests/e2e/lib/common.sh"
+
+path="--nlambda 6 --quiet --lambda-min-ratio"
+# n < p, n > p: 2 ranks over columns, 7 over rows; 1 and 3 are test_admm_mpi's
+for problem in "gaussian lasso 60 90 2 1x2" "gaussian group-lasso 120 40 7 7x1" \
+  "binomial group-lasso 60 90 7 1x7" "poisson enet 120 40 2 2x1" "gaussian sparse-group-lasso 60 90 2 1x2"; do
+  set -- $problem
+  bevel 1 simulate "$work/data.h5" --n $3 --p $4 --group-size 3 --active 4 --family $1 --seed 4
+  bevel 1 path "$work/data.h5" -o "$work/auto.h5" --penalty $2 $path 0.1
+  bevel $5 path "$work/data.h5" -o "$work/admm.h5" --penalty $2 $path 0.1 --solver admm --no-polish --grid $6
+  check "$work/admm.h5" "$work/data.h5"
+  all_zero "$work/admm.h5"
+  echo "$problem:"
+  compare "$work/admm.h5" "$work/auto.h5" --objective 1e-6 --coef 1e-3
+done
+
+# to stationary points where the penalty is not convex; the certificate is scripts/check's own
+bevel 1 simulate "$work/data.h5" --n 100 --p 60 --group-size 3 --active 4 --family binomial --seed 5
+for penalty in mcp group-scad group-tl1 log group-lq; do
+  bevel 2 path "$work/data.h5" -o "$work/admm.h5" --penalty $penalty $path 0.3 --solver admm \
+    --no-polish
+  check "$work/admm.h5" "$work/data.h5"
+  all_zero "$work/admm.h5"
+done
+
+refused() { # PATTERN FLAGS...: exit 2, with a word of what is wrong
+  local pattern=$1
+  shift
+  code=0
+  "$BEVEL" path "$work/data.h5" -o "$work/no.h5" "$@" >/dev/null 2>"$work/said" || code=$?
+  [ $code -eq 2 ] || fail "$*: exit $code"
+  grep -q -- "$pattern" "$work/said" || fail "$*: $(cat "$work/said")"
+}
+refused "above 0" --solver admm --admm-rho 0
+refused "above 0" --solver admm --admm-rho -1
+refused "solver admm" --admm-rho 1
+refused "solver newton or cd" --solver admm --lower 0
