@@ -6,7 +6,7 @@ rank 0, on the 1 x P grid that such a path gets. Vectors are of 8-byte numbers, 
 the rows s_r = cut(n, r + 1) - cut(n, r) of the working set. Bytes are a rank's payload, the same on every rank
 but in gathers and exchanges. An *agreement* is an allreduce of one number.
 
-  setting up        41 agreements, 4 more for an 8-bit copy of X (see is_rounded); allreduce of n (predictor of the null fit), 1 (lambda_max), P (working set);
+  setting up        38 agreements, 4 more for an 8-bit copy of X (see is_rounded); allreduce of n (predictor of the null fit), 1 (lambda_max), P (working set);
                     allgather of s_r (its residuals); one of 3 before the first batch (is a stop wanted?)
   each batch        k lambdas, on w columns, d = w + intercept unknowns:
     poll, screen    allreduce of 3 and of as many counts as lambdas were offered
@@ -20,7 +20,7 @@ but in gathers and exchanges. An *agreement* is an allreduce of one number.
     finish          for each lambda accepted an agreement and an allreduce of 1 (intercept)
     prune           allreduce of w; 1 agreement; bcast of a byte for each unknown and one; 2 agreements if any left
   a widening        4 agreements, allreduce of P; and by c_r > 0 columns, c in all:
-                    4 agreements; allgather of 2 c_r shapes, of 1 count, of c_r places;
+                    4 agreements; allgather of 3 c_r shapes, of 1 count, of c_r places;
                     dense: exchange of (n - s_r) c_r;
                     sparse: 1 agreement; exchange of 3 (P - 1) c_r headers and 2 e_r: the e_r stored entries that
                     leave the rank
@@ -93,9 +93,9 @@ def _widen_bytes(sent, n, rows, batch, sparse):
     for r, count in enumerate(sent.counts):
         mine, entries = batch["joined"][r], batch["entries_sent"][r]
         moved = 3 * (ranks - 1) * mine + 2 * entries if sparse else (n - rows[r]) * mine
-        count["allgather"][1] += 8 * 3 * mine
+        count["allgather"][1] += 8 * 4 * mine
         count["exchange"][1] += 8 * moved
-        sent.log += [("allgather", 0, 8 * 3 * mine), ("exchange", 0, 8 * moved)]
+        sent.log += [("allgather", 0, 8 * 4 * mine), ("exchange", 0, 8 * moved)]
 
 
 def is_rounded(n, lambdas, sparse):
@@ -111,7 +111,7 @@ def predict(n, ranks, batches, sparse=False, intercept=True):
     rows = [cut(n, ranks, r + 1) - cut(n, ranks, r) for r in range(ranks)]
     shift = int(intercept)
     rounded = is_rounded(n, sum(batch["finished"] for batch in batches), sparse)
-    sent.agree(41 + 4 * rounded)
+    sent.agree(38 + 4 * rounded)
     for numbers in (n, 1, ranks, 3):
         sent.post("allreduce", numbers)
     sent.post_each("allgather", rows)

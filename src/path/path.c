@@ -129,6 +129,20 @@ static bvl_status check_gram(const bvl_problem *problem, const bvl_path_options 
                   problem->loss->name, problem->penalty.type->name);
 }
 
+/* What the options ask for, and whether the problem can be solved so. */
+static bvl_status check(const bvl_problem *problem, const bvl_path_options *options)
+{
+  bvl_status status = BVL_OK;
+  BVL_TRY(check_options(options));
+  BVL_TRY(check_outputs(problem, options));
+  BVL_TRY(check_gram(problem, options));
+  BVL_TRY(check_bounds(problem, options));
+  BVL_TRY(check_starts(problem, options));
+  BVL_TRY(check_nested(problem, options));
+cleanup:
+  return status;
+}
+
 static bvl_status copy_intercepts(bvl_path *path)
 {
   const int64_t K = path->problem->outputs;
@@ -148,12 +162,7 @@ bvl_status bvl_path_create(bvl_problem *problem, const bvl_path_options *options
   const int64_t n_coef = bvl_problem_n_coef(problem);
   bvl_path *path = NULL;
   *out = NULL;
-  BVL_TRY(bvl_agree(all, check_options(options)));
-  BVL_TRY(bvl_agree(all, check_outputs(problem, options)));
-  BVL_TRY(bvl_agree(all, check_gram(problem, options)));
-  BVL_TRY(bvl_agree(all, check_bounds(problem, options)));
-  BVL_TRY(bvl_agree(all, check_starts(problem, options)));
-  BVL_TRY(bvl_agree(all, check_nested(problem, options)));
+  BVL_TRY(bvl_agree(all, check(problem, options)));
   BVL_TRY(bvl_agree(all, BVL_ALLOC(&path, 1)));
   path->problem = problem;
   path->monitor = monitor != NULL ? monitor : &silent;

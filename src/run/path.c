@@ -66,7 +66,7 @@ const char *bvl_job_param(const bvl_job *job, int64_t *n_factors)
   bvl_surrogate map;
   const bvl_path_options *path = &job->options->path;
   *n_factors = 2;
-  if (!bvl_solver_is_surrogate(path->solver)) return "none";
+  if (path->solver < BVL_SOLVER_SGD || path->solver > BVL_SOLVER_LBFGS) return "none";
   if (bvl_surrogate_find(path->param, &job->penalty, job->lower != NULL, &map) != BVL_OK)
     return "none";
   *n_factors = map.type->length(&map.shape, 1);

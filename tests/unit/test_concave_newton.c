@@ -37,8 +37,8 @@ static double value_of(const shape *pen, double lw, double t)
 static bvl_penalty penalty_of(const shape *pen)
 {
   bvl_penalty out;
-  const bvl_penalty_parameters parameters = {
-      .alpha = NAN, .gamma = pen->gamma, .q = NAN, .tl1_a = NAN, .log_eps = NAN};
+  bvl_penalty_parameters parameters = with_alpha(NAN);
+  parameters.gamma = pen->gamma;
   assert_int_equal(bvl_penalty_init(bvl_penalty_find(pen->name), &parameters, &out), BVL_OK);
   return out;
 }
