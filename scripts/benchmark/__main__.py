@@ -4,7 +4,7 @@
     scripts/bench [ROW ...] [--quick] [--keep] [--peers a,b] [--limit S] [--repeats K]
 
 ROW: against the peers  lasso group group-deep logistic poisson sparse wide tall responses spred
-     colon golub
+     mcp scad colon golub
      about the machine  bandwidth path memory large
 (default: all). Problems are `bevel simulate` recipes, standardised once, and two real sets. Each row
 runs bevel at 2 ranks and at 1, and every peer at its default tolerance and at tighter ones until the gap,
@@ -93,6 +93,7 @@ def run_row(name, wanted, missing, settings, about):
     tiny = f" (tiny: {problem.n}×{problem.p})" if settings.quick and "quick" in row else ""
     return dict(name=name, title=row["title"] + tiny, n=problem.n, p=problem.p, family=problem.family, x_bytes=problem.x_bytes,
                 target=row["target"], floor=row.get("floor"), against=list(row.get("against", ())),
+                default_floor=row.get("default_floor"), concave=problem.concave,
                 beat_default=list(row.get("beat_default", ())), most_s=row.get("most_s"),
                 most_worth=row.get("most_worth"), speedup=row.get("speedup"),
                 sweep_speedup=row.get("sweep_speedup"), ours=two, one_rank=one, peers=found, lambdas=[lambdas[0], lambdas[-1]],

@@ -6,7 +6,9 @@
                                                         X't/n is at most lambda
 t is the residual y - mean(x'b), shrunk until it is feasible; gaussian: times the best feasible
 number. What is returned is (F - D) over half the null deviance (null = no column, eta = 0): an upper
-bound on how far b is from the optimum, whoever computed it.
+bound on how far b is from the optimum, whoever computed it. Penalties that are not convex have no D:
+for them it is the largest violation of stationarity, over lambda (column by column |x_j't/n - P'(|b_j|)
+sign b_j|, at zero what |x_j't/n| has above lambda).
 """
 import numpy as np
 
@@ -33,6 +35,40 @@ class GroupLasso:
 
     def dual_norm(self, V):
         return self._norms(V).max(axis=0) / self.weight
+
+
+class Mcp:
+    """lambda t - t^2 / (2 gamma) up to t = gamma lambda, constant beyond."""
+
+    def __init__(self, gamma):
+        self.gamma = gamma
+
+    def total(self, B, lambdas):
+        t, knee = np.abs(B), self.gamma * lambdas
+        return np.where(t <= knee, lambdas * t - t**2 / (2 * self.gamma), lambdas * knee / 2).sum(axis=0)
+
+    def slope(self, t, lambdas):
+        return np.maximum(lambdas - t / self.gamma, 0.0)
+
+
+class Scad:
+    """Slope lambda up to t = lambda, falling to 0 at t = gamma lambda."""
+
+    def __init__(self, gamma):
+        self.gamma = gamma
+
+    def total(self, B, lambdas):
+        t, a = np.abs(B), self.gamma
+        bent = (2 * a * lambdas * t - t**2 - lambdas**2) / (2 * (a - 1))
+        flat = lambdas**2 * (a + 1) / 2 + 0 * t
+        return np.where(t <= lambdas, lambdas * t, np.where(t <= a * lambdas, bent, flat)).sum(axis=0)
+
+    def slope(self, t, lambdas):
+        a = self.gamma
+        return np.where(t <= lambdas, lambdas + 0 * t, np.maximum(a * lambdas - t, 0.0) / (a - 1))
+
+
+CONCAVE = {"mcp": Mcp(3.0), "scad": Scad(3.7)}
 
 
 def _entropy(m):
@@ -97,6 +133,26 @@ class Poisson:
 
 
 FAMILIES = {"gaussian": Gaussian(), "binomial": Binomial(), "poisson": Poisson()}
+
+
+def _predict(X, B):
+    used = np.flatnonzero(np.any(B != 0.0, axis=1))
+    return X[:, used] @ B[used] if len(used) else np.zeros((X.shape[0], B.shape[1]))
+
+
+def objectives(X, y, B, lambdas, family, name):
+    """F at each lambda under a penalty of CONCAVE."""
+    loss = FAMILIES[family].loss(y[:, None], _predict(X, B))
+    return loss.mean(axis=0) + CONCAVE[name].total(B, lambdas)
+
+
+def residuals(X, y, B, lambdas, family, name):
+    """The largest violation of stationarity over lambda at each lambda, under a penalty of CONCAVE."""
+    theta = y[:, None] - FAMILIES[family].mean(_predict(X, B))
+    V = np.asarray(X.T @ theta) / len(y)
+    active = np.abs(V - CONCAVE[name].slope(np.abs(B), lambdas) * np.sign(B))
+    worst = np.where(B != 0.0, active, np.maximum(np.abs(V) - lambdas, 0.0)).max(axis=0) / lambdas
+    return np.where(np.isfinite(worst), worst, np.inf)
 
 
 def penalty(group_size, K):

@@ -10,8 +10,6 @@ import time
 import h5py
 import numpy as np
 
-from gap import relative_gaps
-
 HERE = os.path.dirname(os.path.abspath(__file__))
 SCRIPTS = os.path.dirname(HERE)
 ROOT = os.path.dirname(SCRIPTS)
@@ -77,7 +75,7 @@ def phases(line):
 
 def _model(problem):
     words = ["--family", problem.family, "--no-standardize", "--no-intercept"]
-    return words + (["--penalty", "group-lasso"] if problem.group_size > 1 else [])
+    return words + ["--penalty", problem.penalty]
 
 
 def solve(problem, ranks, out, repeats):
@@ -88,7 +86,7 @@ def solve(problem, ranks, out, repeats):
     if "fit" in row:
         whole = ["fit", problem.data, "-o", out, *model, "--lambda", repr(row["fit"]), *quiet]
     else:
-        ratio = ["--nlambda", 100, "--lambda-min-ratio", row["ratio"]]
+        ratio = ["--nlambda", row.get("nlambda", 100), "--lambda-min-ratio", row["ratio"]]
         whole = ["path", problem.data, "-o", out, *model, *ratio, *quiet]
     base_s, (whole_s, profile, said) = _best_pair(base, whole, ranks, repeats)
     os.remove(out + ".base.h5")
@@ -105,10 +103,10 @@ def read(problem, out):
         parts = (f["coef/data"][:], f["coef/indices"][:], f["coef/indptr"][:])
         passes = float(np.ravel(f.attrs["passes"])[0])
     coef = scipy.sparse.csc_matrix(parts, shape=(problem.p * problem.responses, len(lambdas)))
-    gaps = relative_gaps(problem.X(), problem.y, coef.toarray(), lambdas, problem.family, problem.group_size)
+    gaps = problem.measure(coef.toarray(), lambdas)
     support = np.diff(coef.indptr)
     return dict(lambdas=lambdas.tolist(), gap=float(np.max(gaps)), certified=int(np.count_nonzero(status == 0)),
-                passes=passes, support=int(support[-1]))
+                passes=passes, support=int(support[-1]), objective=problem.objectives(coef.toarray(), lambdas))
 
 
 def read_bandwidth(ranks, n_bytes, folder):

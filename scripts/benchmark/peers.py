@@ -12,8 +12,6 @@ import time
 import numpy as np
 import scipy.sparse
 
-from gap import relative_gaps
-
 HERE = os.path.dirname(os.path.abspath(__file__))
 THREADS = 2
 # the tolerance a user gets, where the climb begins
@@ -42,7 +40,7 @@ class Peer:
                        str(problem.p), str(int(meta["sparse"])), str(meta.get("nnz", 0)), problem.family]
         else:
             command = [sys.executable, os.path.join(HERE, "worker.py"), name, problem.folder, lambda_file,
-                       str(problem.group_size)]
+                       str(problem.group_size), problem.penalty]
         threads = {key: str(THREADS) for key in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")}
         self.log = open(self.out + ".log", "wb")
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log,
@@ -96,11 +94,6 @@ def available(name):
     return None if done.returncode == 0 else done.stderr.strip().splitlines()[-1]
 
 
-def _measure(problem, coef, lambdas):
-    gaps = relative_gaps(problem.X(), problem.y, coef.toarray(), lambdas, problem.family, problem.group_size)
-    return float(np.max(gaps))
-
-
 def _again(peer, tol, seconds, limit, total_s, most):
     """The best of up to `most` runs, while they are short."""
     times = [seconds]
@@ -126,10 +119,10 @@ class Climb:
     def run(self):
         problem = self.peer.problem
         seconds, coef = self.peer.solve(self.tol, self.limit)
-        gap = _measure(problem, coef, self.lambdas)
+        gap = float(np.max(problem.measure(coef.toarray(), self.lambdas)))
         if not self.runs or gap <= problem.row["target"]:
             seconds = _again(self.peer, self.tol, seconds, self.limit, 5.0, self.repeats)
-        found = dict(tol=self.tol, seconds=seconds, gap=gap)
+        found = dict(tol=self.tol, seconds=seconds, gap=gap, objective=problem.objectives(coef.toarray(), self.lambdas))
         self.runs.append(found)
         self.say(f"{NAMES.get(self.peer.name, self.peer.name)}: tol {self.tol:.0e}: {seconds:.3f} s, gap {gap:.1e}")
         return found

@@ -11,15 +11,18 @@ import os
 import h5py
 import numpy as np
 
+import gap
+
 DENSE = ("adelie", "celer", "skglm", "sklearn", "glmnet")
 LOGISTIC = ("adelie", "celer", "skglm", "sklearn", "glmnet")
 POISSON = ("adelie", "skglm", "glmnet")
+CONCAVE = ("skglm",)
 GROUPS = ("adelie", "celer", "skglm")
 RESPONSES = ("celer", "sklearn")
 
 # ratio: smallest lambda over lambda_max; target: relative gap a peer must reach; floor: bevel's least
 # lead over the peers named by `against` at that gap; beat_default: peers that bevel is to be no slower than
-# at their own default tolerance; most_s, most_worth, speedup, sweep_speedup: bevel's own seconds, passes'
+# at their own default tolerance; default_floor: bevel's least lead over `against` there; nlambda, 100; most_s, most_worth, speedup, sweep_speedup: bevel's own seconds, passes'
 # worth of read bandwidth, and gain from 1 to 2 ranks, of the path and of its sweeps alone; quick: sizes of a
 # smoke test
 ROWS = {
@@ -44,6 +47,10 @@ ROWS = {
                       title="5 gaussian responses 1000×10000 to 0.05"),
     "spred": dict(recipe="spred", fit=1e-5, target=1e-6, peers=DENSE, most_s=1.0, raw=True,
                   quick=(20, 800, None), title="lasso 100×400000, λ = 1e-5 alone"),
+    "mcp": dict(recipe="lasso", penalty="mcp", nlambda=50, ratio=0.05, target=1e-6, peers=CONCAVE, default_floor=5,
+                against=CONCAVE, quick=(60, 400, 5), title="MCP (3) 1000×20000 to 0.05, 50 λ"),
+    "scad": dict(recipe="lasso", penalty="scad", nlambda=50, ratio=0.05, target=1e-6, peers=CONCAVE, default_floor=5,
+                 against=CONCAVE, quick=(60, 400, 5), title="SCAD (3.7) 1000×20000 to 0.05, 50 λ"),
     "colon": dict(file="tests/data/colon.h5", ratio=0.01, target=1e-6, peers=LOGISTIC,
                   title="colon: logistic 62×2000 to 0.01"),
     "golub": dict(file="scripts/benchmark/data/golub.h5", ratio=0.01, target=1e-6, peers=LOGISTIC,
@@ -62,11 +69,25 @@ class Problem:
         self.group_size = self.meta["group_size"]
         self.y = load_y(folder, self.meta)
         self.responses = self.meta.get("responses", 1)
+        self.penalty = self.row.get("penalty") or ("lasso" if self.group_size == 1 else "group-lasso")
+        self.concave = self.penalty in gap.CONCAVE
         self.data = os.path.join(folder, "data.h5")
 
     @property
     def x_bytes(self):
         return 12 * self.meta["nnz"] if self.meta["sparse"] else 8 * self.n * self.p
+
+    def measure(self, coef, lambdas):
+        """At each lambda the relative gap of coef (p x L), or the residual where the penalty is not convex."""
+        about = (self.X(), self.y, coef, np.asarray(lambdas), self.family)
+        if self.concave:
+            return gap.residuals(*about, self.penalty)
+        return gap.relative_gaps(*about, self.group_size)
+
+    def objectives(self, coef, lambdas):
+        """Told where there is no gap: stationary points may differ."""
+        about = (self.X(), self.y, coef, np.asarray(lambdas), self.family)
+        return gap.objectives(*about, self.penalty).tolist() if self.concave else None
 
     def X(self):
         return load_x(self.folder, self.meta)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""One peer on one problem: worker.py PEER FOLDER LAMBDAS.f64 GROUP_SIZE
+"""One peer on one problem: worker.py PEER FOLDER LAMBDAS.f64 GROUP_SIZE PENALTY
 
 Loads the data, lets the peer compile what it compiles on a tiny problem of the same kind, and then for
 every line "TOL OUT.npz" on standard input solves all lambdas at that tolerance and answers with the
@@ -24,7 +24,7 @@ MANY = 1_000_000  # iterations: the tolerance stops a peer, not a budget
 class Adelie:
     """F as bevel's: weights 1/n inside, groups weighed by sqrt(size)."""
 
-    def __init__(self, X, y, family, group_size):
+    def __init__(self, X, y, family, group_size, _penalty):
         import adelie
 
         self.ad, self.y, self.family = adelie, y, family
@@ -43,7 +43,7 @@ class Adelie:
 class AdelieGram:
     """adelie's covariance method; the Gram matrix is formed inside the time."""
 
-    def __init__(self, X, y, family, group_size):
+    def __init__(self, X, y, family, group_size, _penalty):
         import adelie
 
         self.ad, self.X, self.y = adelie, X, y
@@ -66,7 +66,7 @@ class Celer:
     """Lasso, group lasso (weights sqrt(size)) and several responses as bevel's; logistic: a sum instead of a
     mean, labels -1 and 1."""
 
-    def __init__(self, X, y, family, group_size):
+    def __init__(self, X, y, family, group_size, _penalty):
         self.X, self.y, self.scale = X, y, 1.0
         self.extra = dict(pb="lasso")
         if family == "binomial":
@@ -89,9 +89,9 @@ class Celer:
 class Skglm:
     """F as bevel's for every datafit; logistic labels -1 and 1. A warm-started loop over its solvers."""
 
-    def __init__(self, X, y, family, group_size):
+    def __init__(self, X, y, family, group_size, penalty):
         self.X, self.y = X, 2.0 * y - 1.0 if family == "binomial" else y
-        self.family, self.group_size = family, group_size
+        self.family, self.group_size, self.penalty = family, group_size, penalty
 
     def parts(self, tol):
         from skglm import datafits, penalties, solvers
@@ -104,7 +104,8 @@ class Skglm:
                     penalties.WeightedGroupL2(1.0, weights, starts, indices),
                     solvers.GroupBCD(tol=tol, fit_intercept=False, warm_start=True))
         if self.family == "gaussian":
-            return (datafits.Quadratic(), penalties.L1(1.0),
+            kinds = {"mcp": lambda: penalties.MCPenalty(1.0, 3.0), "scad": lambda: penalties.SCAD(1.0, 3.7)}
+            return (datafits.Quadratic(), kinds.get(self.penalty, lambda: penalties.L1(1.0))(),
                     solvers.AndersonCD(tol=tol, max_iter=1000, fit_intercept=False, warm_start=True))
         fit = datafits.Logistic() if self.family == "binomial" else datafits.Poisson()
         return fit, penalties.L1(1.0), solvers.ProxNewton(tol=tol, max_iter=200, fit_intercept=False, warm_start=True)
@@ -125,7 +126,7 @@ class Skglm:
 class Sklearn:
     """lasso_path: F as bevel's, with several responses too. Logistic: liblinear at every lambda, C = 1/(n lambda)."""
 
-    def __init__(self, X, y, family, group_size):
+    def __init__(self, X, y, family, group_size, _penalty):
         self.X, self.y, self.family = X, y, family
 
     def solve(self, lambdas, tol):
@@ -145,7 +146,7 @@ class Sklearn:
 PEERS = {"adelie": Adelie, "adelie-gram": AdelieGram, "celer": Celer, "skglm": Skglm, "sklearn": Sklearn}
 
 
-def tiny(X, y, family, group_size):
+def tiny(X, y, family, group_size, penalty):
     """A problem of the same kind and types, for compilation."""
     n, p = min(len(y), 40), 4 * max(group_size, 10)
     rng = np.random.default_rng(0)
@@ -154,11 +155,11 @@ def tiny(X, y, family, group_size):
     if scipy.sparse.issparse(X):
         small = scipy.sparse.csc_matrix(np.where(np.abs(small) > 1.0, small, 0.0))
         small.indices, small.indptr = small.indices.astype(X.indices.dtype), small.indptr.astype(X.indptr.dtype)
-    return small, response, family, group_size
+    return small, response, family, group_size, penalty
 
 
 def main():
-    peer, folder, lambda_file, group_size = sys.argv[1:5]
+    peer, folder, lambda_file, group_size, penalty = sys.argv[1:6]
     warnings.simplefilter("ignore")
     with open(os.path.join(folder, "meta.json")) as f:
         meta = json.load(f)
@@ -166,10 +167,11 @@ def main():
     lambdas, family = np.fromfile(lambda_file), meta["family"]
     answers = os.fdopen(os.dup(1), "w")  # peers may print: keep their words out of the answers
     os.dup2(2, 1)
-    warm = tiny(X, y, family, int(group_size))
+    about = (family, int(group_size), penalty)
+    warm = tiny(X, y, *about)
     largest = np.abs(warm[0].T @ (warm[1] - (0.5 if family == "binomial" else 0.0))).max() / len(warm[1])
     PEERS[peer](*warm).solve(largest * np.geomspace(1.0, 0.3, 5), 1e-4)
-    solver = PEERS[peer](X, y, family, int(group_size))
+    solver = PEERS[peer](X, y, *about)
     print("ready", file=answers, flush=True)
     for line in sys.stdin:
         tol, out = line.split()
