@@ -11,7 +11,7 @@
 
 #include "base/checked.h"
 #include "comm/grid.h"
-#include "solver/group_model.h"
+#include "solver/group/group_model.h"
 
 static const double mebi = 1048576.0;
 

@@ -9,12 +9,12 @@
 
 #include "base/checked.h"
 #include "base/phase.h"
-#include "solver/batch_model.h"
-#include "solver/classes_model.h"
-#include "solver/concave_model.h"
-#include "solver/group_model.h"
-#include "solver/group_newton.h"
-#include "solver/multi_model.h"
+#include "solver/concave/concave_model.h"
+#include "solver/group/group_model.h"
+#include "solver/group/group_newton.h"
+#include "solver/multi/classes_model.h"
+#include "solver/multi/multi_model.h"
+#include "solver/scalar/batch_model.h"
 
 enum { MAX_BATCH = BVL_GROUP_LANES, MIN_NEW = 64, MAX_PARTS = 32 };
 

@@ -16,9 +16,9 @@
 
 #include "base/checked.h"
 #include "base/phase.h"
-#include "solver/covariance_path.h"
 #include "solver/gram_path.h"
 #include "solver/quadratic.h"
+#include "solver/scalar/covariance_path.h"
 #include "solver/solver.h"
 #include "solver/working_set.h"
 

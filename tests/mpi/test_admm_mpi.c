@@ -4,7 +4,7 @@
 #include "bvl_problem.h"
 
 #include "path/path_state.h"
-#include "solver/admm.h"
+#include "solver/admm/admm.h"
 
 enum { LAMBDAS = 8 };
 

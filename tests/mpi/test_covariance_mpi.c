@@ -5,8 +5,8 @@
 
 #include "base/checked.h"
 #include "data/covariance.h"
-#include "solver/covariance_path.h"
 #include "solver/gram_path.h"
+#include "solver/scalar/covariance_path.h"
 #include "solver/working_set.h"
 
 enum { MANY = 40 };

@@ -5,7 +5,7 @@
 #include "bvl_test.h"
 
 #include "base/rng.h"
-#include "solver/surrogate_solver.h"
+#include "solver/surrogate/surrogate_solver.h"
 
 /* --- problems --- */
 

@@ -5,7 +5,7 @@
 #define TEST_PROBLEM_P 40
 #include "bvl_problem.h"
 
-#include "solver/group_model.h"
+#include "solver/group/group_model.h"
 
 /* Coordinate descent is slow: it stops at 1e-9, in the gap and (its inner tolerance, relative to
  * lambda) in stationarity, which leaves coefficients at 1e-6 where curvature is above 1e-3. */

@@ -4,7 +4,7 @@
 #include "bvl_problem.h"
 
 #include "base/checked.h"
-#include "solver/varpro_outer.h"
+#include "solver/varpro/varpro_outer.h"
 
 static const bvl_varpro_form_type *const forms[] = {&bvl_varpro_rows, &bvl_varpro_gram,
                                                     &bvl_varpro_cg, &bvl_varpro_cyclic};

@@ -4,7 +4,7 @@
  * columns, lasso and elastic net. */
 #include "lasso_settings.h"
 
-#include "solver/active_newton.h"
+#include "solver/scalar/active_newton.h"
 
 static void test_path_is_stationary(void **state)
 {

@@ -4,8 +4,8 @@
 #include "bvl_test.h"
 
 #include "base/rng.h"
-#include "solver/border.h"
-#include "solver/factor.h"
+#include "solver/scalar/border.h"
+#include "solver/scalar/factor.h"
 
 enum { ALL = 40, M = 25 }; /* unknowns; those of the factor are the first M */
 

@@ -4,7 +4,7 @@
  * coordinate descent has the same answer; where it is not, no nearby point may be lower. */
 #include "lasso_settings.h"
 
-#include "solver/concave_set.h"
+#include "solver/concave/concave_set.h"
 
 typedef struct shape {
   const char *name;

@@ -4,8 +4,8 @@
  * excluded columns, lasso and elastic net. What the callbacks were asked is counted. */
 #include "lasso_settings.h"
 
-#include "solver/distributed_newton.h"
-#include "solver/factor.h"
+#include "solver/scalar/distributed_newton.h"
+#include "solver/scalar/factor.h"
 
 /* ---- what all ranks do, done here ----------------------------------------------------------- */
 

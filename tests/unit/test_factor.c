@@ -4,7 +4,7 @@
 #include "bvl_test.h"
 
 #include "base/rng.h"
-#include "solver/factor.h"
+#include "solver/scalar/factor.h"
 
 enum { ROWS = 260, D = 200 };
 

@@ -4,8 +4,8 @@
 #include "bvl_test.h"
 
 #include "base/rng.h"
-#include "solver/group_newton.h"
-#include "solver/group_past.h"
+#include "solver/group/group_newton.h"
+#include "solver/group/group_past.h"
 
 enum { N = 30, LEN = 7, GROUPS = 6, LANES = 2 };
 

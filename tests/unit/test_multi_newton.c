@@ -5,8 +5,8 @@
 #include "bvl_test.h"
 
 #include "base/rng.h"
-#include "solver/group_newton.h"
-#include "solver/multi_newton.h"
+#include "solver/group/group_newton.h"
+#include "solver/multi/multi_newton.h"
 
 enum { MAX_N = 40, MAX_D = 36, MAX_K = 5, WIDE = MAX_D * MAX_K };
 

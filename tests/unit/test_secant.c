@@ -4,7 +4,7 @@
 #include "bvl_test.h"
 
 #include "base/rng.h"
-#include "solver/secant.h"
+#include "solver/scalar/secant.h"
 
 enum { D = 40 };
 

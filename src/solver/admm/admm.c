@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* ADMM for every penalty that is a sum over blocks, by its prox, to stationary points that a
+ * certificate confirms (admm.h has the sweep; Boyd, Parikh, Chu, Peleato, Eckstein 2011).
+ *
+ * After an exact x-step the gradient at x is -d, and the z-step leaves -d + rho (x - z) in the
+ * subdifferential at z: z is stationary to about (rho + l) ||x - z||, l the Lipschitz constant of
+ * the gradient. The certificate, a sweep over X, is asked for once that is small. The answer is z,
+ * with its exact zeros.
+ *
+ * Traffic per sweep: one sum over all ranks of min(n, p) + a dozen doubles, and the system's own.
+ */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/checked.h"
+#include "base/phase.h"
+#include "solver/admm/admm_solver.h"
+
+enum { DEFAULT_SWEEPS = 5000, FIRST_BALANCE = 5, MAX_RESTARTS = 6 };
+
+static const double FORGETS = 0.5;
+static const double UNEXPLAINED = 20; /* residuals: stationarity that no more sweeps will bring */
+static const double CERTIFY_AGAIN = 0.2; /* of the residual at which the last certificate failed */
+
+/* ---- life cycle -------------------------------------------------------------------------------
+ */
+
+static void destroy(void **out)
+{
+  bvl_admm *s = *out;
+  *out = NULL;
+  if (s == NULL) return;
+  if (s->system != NULL) s->type->destroy(&s->system);
+  free(s->it.x);
+  free(s->it.z);
+  free(s->it.d);
+  free(s->before);
+  free(s->aim);
+  bvl_admm_memory_close(&s->memory);
+  free(s->sum);
+  free(s->eta);
+  free(s->v);
+  free(s->point.beta);
+  free(s);
+}
+
+static bvl_status allocate(bvl_admm *s)
+{
+  const int64_t p_local = s->problem->X->columns.p_local;
+  bvl_status status = BVL_OK;
+  BVL_TRY(BVL_ALLOC(&s->it.x, p_local));
+  BVL_TRY(BVL_ALLOC(&s->it.z, p_local));
+  BVL_TRY(BVL_ALLOC(&s->it.d, p_local));
+  BVL_TRY(BVL_ALLOC(&s->before, p_local));
+  BVL_TRY(BVL_ALLOC(&s->aim, p_local));
+  BVL_TRY(bvl_admm_memory_open(p_local, s->length, !s->problem->penalty.type->convex, &s->memory));
+  BVL_TRY(BVL_ALLOC(&s->v, p_local));
+  BVL_TRY(BVL_ALLOC(&s->point.beta, p_local));
+  BVL_TRY(BVL_ALLOC(&s->sum, s->length + BVL_ADMM_N_SUMS));
+  BVL_TRY(BVL_ALLOC(&s->eta, bvl_problem_n_split(s->problem)));
+cleanup:
+  return status;
+}
+
+static bvl_status create(bvl_problem *problem, const bvl_path_options *options, void **out)
+{
+  bvl_status status = BVL_OK;
+  const bvl_comm *all = &problem->grid->all;
+  bvl_admm *s = NULL;
+  *out = NULL;
+  BVL_TRY(bvl_agree(all, BVL_ALLOC(&s, 1)));
+  s->problem = problem;
+  s->asked = options->admm_rho;
+  s->type = &bvl_admm_rows;
+  if (problem->X->columns.p < problem->n)
+    s->type = problem->loss->quadratic ? &bvl_admm_columns : &bvl_admm_tall;
+  BVL_TRY(s->type->create(problem, &s->system));
+  s->length = s->type->length(s->system);
+  BVL_TRY(bvl_agree(all, allocate(s)));
+  *out = s;
+  s = NULL;
+cleanup:
+  destroy((void **)&s);
+  return status;
+}
+
+/* ---- one lambda -------------------------------------------------------------------------------
+ */
+
+static double unit(const bvl_admm *s)
+{
+  if (s->lambda > 0) return s->lambda;
+  return s->problem->lambda_max > 0 ? s->problem->lambda_max : 1;
+}
+
+static int is_good(const bvl_certificate *c, double gap, double kkt)
+{
+  return (isnan(c->gap) || c->gap <= gap) && c->kkt <= kkt;
+}
+
+/* Certifies z with the intercept and unpenalised columns of x. */
+static bvl_status certify(bvl_admm *s)
+{
+  bvl_status status = BVL_OK;
+  const bvl_problem *problem = s->problem;
+  s->point.intercept = s->it.intercept;
+  for (int64_t c = 0; c < problem->X->columns.p_local; c++)
+    s->point.beta[c] = problem->blocks.weight[problem->block_of[c]] == 0 ? s->it.x[c] : s->it.z[c];
+  BVL_TRY(bvl_problem_eta(s->problem, &s->point, s->eta));
+  BVL_TRY(bvl_certify(s->problem, s->lambda, &s->point, s->eta, s->v, &s->certificate));
+cleanup:
+  return status;
+}
+
+/* From a point: x = z, d = -grad L(x). */
+static bvl_status begin(bvl_admm *s, const bvl_point *point)
+{
+  bvl_status status = BVL_OK;
+  BVL_TRY(s->type->start(s->system, point, &s->it));
+  memcpy(s->it.z, s->it.x, (size_t)s->problem->X->columns.p_local * sizeof *s->it.x);
+  bvl_admm_memory_forgive(&s->memory);
+  BVL_TRY(bvl_admm_choose_rho(s));
+cleanup:
+  return status;
+}
+
+/* An overflow: with more of rho once more from where the lambda began. */
+static bvl_status recover(bvl_admm *s, const bvl_solve_state *state, bvl_admm_progress *at)
+{
+  at->diverged = s->asked > 0 || ++at->restarts > MAX_RESTARTS;
+  if (at->diverged) return BVL_OK;
+  s->rho *= 10;
+  s->least = s->rho;
+  at->last = INFINITY;
+  return begin(s, &state->point);
+}
+
+/* How far block g of the certified point is from resting there. */
+static double violation(const bvl_admm *s, int64_t g)
+{
+  const bvl_blocks *blocks = &s->problem->blocks;
+  const int64_t first = blocks->begin[g];
+  const int64_t m = bvl_block_len(blocks, g);
+  double *gradient = s->problem->block_work;
+  for (int64_t k = 0; k < m; k++) gradient[k] = -s->v[first + k];
+  const bvl_penalty pen = bvl_penalty_curved(
+      bvl_penalty_at(&s->problem->penalty, blocks->weight[g]), s->problem->curvature[g]);
+  return bvl_penalty_distance(&pen, s->lambda * blocks->weight[g], m, s->point.beta + first,
+                              gradient);
+}
+
+/* Sweeps rest at what the prox at rho keeps, which may be above a block's own curvature: 0 is then
+ * kept too long. Moves the block that is worst off, by its own prox, and begins again from there.
+ */
+static bvl_status nudge(bvl_admm *s, bvl_admm_progress *at)
+{
+  bvl_status status = BVL_OK;
+  const bvl_problem *problem = s->problem;
+  const bvl_blocks *blocks = &problem->blocks;
+  double worst = 0;
+  for (int64_t g = 0; g < blocks->n; g++)
+    if (bvl_admm_is_penalised(problem, g)) worst = fmax(worst, violation(s, g));
+  BVL_TRY(bvl_max(&problem->grid->all, &worst, 1));
+  for (int64_t g = 0; g < blocks->n; g++) {
+    const double h = problem->curvature[g];
+    if (!bvl_admm_is_penalised(problem, g) || !(h > 0) || violation(s, g) < worst) continue;
+    const bvl_penalty pen = bvl_penalty_at(&problem->penalty, blocks->weight[g]);
+    double *beta = s->point.beta + blocks->begin[g];
+    for (int64_t k = 0; k < bvl_block_len(blocks, g); k++)
+      beta[k] += s->v[blocks->begin[g] + k] / h;
+    bvl_penalty_prox(&pen, s->lambda * blocks->weight[g], h, bvl_block_len(blocks, g), beta, beta);
+  }
+  at->before = at->now = at->last = INFINITY;
+  at->certify_at = fmax(at->target_kkt, 1e-4);
+  BVL_TRY(begin(s, &s->point));
+cleanup:
+  return status;
+}
+
+/* Certifies where the residuals say that it is time. */
+static bvl_status judge(bvl_admm *s, const double *sums, bvl_solve_state *state,
+                        bvl_solve_control *control, bvl_admm_progress *at)
+{
+  bvl_status status = BVL_OK;
+  const double residual = (s->rho * (sqrt(sums[BVL_ADMM_PRIMAL]) + sqrt(sums[BVL_ADMM_DUAL]))) /
+                          unit(s);
+  if (!(residual <= at->certify_at)) return BVL_OK;
+  BVL_TRY(certify(s));
+  state->certificate = s->certificate;
+  at->done = is_good(&s->certificate, at->target_gap, at->target_kkt);
+  at->certify_at = CERTIFY_AGAIN * residual;
+  bvl_solve_report(s->problem, control, "certify", state);
+  if (!at->done && s->problem->curvature != NULL && s->certificate.kkt > UNEXPLAINED * residual) {
+    at->nudged = 1;
+    BVL_TRY(nudge(s, at));
+  }
+cleanup:
+  return status;
+}
+
+/* The point last certified becomes the state's. */
+static void finish(bvl_admm *s, bvl_solve_state *state, double tol)
+{
+  const size_t bytes = (size_t)s->problem->X->columns.p_local * sizeof(double);
+  state->point.intercept = s->point.intercept;
+  memcpy(state->point.beta, s->point.beta, bytes);
+  memcpy(state->v, s->v, bytes);
+  state->v_valid = 1;
+  state->certificate = s->certificate;
+  state->status = is_good(&s->certificate, tol, 100 * tol) ? 0 : 1;
+}
+
+/* What divergence leaves: the point the lambda began at. */
+static bvl_status give_up(bvl_admm *s, bvl_solve_state *state)
+{
+  bvl_status status = bvl_problem_eta(s->problem, &state->point, s->eta);
+  if (status == BVL_OK)
+    status = bvl_certify(s->problem, s->lambda, &state->point, s->eta, state->v,
+                         &state->certificate);
+  state->v_valid = status == BVL_OK;
+  state->status = 2;
+  return status;
+}
+
+static bvl_status sweep(bvl_admm *s, bvl_solve_state *state, bvl_solve_control *control,
+                        bvl_admm_progress *at)
+{
+  bvl_status status = BVL_OK;
+  const double *sums = NULL;
+  const double rho = s->rho;
+  at->nudged = 0;
+  BVL_TRY(bvl_admm_begin_sweep(s, control, &sums));
+  state->iterations++;
+  const int wants = bvl_wants_from_flags(sums + BVL_ADMM_FLAGS);
+  if (wants != 0) BVL_TRY(bvl_solve_heed(control, wants));
+  if (!isfinite(sums[BVL_ADMM_LOSS] + sums[BVL_ADMM_PRIMAL] + sums[BVL_ADMM_SIZE_D] +
+                sums[BVL_ADMM_COST])) {
+    BVL_TRY(recover(s, state, at));
+    goto cleanup;
+  }
+  BVL_TRY(judge(s, sums, state, control, at));
+  at->over = (wants & BVL_WANT_TIME_UP) || s->sweeps >= at->most;
+  if (at->done || at->over || at->nudged) goto cleanup;
+  bvl_admm_adapt_rho(s, sums, at);
+  bvl_admm_warn(s, control);
+  BVL_TRY(bvl_admm_end_sweep(s, rho, at));
+cleanup:
+  return status;
+}
+
+/* A fresh lambda begins at the state's point, an interrupted one where it was. */
+static bvl_status enter(bvl_admm *s, const bvl_solve_state *state)
+{
+  const bvl_point *from = &state->point;
+  if (s->inside && s->lambda == state->lambda) {
+    s->point.intercept = s->it.intercept;
+    memcpy(s->point.beta, s->it.x, (size_t)s->problem->X->columns.p_local * sizeof *s->it.x);
+    from = &s->point;
+  } else {
+    s->sweeps = 0;
+    s->least *= FORGETS; /* what the Lagrangian asked for at another lambda */
+    if (s->asked <= 0 && !s->problem->penalty.type->convex) s->rho *= FORGETS;
+  }
+  s->lambda = state->lambda;
+  s->inside = 1;
+  return begin(s, from);
+}
+
+static bvl_status solve(void *solver, bvl_solve_state *state, bvl_solve_control *control)
+{
+  bvl_admm *s = solver;
+  bvl_status status = BVL_OK;
+  const bvl_path_options *options = control->options;
+  const double tol = options->tol;
+  bvl_admm_progress at = {
+      .target_gap = options->polish ? fmax(tol, 1e-5) : tol,
+      .target_kkt = options->polish ? fmax(100 * tol, 1e-3) : 100 * tol,
+      .before = INFINITY,
+      .now = INFINITY,
+      .last = INFINITY,
+      .balance_at = FIRST_BALANCE,
+      .most = options->max_iter > 0 ? options->max_iter : DEFAULT_SWEEPS,
+  };
+  at.certify_at = fmax(at.target_kkt, 1e-4);
+  const bvl_phase before = bvl_phase_enter(BVL_PHASE_INNER);
+  BVL_TRY(enter(s, state));
+  while (!at.done && !at.over && !at.diverged) BVL_TRY(sweep(s, state, control, &at));
+  s->inside = 0;
+  if (at.diverged) {
+    BVL_TRY(give_up(s, state));
+  } else {
+    if (!at.done) BVL_TRY(certify(s));
+    finish(s, state, tol);
+  }
+cleanup:
+  bvl_phase_leave(before);
+  return status;
+}
+
+const bvl_solver_type bvl_solver_admm = {.name = "admm",
+                                         .create = create,
+                                         .destroy = destroy,
+                                         .solve = solve,
+                                         .save = bvl_admm_save,
+                                         .restore = bvl_admm_restore};
