@@ -333,6 +333,20 @@ static void program_help(FILE *to)
           "--checkpoint.\n");
 }
 
+/* Held to the program by tests/e2e/pairs.sh. */
+static const char pairs_help[] =
+    "\nPenalties, and the solvers that take them; families gaussian, binomial, Poisson unless "
+    "said:\n"
+    "  lasso enet group-lasso       auto newton cd sgd momentum adam lbfgs admm varpro(gaussian)\n"
+    "  sparse-group-lasso           auto newton cd admm\n"
+    "  mcp scad tl1 log             auto newton cd admm\n"
+    "  group-mcp group-scad group-tl1 group-log   auto newton cd admm\n"
+    "  lq group-lq                  auto newton cd sgd momentum adam lbfgs admm\n"
+    "                               varpro(gaussian, 2/3 < q <= 1)\n"
+    "  lpq                          sgd momentum adam lbfgs\n"
+    "Several responses and family multinomial: lasso, enet, group-lasso by auto and newton;\n"
+    "varpro takes several responses too.\n";
+
 void flags_help(command which, FILE *to)
 {
   struct argp_option options[FLAGS_MAX + 2] = {{0}};
@@ -353,4 +367,5 @@ void flags_help(command which, FILE *to)
   struct argp argp = {options, NULL, m->args, m->about, NULL, NULL, NULL};
   snprintf(name, sizeof name, "bevel %s", m->name);
   argp_help(&argp, to, ARGP_HELP_SHORT_USAGE | ARGP_HELP_PRE_DOC | ARGP_HELP_LONG, name);
+  if (which == COMMAND_PATH || which == COMMAND_FIT) fputs(pairs_help, to);
 }

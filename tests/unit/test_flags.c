@@ -130,7 +130,7 @@ static void test_later_versions(void **state)
   assert_refused("d -o o --penalty hoyer-square", "lasso, enet, group-lasso");
   assert_non_null(strstr(error, "not available yet"));
   assert_refused("d -o o --family cox", "gaussian, binomial, poisson, multinomial");
-  assert_refused("d -o o --solver admm", "newton, cd, sgd");
+  assert_refused("d -o o --solver simplex", "newton, cd, sgd");
   command_refuse("cv", error);
   assert_non_null(strstr(error, "cv: not available yet"));
   assert_non_null(strstr(error, "predict"));
