@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Paths of the bevel program on arrays: written, solved, read back."""
+import itertools
+import os
+import subprocess
+import sys
+import time
+
+import h5py
+import numpy as np
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+PROGRAM = os.environ.get("BEVEL", os.path.join(ROOT, "build", "bevel"))
+ENVIRONMENT = dict(os.environ, OPENBLAS_NUM_THREADS="1", OMP_NUM_THREADS="1")
+
+
+def write(path, x, y, groups=None):
+    """The data as they are: of weight 1 each, where there are groups."""
+    with h5py.File(path, "w") as f:
+        f["X"], f["y"] = x, y
+        if groups is not None:
+            f["groups"], f["group_weights"] = groups, np.ones(groups.max() + 1)
+
+
+def solve(data, out, words):
+    """lam (L), coef (p x L), objective, status, kkt (L) and seconds; columns are taken as they are."""
+    words = [PROGRAM, "path", data, "-o", out, "--quiet", "--no-intercept", "--no-standardize"] + words
+    began = time.perf_counter()
+    done = subprocess.run(words, capture_output=True, text=True, timeout=600, env=ENVIRONMENT)
+    if done.returncode not in (0, 4):
+        sys.exit(f"study-recovery: {' '.join(words)}: {done.stderr.strip()}")
+    with h5py.File(out, "r") as f:
+        coef = np.zeros((int(f["coef"].attrs["shape"][0]), len(f["lambda"])))
+        for k, (a, b) in enumerate(itertools.pairwise(f["coef/indptr"][:])):
+            coef[f["coef/indices"][a:b], k] = f["coef/data"][a:b]
+        return dict(lam=f["lambda"][:], coef=coef, objective=f["objective"][:], status=f["status"][:],
+                    kkt=f["kkt_residual"][:], seconds=time.perf_counter() - began)

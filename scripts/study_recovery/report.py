@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The recovery study's claims, tables and picture, from its rows."""
+import json
+import os
+
+import matplotlib
+import numpy as np
+
+matplotlib.use("Agg")
+from matplotlib import pyplot as plt  # noqa: E402
+
+SAME = 1e-8      # D = 2 against the group lasso, relative
+AS_GOOD = 1e-3   # an objective against the gates'
+METHOD_COLOURS = {"group lasso": "#606c76", "D = 2": "#111111", "D = 3": "#1f6f8b", "D = 4": "#c2642d"}
+POWER_COLOURS = {"1": "#606c76", "0.9": "#8b5a9f", "2/3": "#1f6f8b", "1/2": "#c2642d"}
+
+
+def _by(rows, key):
+    cells = {}
+    for row in rows:
+        cells.setdefault(row[key], []).append(row)
+    return cells
+
+
+def _mean(rows, key):
+    return float(np.mean([row[key] for row in rows]))
+
+
+def _claim(words, met, figures):
+    return f"- {'MET' if met else 'MISSED'}: {words} ({figures})"
+
+
+def _objectives(rows):
+    """seeds x lambdas"""
+    return np.array([row["objective"] for row in rows])
+
+
+def _group_claims(rows):
+    of = _by(rows, "method")
+    lasso, gates = _objectives(of["group lasso"]), _objectives(of["D = 2, gates"])
+    gap = np.max(lasso / np.array([row["bound"] for row in of["group lasso"]]) - 1)
+    apart = np.max(np.abs(gates / lasso - 1))
+    yield _claim("the group lasso's objective is the smallest there is to 1e-8, at every λ", gap <= SAME,
+                 f"at most {gap:.1e} above its dual")
+    yield _claim("D = 2's objective is the group lasso's to 1e-8, at every λ", apart <= SAME, f"at most {apart:.1e} apart")
+    two = _mean(of["group lasso"], "rmse")
+    for depth in (3, 4):
+        name = [method for method in of if method.startswith(f"D = {depth}") and method.endswith("starts")][0]
+        wins = sum(a["rmse"] < b["rmse"] for a, b in zip(of[name], of["group lasso"]))
+        deep = _mean(of[name], "rmse")
+        yield _claim(f"D = {depth} beats D = 2 in test RMSE at the best λ", deep < two,
+                     f"{deep:.4f} against {two:.4f}, in {wins} of {len(of[name])} seeds")
+
+
+def _group_table(rows):
+    of = _by(rows, "method")
+    yield "| method | test RMSE | support | TPR | FPR | against gates | open λs | s |"
+    yield "|---|---|---|---|---|---|---|---|"
+    for name, cell in of.items():
+        against = ""
+        if name.startswith("D") and not name.endswith("gates"):
+            gates = _objectives(of[name.split(",")[0] + ", gates"])
+            against = f"{100 * np.mean(_objectives(cell) <= gates * (1 + AS_GOOD)):.0f}"
+        yield "| " + " | ".join([name, f"{_mean(cell, 'rmse'):.4f}", f"{_mean(cell, 'support'):.1f}",
+                                 f"{_mean(cell, 'tpr'):.2f}", f"{_mean(cell, 'fpr'):.3f}", against,
+                                 str(sum(row["open"] for row in cell)), f"{_mean(cell, 'seconds'):.2f}"]) + " |"
+    yield f"| least squares on the true groups | {_mean(rows, 'oracle'):.4f} | 35 | 1 | 0 | | | |"
+
+
+def _curve(rows):
+    """Counts of rows and the share found at each."""
+    at = _by(rows, "rows")
+    return list(at), [_mean(cell, "found") for cell in at.values()]
+
+
+def _half(rows):
+    """Where the share crosses one half for the first time; above all counts when it does not."""
+    counts, shares = _curve(rows)
+    if shares[0] >= 0.5:
+        return counts[0]
+    for (m, a), (n, b) in zip(zip(counts, shares), list(zip(counts, shares))[1:]):
+        if a < 0.5 <= b:
+            return m + (n - m) * (0.5 - a) / (b - a)
+    return float("inf")
+
+
+def _transition_claims(rows):
+    of = _by(rows, "q")
+    one = _half(of["1"])
+    for q in ("2/3", "1/2"):
+        half = _half(of[q])
+        yield _claim(f"ℓ_{q} recovers at fewer rows than ℓ1", half < one, f"rows for half: {half:.0f} against {one:.0f}")
+
+
+def _transition_table(rows):
+    of = _by(rows, "q")
+    counts = _curve(rows)[0]
+    yield "| q | " + " | ".join(map(str, counts)) + " | rows for half | lower | s |"
+    yield "|" + "---|" * (len(counts) + 4)
+    for q, cell in of.items():
+        failed = [row for row in cell if not row["found"]]
+        lower = sum(row["penalty"] < 1 - 1e-6 for row in failed)
+        yield "| " + " | ".join([q, *(f"{share:.2f}" for share in _curve(cell)[1]), f"{_half(cell):.0f}",
+                                 f"{lower} of {len(failed)}", f"{_mean(cell, 'seconds'):.2f}"]) + " |"
+
+
+def _finish(axis, x, y):
+    axis.set_xlabel(x)
+    axis.set_ylabel(y)
+    axis.spines[["top", "right"]].set_visible(False)
+    axis.grid(color="#e6eaee")
+    axis.legend(fontsize=7, frameon=False)
+
+
+def _draw_groups(error, size, rows):
+    for name, cell in _by(rows, "method").items():
+        if name.startswith("D") and not name.endswith("starts") and "= 2" not in name:
+            continue
+        colour = METHOD_COLOURS[name.split(",")[0]]
+        style = dict(color=colour, linestyle=":" if "gates" in name else "-", linewidth=1.4, label=name)
+        curve = np.mean([row["curve"] for row in cell], axis=0)
+        place = np.linspace(0, 1, len(curve))
+        error.plot(place, curve, **style)
+        size.plot(place, np.mean([row["selected"] for row in cell], axis=0), **style)
+    error.axhline(_mean(rows, "oracle"), color="#a8405f", linewidth=1, label="true groups")
+    size.axhline(7, color="#a8405f", linewidth=1, label="true groups")
+    error.set_ylim(0.9, 4)
+    for axis, title in ((error, "test RMSE"), (size, "groups selected")):
+        _finish(axis, "λ from λ_max to λ_max / 1000", title)
+
+
+def _draw_transition(axis, rows):
+    for q, cell in _by(rows, "q").items():
+        axis.plot(*_curve(cell), color=POWER_COLOURS[q], marker="o", markersize=3.5, linewidth=1.4, label=f"q = {q}")
+    _finish(axis, "rows", "share of trials recovered")
+
+
+def _picture(path, found):
+    panels = 2 * ("groups" in found) + ("transition" in found)
+    figure, axes = plt.subplots(1, panels, figsize=(4.4 * panels, 3.4), squeeze=False, layout="constrained")
+    if "groups" in found:
+        _draw_groups(*axes[0, :2], found["groups"])
+    if "transition" in found:
+        _draw_transition(axes[0, -1], found["transition"])
+    figure.savefig(path, dpi=130)
+    plt.close(figure)
+
+
+def write(folder, found):
+    """Returns how many claims were missed."""
+    lines, claims = ["# Recovery", "", "What the columns are: `scripts/study-recovery --help`."], []
+    if "groups" in found:
+        mine = list(_group_claims(found["groups"]))
+        seeds = len(_by(found["groups"], "seed"))
+        lines += ["", f"## Groups, {seeds} seeds", "", *mine, "", *_group_table(found["groups"])]
+        claims += mine
+    if "transition" in found:
+        mine = list(_transition_claims(found["transition"]))
+        trials = len(_by(found["transition"], "trial"))
+        lines += ["", f"## Transition, {trials} trials: share recovered by rows", "", *mine, "",
+                  *_transition_table(found["transition"])]
+        claims += mine
+    with open(os.path.join(folder, "results.md"), "w", encoding="utf-8") as f:
+        f.write("\n".join(lines) + "\n")
+    with open(os.path.join(folder, "results.json"), "w", encoding="utf-8") as f:
+        json.dump(found, f, indent=0)
+    _picture(os.path.join(folder, "results.png"), found)
+    return sum(claim.startswith("- MISSED") for claim in claims)
