@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What non-convex penalties recover that convex ones do not, on simulated data.
 
-    scripts/study-recovery [--quick | --full] [--keep] [--only groups|transition] [--out DIR]
+    scripts/study-recovery [--quick | --full] [--keep] [--only groups|transition] [--starts K] [--out DIR]
 
 Groups: least squares on 200 rows, 40 groups of 5 columns, 7 of them at work; the penalty sum
 ||b_g||^(2/D), D = 2 (the group lasso), 3, 4, by the certified engine from one start and from
@@ -20,10 +20,11 @@ Gaussian rows; the share of the trials in which a path that ends at a tiny lambd
 
 Each claim is said to be MET or MISSED; one that is missed makes the exit code 1.
 
---quick  2 seeds; 3 trials at 4 counts of rows
+--quick  1 seed; 3 trials at 3 counts of rows
 --full   10 seeds; 100 trials, 60:2:140 rows, as published (default: 20 trials, 60:10:140 rows)
 --keep   also write results.md, .json and .png beside study_recovery
 --only   one of the two
+--starts of the transition's paths, default 1: more cost ten times as much and hardly ever find more
 
 Writes build/study-recovery/results.md, .json, .png. BEVEL names another bevel than build/bevel.
 """
@@ -40,19 +41,18 @@ import groups  # noqa: E402
 import report  # noqa: E402
 import transition  # noqa: E402
 
-SEEDS, TRIALS, COUNTS, STARTS = 0, 1, 2, 3
-SIZES = {"quick": (2, 3, (80, 100, 120, 140), 8), "default": (10, 20, range(60, 141, 10), 20),
-         "full": (10, 100, range(60, 141, 2), 20)}
+SIZES = {"quick": (1, 3, (80, 100, 120)), "default": (10, 20, range(60, 141, 10)),
+         "full": (10, 100, range(60, 141, 2))}  # seeds; trials at counts of rows
 
 
 def run(args):
-    size = SIZES["quick" if args.quick else "full" if args.full else "default"]
+    seeds, trials, counts = SIZES["quick" if args.quick else "full" if args.full else "default"]
     found = {}
     with tempfile.TemporaryDirectory() as work:
         if args.only != "transition":
-            found["groups"] = groups.study(work, size[SEEDS], size[STARTS])
+            found["groups"] = groups.study(work, seeds)
         if args.only != "groups":
-            found["transition"] = transition.study(work, size[TRIALS], size[COUNTS], size[STARTS])
+            found["transition"] = transition.study(work, trials, counts, args.starts)
     return found
 
 
@@ -63,6 +63,7 @@ def main():
     size.add_argument("--full", action="store_true")
     parser.add_argument("--keep", action="store_true")
     parser.add_argument("--only", choices=("groups", "transition"))
+    parser.add_argument("--starts", type=int, default=1)
     parser.add_argument("--out", default=os.path.join(bevel.ROOT, "build", "study-recovery"))
     args = parser.parse_args()
     os.makedirs(args.out, exist_ok=True)

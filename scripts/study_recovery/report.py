@@ -9,8 +9,10 @@ import numpy as np
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt  # noqa: E402
 
-SAME = 1e-8      # D = 2 against the group lasso, relative
-AS_GOOD = 1e-3   # an objective against the gates'
+from groups import RATIO  # noqa: E402
+
+SAME = 1e-8  # D = 2 against the group lasso, relative
+AS_GOOD = 1e-3  # an objective against the gates'
 METHOD_COLOURS = {"group lasso": "#606c76", "D = 2": "#111111", "D = 3": "#1f6f8b", "D = 4": "#c2642d"}
 POWER_COLOURS = {"1": "#606c76", "0.9": "#8b5a9f", "2/3": "#1f6f8b", "1/2": "#c2642d"}
 
@@ -45,11 +47,11 @@ def _group_claims(rows):
     yield _claim("D = 2's objective is the group lasso's to 1e-8, at every λ", apart <= SAME, f"at most {apart:.1e} apart")
     two = _mean(of["group lasso"], "rmse")
     for depth in (3, 4):
-        name = [method for method in of if method.startswith(f"D = {depth}") and method.endswith("starts")][0]
-        wins = sum(a["rmse"] < b["rmse"] for a, b in zip(of[name], of["group lasso"]))
-        deep = _mean(of[name], "rmse")
-        yield _claim(f"D = {depth} beats D = 2 in test RMSE at the best λ", deep < two,
-                     f"{deep:.4f} against {two:.4f}, in {wins} of {len(of[name])} seeds")
+        ways = {name: _mean(cell, "rmse") for name, cell in of.items() if name.startswith(f"D = {depth}")}
+        wins = min(sum(a["rmse"] < b["rmse"] for a, b in zip(of[name], of["group lasso"])) for name in ways)
+        yield _claim(f"D = {depth} beats D = 2 in test RMSE at the best λ, however it is solved", max(ways.values()) < two,
+                     f"{min(ways.values()):.3f} to {max(ways.values()):.3f} against {two:.3f}, in {wins} or more of "
+                     f"{len(of['group lasso'])} seeds")
 
 
 def _group_table(rows):
@@ -114,19 +116,21 @@ def _finish(axis, x, y):
 
 def _draw_groups(error, size, rows):
     for name, cell in _by(rows, "method").items():
-        if name.startswith("D") and not name.endswith("starts") and "= 2" not in name:
+        if name.endswith("2 starts") or name in ("D = 3", "D = 4"):
             continue
-        colour = METHOD_COLOURS[name.split(",")[0]]
-        style = dict(color=colour, linestyle=":" if "gates" in name else "-", linewidth=1.4, label=name)
+        style = dict(color=METHOD_COLOURS[name.split(",")[0]], linestyle=":" if "gates" in name else "-", linewidth=1.4,
+                     label=name)
         curve = np.mean([row["curve"] for row in cell], axis=0)
-        place = np.linspace(0, 1, len(curve))
+        place = RATIO ** np.linspace(0, 1, len(curve))
         error.plot(place, curve, **style)
         size.plot(place, np.mean([row["selected"] for row in cell], axis=0), **style)
     error.axhline(_mean(rows, "oracle"), color="#a8405f", linewidth=1, label="true groups")
     size.axhline(7, color="#a8405f", linewidth=1, label="true groups")
     error.set_ylim(0.9, 4)
     for axis, title in ((error, "test RMSE"), (size, "groups selected")):
-        _finish(axis, "λ from λ_max to λ_max / 1000", title)
+        axis.set_xscale("log")
+        axis.invert_xaxis()
+        _finish(axis, "λ / λ_max", title)
 
 
 def _draw_transition(axis, rows):
