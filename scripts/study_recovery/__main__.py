@@ -10,7 +10,9 @@ Of 30 lambdas a method is judged at the one that is best on 2000 test rows:
 
   RMSE          on those rows; means of the seeds
   support       nonzero coefficients; TPR, FPR: of groups
-  against gates lambdas at which the objective is at most 0.1 % above that of the gates, in %
+  against gates lambdas at which the objective is at most 0.1 % above that of the gates, in %: the way
+                down the path reaches small lambdas with groups missing, the way up (2 starts) mends it
+  open          lambdas that did not converge
 
 Transition: 256 unknowns, 40 of them nonzero, no noise, l_q for q = 1, 0.9, 2/3, 1/2 on 60 ... 140
 Gaussian rows; the share of the trials in which a path that ends at a tiny lambda finds them.

@@ -4,7 +4,6 @@ import itertools
 import os
 import subprocess
 import sys
-import time
 
 import h5py
 import numpy as np
@@ -23,9 +22,8 @@ def write(path, x, y, groups=None):
 
 
 def solve(data, out, words):
-    """lam (L), coef (p x L), objective, status, kkt (L) and seconds; columns are taken as they are."""
+    """lam (L), coef (p x L), status (L); columns are taken as they are."""
     words = [PROGRAM, "path", data, "-o", out, "--quiet", "--no-intercept", "--no-standardize"] + words
-    began = time.perf_counter()
     done = subprocess.run(words, capture_output=True, text=True, timeout=600, env=ENVIRONMENT)
     if done.returncode not in (0, 4):
         sys.exit(f"study-recovery: {' '.join(words)}: {done.stderr.strip()}")
@@ -33,5 +31,4 @@ def solve(data, out, words):
         coef = np.zeros((int(f["coef"].attrs["shape"][0]), len(f["lambda"])))
         for k, (a, b) in enumerate(itertools.pairwise(f["coef/indptr"][:])):
             coef[f["coef/indices"][a:b], k] = f["coef/data"][a:b]
-        return dict(lam=f["lambda"][:], coef=coef, objective=f["objective"][:], status=f["status"][:],
-                    kkt=f["kkt_residual"][:], seconds=time.perf_counter() - began)
+        return dict(lam=f["lambda"][:], coef=coef, status=f["status"][:])

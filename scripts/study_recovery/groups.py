@@ -78,8 +78,8 @@ def judge(chosen, sets, depth, fit):
     selected = norms(fit["coef"]) > 0
     hits = int(selected[chosen, k].sum())
     return dict(rmse=float(curve[k]), place=k, support=int((fit["coef"][:, k] != 0).sum()), tpr=hits / AT_WORK,
-                fpr=(int(selected[:, k].sum()) - hits) / (GROUPS - AT_WORK), seconds=fit["seconds"],
-                open=int((fit["status"] != 0).sum()), curve=curve.tolist(), selected=selected.sum(axis=0).tolist(),
+                fpr=(int(selected[:, k].sum()) - hits) / (GROUPS - AT_WORK),
+                open=int((fit["status"] != 0).sum()), curve=curve.round(6).tolist(), selected=selected.sum(axis=0).tolist(),
                 objective=objective(*sets[0], fit["lam"], fit["coef"], depth).tolist())
 
 

@@ -49,7 +49,7 @@ def attempt(work, trial, m, starts):
         rows.append(dict(q=name, rows=m, trial=trial, error=error, found=error < CLOSE, place=k,
                          residual=float(residual[k] / np.linalg.norm(y)), support=int((b != 0).sum()),
                          penalty=float(np.sum(np.abs(b) ** q) / np.sum(np.abs(truth) ** q)),
-                         open=int((fit["status"] != 0).sum()), seconds=fit["seconds"]))
+                         open=int((fit["status"] != 0).sum())))
     os.remove(data)
     os.remove(data + ".out")
     return rows
