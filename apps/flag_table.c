@@ -31,10 +31,13 @@ const flag flag_table[] = {
     {"family", KIND_WORD, SOLVE, AT(run.family), 0, 0, FAMILIES, "NAME",
      "default: the data's attribute, else gaussian"},
     {"penalty", KIND_WORD, SOLVE, AT(run.penalty), 0, 0, PENALTIES, "NAME",
-     "default lasso; mcp, scad, tl1, log, lq, also of groups, are not convex: a path of them is of "
+     "default lasso; mcp, scad, tl1, log, lq, l1-l2, also of groups, are not convex: a path of "
+     "them is of "
      "stationary points, not proven global"},
     {"alpha", KIND_REAL, SOLVE, AT(run.parameters.alpha), 0, 1, "a number in [0, 1]", "A",
-     "share of the l1 term: enet default 0.5, sparse-group-lasso 0.05"},
+     "share of the l1 term: enet default 0.5, sparse-group-lasso 0.05; l1-l2, group-l1-l2: how "
+     "much "
+     "of the l2 norm is taken off, below 1, default 0.5"},
     {"gamma", KIND_REAL, SOLVE, AT(run.parameters.gamma), 1 + DBL_EPSILON, DBL_MAX,
      "a number above 1 (scad: above 2)", "G",
      "mcp, group-mcp: > 1, default 3; scad, group-scad (their a): > 2, default 3.7"},

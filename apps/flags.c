@@ -229,7 +229,7 @@ static int check_ignored(const settings *s, char error[FLAGS_ERROR_BYTES])
   const bvl_penalty_type *type = bvl_penalty_find(s->run.penalty);
   if (given(s, "alpha") && (type == NULL || !type->mixes)) {
     idle = "alpha";
-    who = "--penalty enet or sparse-group-lasso";
+    who = "--penalty enet, sparse-group-lasso, l1-l2 or group-l1-l2";
   }
   static const struct {
     const char *flag, *shape, *who;

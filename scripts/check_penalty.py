@@ -105,6 +105,16 @@ class Lpq(Lq):
         self.p = 2 / k1
 
 
+class L1L2:
+    """lambda (sum_i omega_i ||b_i|| - alpha ||b||) of a group's columns (omega_i = 1, all times the group's
+    weight), or of all columns' groups (whole)."""
+
+    curved = False
+
+    def __init__(self, alpha, whole):
+        self.alpha, self.whole = alpha, whole
+
+
 KINDS = {"mcp": Mcp, "scad": Scad, "tl1": Tl1, "log": Log, "lq": Lq}
 
 
@@ -112,6 +122,9 @@ def profile_of(penalty, options):
     """None for the convex ones."""
     if penalty == "lpq":
         return Lpq(options.number("k1", 2), options.number("k2", 1))
+    if penalty in ("l1-l2", "group-l1-l2"):
+        alpha = options.number("alpha", 0.5)
+        return L1L2(0.5 if np.isnan(alpha) else alpha, penalty == "group-l1-l2")
     kind = KINDS.get(penalty.removeprefix("group-"))
     if kind is None:
         return None
@@ -218,3 +231,58 @@ class NonConvex:
 
     def dual(self, *_):
         return np.nan
+
+
+class Difference(NonConvex):
+    """The same for L1L2. Pieces are what can be zero by itself: columns, or groups where all columns are
+    one block; each has its block, its omega and that block's weight."""
+
+    def pieces(self):
+        inside = np.flatnonzero(self.block >= 0)
+        if self.profile.whole:
+            omega = self.weight[self.block[inside]]
+            return inside, self.block[inside], np.zeros(len(inside), int), omega, np.ones(1)
+        return inside, np.arange(len(inside)), self.block[inside], np.ones(len(inside)), self.weight
+
+    def piece_norms(self, values):
+        """Of every column inside: its piece's norm, its block's norm."""
+        inside, piece, block, _, _ = self.pieces()
+        square = values[inside] ** 2
+        of_piece, of_block = np.bincount(piece, square), np.bincount(block, square)
+        return np.sqrt(of_piece[piece]), np.sqrt(of_block[block])
+
+    def smallest_null(self, v):
+        _, _, block, omega, weight = self.pieces()
+        norm, _ = self.piece_norms(v)
+        return float(np.max(norm / (weight[block] * (omega - self.profile.alpha)), initial=0.0))
+
+    def penalty_value(self, lam, b):
+        inside, piece, block, omega, weight = self.pieces()
+        norm, whole = self.piece_norms(b)
+        total = 0.0
+        for g in np.unique(block):
+            here = block == g
+            _, first = np.unique(piece[here], return_index=True)
+            linear = np.sum(omega[here][first] * norm[here][first])
+            total += weight[g] * (linear - self.profile.alpha * whole[here][0])
+        return float(lam * total)
+
+    def stationarity(self, lam, b, v, r, eta):
+        """In a block that is not zero its pieces' residuals together; of a block of zeros the largest
+        excess of a piece over lambda weight (omega - alpha)."""
+        worst = [abs(r.sum()) / self.n] if self.intercept else [0.0]
+        worst += list(np.abs(v[self.free]))
+        inside, piece, block, omega, weight = self.pieces()
+        if not len(inside):
+            return max(worst)
+        lw, alpha = lam * weight[block], self.profile.alpha
+        norm, whole = self.piece_norms(b)
+        pull, _ = self.piece_norms(v)
+        moving = norm > 0
+        with np.errstate(invalid="ignore", divide="ignore"):
+            slope = np.where(moving, lw * (omega / norm - alpha / whole) * b[inside], 0.0)
+        size = np.bincount(piece)[piece]  # a zero piece's excess is one figure for all its columns
+        excess = np.maximum(pull - lw * (omega - alpha * (whole == 0)), 0)
+        off = np.where(moving, (slope - v[inside]) ** 2, excess**2 / size)
+        together = np.sqrt(np.bincount(block, off))[block]
+        return max(worst + [np.max(np.where(whole > 0, together, excess), initial=0.0)])

@@ -9,7 +9,8 @@ extern "C" {
 /** What a penalty's shape depends on; NaN = the penalty's default, and what a penalty does not take
  * must be NaN (alpha may be 1). Set to NaN all by bvl_penalty_parameters_init, then changed. */
 typedef struct bvl_penalty_parameters {
-  double alpha;   /**< share of l1: enet (0, 1], 0.5; sparse-group-lasso [0, 1], 0.05 */
+  double alpha;   /**< share of l1: enet (0, 1], 0.5; sparse-group-lasso [0, 1], 0.05; l1-l2,
+                       group-l1-l2 [0, 1), 0.5: how much of the l2 norm is taken off */
   double gamma;   /**< mcp, group-mcp: > 1, 3; scad, group-scad (there called a): > 2, 3.7 */
   double q;       /**< lq, group-lq: (0, 1], 0.5; at 1 they are lasso and group-lasso */
   double tl1_a;   /**< tl1, group-tl1: > 0, 1 */

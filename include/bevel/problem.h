@@ -25,12 +25,12 @@ typedef struct bvl_problem bvl_problem;
 typedef struct bvl_problem_data {
   const char *family;  /**< "gaussian", "binomial", "poisson", "multinomial" */
   const char *penalty; /**< "lasso", "enet", "group-lasso", "sparse-group-lasso"; not convex: "mcp",
-                            "scad", "tl1", "log", "lq", and each with "group-" before it */
+                            "scad", "tl1", "log", "lq", "l1-l2", and each with "group-" before it */
   const bvl_penalty_parameters *parameters; /**< of the penalty; NULL = its defaults */
   int intercept;                            /**< 1 */
   int standardize;                          /**< 1 */
-  const int64_t *groups;                    /**< p ids, NULL = none */
-  const double *group_weights;              /**< one per distinct id ascending, NULL = sqrt(size) */
+  const int64_t *groups; /**< p ids, NULL = none: an error, but to l1-l2 all columns are one */
+  const double *group_weights; /**< one per distinct id ascending, NULL = sqrt(size), l1-l2: 1 */
   int64_t n_group_weights;
   const double *penalty_factor; /**< p, NULL = ones */
   /** Bounds lower_j <= b_j <= upper_j on the input's scale, lower <= 0 <= upper, infinite ones

@@ -271,6 +271,59 @@ cleanup:
   return status;
 }
 
+/* A block is solved on one rank, with a Gram of all its columns. */
+static bvl_status check_whole(const bvl_penalty *pen, int64_t p, const bvl_problem_data *data)
+{
+  if (!bvl_penalty_is_whole(pen, data->groups != NULL) || p <= BVL_WHOLE_MOST) return BVL_OK;
+  return bvl_fail(BVL_ERR_INPUT,
+                  "penalty %s takes all columns as one block%s: at most %d of them, not %" PRId64,
+                  pen->type->name, data->groups == NULL ? " where there are no /groups" : "",
+                  BVL_WHOLE_MOST, p);
+}
+
+/* l1 - l2 of groups: they weigh 1 unless told otherwise (what keeps zeros is the largest entry, not
+ * the norm), and all columns are one where there are none. */
+static bvl_status plan_l1_l2(int64_t p, const bvl_problem_data *data, bvl_blocks *blocks,
+                             int64_t **input)
+{
+  int64_t *one = NULL;
+  bvl_status status = data->groups == NULL ? BVL_ALLOC(&one, p) : BVL_OK;
+  if (status != BVL_OK) return status;
+  status = bvl_blocks_plan(p, 1, one != NULL ? one : data->groups, data->n_group_weights,
+                           data->group_weights, data->penalty_factor, blocks, input);
+  for (int64_t g = 0; status == BVL_OK && data->group_weights == NULL && g < blocks->n; g++)
+    if (blocks->weight[g] > 0 && blocks->weight[g] < INFINITY) blocks->weight[g] = 1;
+  free(one);
+  return status;
+}
+
+/* The groups a penalty on all columns is made of: each must outweigh what is taken off. */
+static bvl_status join(bvl_problem *problem, bvl_blocks *blocks, int64_t *input)
+{
+  const double alpha = problem->penalty.alpha;
+  bvl_status status = bvl_blocks_join(blocks, input, &problem->inside);
+  for (int64_t g = 0; status == BVL_OK && g < problem->inside.n; g++)
+    if (!(problem->inside.weight[g] > alpha))
+      status = bvl_fail(BVL_ERR_INPUT,
+                        "/group_weights: %g, but penalty %s wants more than alpha %g",
+                        problem->inside.weight[g], problem->penalty.type->name, alpha);
+  problem->penalty.inside = &problem->inside;
+  return status;
+}
+
+static bvl_status plan_blocks(bvl_problem *problem, int64_t p, const bvl_problem_data *data,
+                              bvl_blocks *blocks, int64_t **input)
+{
+  const bvl_penalty_type *type = problem->penalty.type;
+  bvl_status status = check_whole(&problem->penalty, p, data);
+  if (status != BVL_OK) return status;
+  if (type->difference && !type->whole) return plan_l1_l2(p, data, blocks, input);
+  status = bvl_blocks_plan(p, type->grouped, data->groups, data->n_group_weights,
+                           data->group_weights, data->penalty_factor, blocks, input);
+  if (status == BVL_OK && type->whole) status = join(problem, blocks, *input);
+  return status;
+}
+
 /* Blocks of the penalty, the permutation they ask for, and X's blocks laid out accordingly. */
 static bvl_status create_design(bvl_problem *problem, const bvl_source *source,
                                 const bvl_problem_data *data)
@@ -280,9 +333,7 @@ static bvl_status create_design(bvl_problem *problem, const bvl_source *source,
   bvl_blocks blocks = {0};
   int64_t *input = NULL;
   const int grouped = problem->penalty.type->grouped;
-  BVL_TRY(
-      bvl_agree(all, bvl_blocks_plan(source->p, grouped, data->groups, data->n_group_weights,
-                                     data->group_weights, data->penalty_factor, &blocks, &input)));
+  BVL_TRY(bvl_agree(all, plan_blocks(problem, source->p, data, &blocks, &input)));
   bvl_design_options options = {
       .n_slices = bvl_greater(data->n_slices, 1),
       .panel_bytes = data->stochastic ? 1300 << 10 : 0,
@@ -363,6 +414,7 @@ void bvl_problem_destroy(bvl_problem **problem)
   bvl_active_destroy(&p->free_columns);
   bvl_rounded_destroy(&p->rounded);
   bvl_blocks_free(&p->blocks);
+  bvl_blocks_free(&p->inside);
   bvl_design_destroy(&p->X);
   free(p->null_point.beta);
   free(p->null_point.intercepts);

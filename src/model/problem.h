@@ -26,6 +26,8 @@ struct bvl_problem {
   const bvl_loss *loss;
   bvl_penalty penalty;
   bvl_blocks blocks; /* over this rank's local columns, owned; constant columns have INFINITY */
+  bvl_blocks inside; /* what the one block of a penalty on all columns is made of, replicated,
+                        owned; else empty */
   int intercept;
   int standardize;
   int64_t n; /* global rows */

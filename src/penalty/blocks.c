@@ -164,6 +164,41 @@ cleanup:
   return status;
 }
 
+/* Copies the blocks that are penalised, or those that are not, and their columns. */
+static void move_blocks(const bvl_blocks *from, const int64_t *columns, int alone, bvl_blocks *to,
+                        int64_t *input)
+{
+  for (int64_t g = 0; g < from->n; g++) {
+    if (stands_alone(from->weight[g]) != alone) continue;
+    for (int64_t k = from->begin[g]; k < from->begin[g + 1]; k++)
+      input[to->begin[to->n] + k - from->begin[g]] = columns[k];
+    push_block(to, bvl_block_len(from, g), from->weight[g]);
+  }
+}
+
+bvl_status bvl_blocks_join(bvl_blocks *blocks, int64_t *input, bvl_blocks *inside)
+{
+  bvl_status status = BVL_OK;
+  bvl_blocks joined = {0};
+  int64_t *columns = NULL;
+  const int64_t p = blocks->begin[blocks->n];
+  *inside = (bvl_blocks){0};
+  BVL_TRY(BVL_ALLOC(&columns, p));
+  BVL_TRY(alloc_blocks(blocks->n, inside));
+  BVL_TRY(alloc_blocks(blocks->n, &joined));
+  if (p > 0) memcpy(columns, input, (size_t)p * sizeof *columns);
+  move_blocks(blocks, columns, 0, inside, input);
+  if (inside->n > 0) push_block(&joined, inside->begin[inside->n], 1.0);
+  move_blocks(blocks, columns, 1, &joined, input);
+  bvl_blocks_free(blocks);
+  *blocks = joined;
+  joined = (bvl_blocks){0}; /* now the caller's */
+cleanup:
+  free(columns);
+  bvl_blocks_free(&joined);
+  return status;
+}
+
 /* The block that begins at `position` (n when position is the end); -1 when none does. */
 static int64_t block_at(const bvl_blocks *blocks, int64_t position)
 {

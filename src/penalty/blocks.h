@@ -34,6 +34,11 @@ bvl_status bvl_blocks_plan(int64_t p, int grouped, const int64_t *groups, int64_
                            const double *group_weights, const double *penalty_factor,
                            bvl_blocks *out, int64_t **input);
 
+/** Makes all blocks that are penalised (0 < weight < INFINITY) one block of weight 1, the first;
+ * the others follow. `inside` (the caller's) gets what it is made of, input (p) is brought along.
+ * Not collective. @return BVL_ERR_NOMEM. */
+bvl_status bvl_blocks_join(bvl_blocks *blocks, int64_t *input, bvl_blocks *inside);
+
 /** The blocks inside positions [first, first + count), renumbered from 0. Cuts must be at block
  * boundaries. Not collective. @return BVL_ERR_INTERNAL (a cut through a block), BVL_ERR_NOMEM. */
 bvl_status bvl_blocks_slice(const bvl_blocks *blocks, int64_t first, int64_t count,

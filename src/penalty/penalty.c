@@ -8,6 +8,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "penalty/l1l2.h"
 #include "penalty/lpq.h"
 #include "penalty/profile.h"
 
@@ -19,7 +20,8 @@ static const bvl_penalty_type *const types[] = {
     &bvl_penalty_lq,          &bvl_penalty_group_mcp,
     &bvl_penalty_group_scad,  &bvl_penalty_group_tl1,
     &bvl_penalty_group_log,   &bvl_penalty_group_lq,
-    &bvl_penalty_lpq,         NULL};
+    &bvl_penalty_lpq,         &bvl_penalty_l1_l2,
+    &bvl_penalty_group_l1_l2, NULL};
 
 const bvl_penalty_type *bvl_penalty_find(const char *name)
 {
@@ -100,6 +102,11 @@ bvl_status bvl_penalty_init(const bvl_penalty_type *type, const bvl_penalty_para
   if (status != BVL_OK) return status;
   if (!type->mixes && out->alpha != 1.0)
     return bvl_fail(BVL_ERR_USAGE, "penalty %s takes no alpha (%g given)", type->name, out->alpha);
+  if (type->difference) {
+    if (out->alpha >= 0.0 && out->alpha < 1.0) return BVL_OK;
+    return bvl_fail(BVL_ERR_USAGE, "alpha %g is not in [0, 1): at 1 no lambda keeps zeros",
+                    out->alpha);
+  }
   if (!((out->alpha > 0.0 || (zero && out->alpha == 0.0)) && out->alpha <= 1.0))
     return bvl_fail(BVL_ERR_USAGE, "alpha %g is not in %s0, 1]", out->alpha, zero ? "[" : "(");
   if (out->alpha == 1.0 && type->at_one != NULL) out->type = type->at_one;
@@ -108,6 +115,11 @@ bvl_status bvl_penalty_init(const bvl_penalty_type *type, const bvl_penalty_para
   if (out->shape == 1.0 && type->at_shape_one != NULL)
     *out = (bvl_penalty){.type = type->at_shape_one, .alpha = 1.0, .shape = NAN, .curvature = 1.0};
   return BVL_OK;
+}
+
+int bvl_penalty_is_whole(const bvl_penalty *pen, int has_groups)
+{
+  return pen->type->whole || (pen->type->difference && !has_groups);
 }
 
 bvl_penalty bvl_penalty_at(const bvl_penalty *pen, double weight)
@@ -140,6 +152,7 @@ static double soft_norm(double level, double scale, int64_t m, const double *v)
 
 double bvl_penalty_shrunk_norm(const bvl_penalty *pen, double lw, int64_t m, const double *v)
 {
+  if (pen->type->difference) return bvl_l1l2_pull(pen, m, v);
   return pen->l1 > 0.0 ? soft_norm(pen->l1 * lw, 1.0, m, v) : bvl_block_norm(m, v);
 }
 
@@ -159,6 +172,7 @@ double bvl_penalty_value(const bvl_penalty *pen, double lw, int64_t m, const dou
   double t = bvl_block_norm(m, b);
   if (!(t > 0.0)) return 0.0; /* not Inf * 0 */
   if (pen->type->nested) return bvl_lpq_value(pen, lw, m, b);
+  if (pen->type->difference) return bvl_l1l2_value(pen, lw, m, b);
   double value = pen->type->profile(pen, lw, t);
   if (pen->l1 > 0.0)
     for (int64_t k = 0; k < m; k++) value += b[k] != 0.0 ? pen->l1 * lw * fabs(b[k]) : 0.0;
@@ -168,6 +182,10 @@ double bvl_penalty_value(const bvl_penalty *pen, double lw, int64_t m, const dou
 void bvl_penalty_prox(const bvl_penalty *pen, double lw, double rho, int64_t m, const double *z,
                       double *out)
 {
+  if (pen->type->difference) {
+    bvl_l1l2_prox(pen, lw, rho, m, z, out);
+    return;
+  }
   if (pen->l1 > 0.0) { /* the soft threshold first, then the group's shrinkage */
     const double level = pen->l1 * lw / rho;
     for (int64_t k = 0; k < m; k++) out[k] = copysign(fmax(fabs(z[k]) - level, 0.0), z[k]);
@@ -202,6 +220,7 @@ double bvl_penalty_distance(const bvl_penalty *pen, double lw, int64_t m, const 
 {
   if (isinf(lw)) return 0.0;
   if (pen->type->nested) return bvl_lpq_distance(pen, lw, m, b, g);
+  if (pen->type->difference) return bvl_l1l2_distance(pen, lw, m, b, g);
   double t = bvl_block_norm(m, b);
   if (!(t > 0.0))
     return fmax(bvl_penalty_shrunk_norm(pen, lw, m, g) - bvl_penalty_threshold(pen, lw), 0.0);
@@ -222,6 +241,10 @@ double bvl_penalty_distance(const bvl_penalty *pen, double lw, int64_t m, const 
 void bvl_penalty_gradient(const bvl_penalty *pen, double lw, int64_t m, const double *b,
                           double *out)
 {
+  if (pen->type->difference) {
+    bvl_l1l2_gradient(pen, lw, m, b, out);
+    return;
+  }
   double t = bvl_block_norm(m, b);
   rescale(m, b, t, pen->type->slope(pen, lw, t), out);
   if (pen->l1 > 0.0)
@@ -231,6 +254,10 @@ void bvl_penalty_gradient(const bvl_penalty *pen, double lw, int64_t m, const do
 void bvl_penalty_add_curvature(const bvl_penalty *pen, double lw, int64_t m, const double *b,
                                double *H, int64_t ld)
 {
+  if (pen->type->difference) {
+    bvl_l1l2_add_curvature(pen, lw, m, b, H, ld);
+    return;
+  }
   double t = bvl_block_norm(m, b);
   double along = pen->type->bend(pen, lw, t);
   if (m == 1) {
@@ -291,7 +318,8 @@ static double from_bits(uint64_t bits)
 
 double bvl_penalty_lambda_max(const bvl_penalty *pen, double weight, int64_t m, const double *v)
 {
-  const double norm = bvl_block_norm(m, v);
+  const int difference = pen->type->difference;
+  const double norm = difference ? bvl_l1l2_pull(pen, m, v) : bvl_block_norm(m, v);
   const bvl_penalty at = bvl_penalty_at(pen, weight);
   if (isnan(norm)) return norm;
   if (weight == 0.0 || isinf(weight) || norm == 0.0) return 0.0;

@@ -9,6 +9,7 @@
  *   sparse-group-lasso  (1-alpha) lw t        a group; and l1 lw ||b||_1, l1 = alpha / weight
  *   mcp, scad, tl1, log, lq: at the head of their files, not convex; one column, group-mcp and so
  *                on a group, weight sqrt(size) by default
+ *   l1-l2, group-l1-l2: not convex and no function of t, penalty/l1l2.h
  */
 #ifndef BVL_PENALTY_PENALTY_H
 #define BVL_PENALTY_PENALTY_H
@@ -22,13 +23,18 @@ typedef struct bvl_penalty bvl_penalty;
 
 typedef struct bvl_penalty_type bvl_penalty_type;
 
+/* Columns of one block of all columns: it is on one rank, and so is its Gram. */
+enum { BVL_WHOLE_MOST = 4096 };
+
 struct bvl_penalty_type {
   const char *name;
   int grouped; /* blocks are groups */
   int convex;
-  int nested; /* lpq: no function of the norm; penalty/lpq.h has its value and distance */
-  int sparse; /* an l1 part of level alpha lambda inside the groups, whatever their weight */
-  int mixes;  /* takes an alpha; elsewhere only 1 is accepted */
+  int nested;     /* lpq: no function of the norm; penalty/lpq.h has its value and distance */
+  int sparse;     /* an l1 part of level alpha lambda inside the groups, whatever their weight */
+  int difference; /* l1-l2: no function of the norm; penalty/l1l2.h has its block functions */
+  int whole;      /* a difference over groups: all penalised columns are one block */
+  int mixes;      /* takes an alpha; elsewhere only 1 is accepted */
   double default_alpha;
   const bvl_penalty_type *at_zero; /* the row it becomes at alpha = 0; NULL: alpha = 0 is refused */
   const bvl_penalty_type *at_one;  /* the row it becomes at alpha = 1; NULL: it stays */
@@ -68,6 +74,8 @@ struct bvl_penalty {
   double k1; /* lpq: p = 2/k1, shape = q = 2/(k1 + k2) */
   double k2;
   double l1; /* the level of an l1 part per unit of lw: 0 but in bvl_penalty_at's copies */
+  /* whole: the groups inside the block of all penalised columns, borrowed; NULL elsewhere */
+  const struct bvl_blocks *inside;
 };
 
 /** The penalty row of that name, NULL when there is none; all rows, NULL-terminated. */
@@ -86,6 +94,9 @@ bvl_penalty_parameters bvl_penalty_parameters_of(const bvl_penalty *pen);
  * the type is sparse; elsewhere a mere copy. */
 bvl_penalty bvl_penalty_at(const bvl_penalty *pen, double weight);
 
+/** Does it take all penalised columns as one block? */
+int bvl_penalty_is_whole(const bvl_penalty *pen, int has_groups);
+
 /** The penalty over a block of that curvature: for what compares with bvl_penalty_threshold. */
 static inline bvl_penalty bvl_penalty_curved(bvl_penalty pen, double curvature)
 {
@@ -95,8 +106,14 @@ static inline bvl_penalty bvl_penalty_curved(bvl_penalty pen, double curvature)
 
 /** ||x||_2 of a block; |x| itself for m = 1. The norm every comparison with a threshold uses. */
 double bvl_block_norm(int64_t m, const double *x);
-/** ||S(v, l1 lw)||_2, S the soft threshold: what is compared with bvl_penalty_threshold. */
+/** ||S(v, l1 lw)||_2, S the soft threshold, of a difference bvl_l1l2_pull: what is compared with
+ * bvl_penalty_threshold. */
 double bvl_penalty_shrunk_norm(const bvl_penalty *pen, double lw, int64_t m, const double *v);
+
+/** Pieces of a block that can be zero by themselves inside it: columns or groups of a difference
+ * penalty, elsewhere the block. *begin (n + 1, borrowed) says where they are, NULL: all have one
+ * column, or there is one piece. */
+int64_t bvl_penalty_pieces(const bvl_penalty *pen, int64_t m, const int64_t **begin);
 
 /** lambda Pen at b. */
 double bvl_penalty_value(const bvl_penalty *pen, double lw, int64_t m, const double *b);
@@ -111,7 +128,8 @@ double bvl_penalty_distance(const bvl_penalty *pen, double lw, int64_t m, const 
 /** out = P'(t) b / t + l1 lw sign(b), for b != 0. */
 void bvl_penalty_gradient(const bvl_penalty *pen, double lw, int64_t m, const double *b,
                           double *out);
-/** H (m x m, leading dimension ld) += P''(t) uu' + P'(t)/t (I - uu'), u = b/t, for b != 0. */
+/** H (m x m, leading dimension ld) += P''(t) uu' + P'(t)/t (I - uu'), u = b/t, for b != 0. Of a
+ * difference H has the columns of nonzero pieces alone. */
 void bvl_penalty_add_curvature(const bvl_penalty *pen, double lw, int64_t m, const double *b,
                                double *H, int64_t ld);
 /** Slope at zero, or the type's rest: the block stays 0 while bvl_penalty_shrunk_norm(g) <= this.

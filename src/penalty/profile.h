@@ -21,6 +21,8 @@ extern const bvl_penalty_type bvl_penalty_group_log;
 extern const bvl_penalty_type bvl_penalty_lq;
 extern const bvl_penalty_type bvl_penalty_group_lq;
 extern const bvl_penalty_type bvl_penalty_lpq;
+extern const bvl_penalty_type bvl_penalty_l1_l2;
+extern const bvl_penalty_type bvl_penalty_group_l1_l2;
 
 double bvl_linear_profile(const bvl_penalty *pen, double lw, double t);
 double bvl_linear_slope(const bvl_penalty *pen, double lw, double t);

@@ -37,6 +37,7 @@ static double matrix_bytes(const bvl_memory_shape *s, double rows, double cols)
 static double working_set_bytes(const bvl_memory_shape *s, double rows)
 {
   double columns = (double)bvl_lesser(s->p, bvl_lesser(2 * bvl_lesser(s->n, s->p), 2048));
+  if (s->whole) columns = (double)s->p;
   double split = ceil(rows / s->grid_cols);
   double spread = s->gram == BVL_GRAM_DISTRIBUTED ? (double)s->grid_rows * s->grid_cols : 1.0;
   double values = 8.0 * columns * split;

@@ -20,6 +20,7 @@ typedef struct bvl_memory_shape {
   int grid_rows, grid_cols;
   bvl_gram gram;
   int grouped;       /* a group penalty: the group engine's matrices come on top */
+  int whole;         /* all columns are one block: they are in every working set */
   int rounded;       /* sweeps are screened by an 8-bit copy of X */
   int64_t responses; /* coefficients a column, 0 = 1; classes are not known beforehand: 10 */
   int coupled;       /* which are of classes: the class engine's matrices come on top */

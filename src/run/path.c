@@ -192,7 +192,8 @@ static bvl_status read_columns(bvl_job *job)
   used->penalty_factor = used_name(job->penalty_factor, asked->penalty_factor, "/penalty_factor");
   if (strcmp(job->penalty.type->name, "group-lasso") == 0 && job->groups == NULL && is_multi(job))
     status = bvl_penalty_init(bvl_penalty_find("lasso"), NULL, &job->penalty);
-  else if (job->penalty.type->grouped && job->groups == NULL)
+  else if (job->penalty.type->grouped && job->groups == NULL &&
+           strcmp(job->penalty.type->name, "l1-l2") != 0)
     status = bvl_fail(BVL_ERR_INPUT, "/groups: missing, and penalty %s needs it",
                       job->penalty.type->name);
 cleanup:
@@ -219,7 +220,11 @@ static bvl_status choose_grid(bvl_job *job)
   };
   job->grid_rows = o->grid_rows;
   job->grid_cols = o->grid_cols;
-  if (o->grid_rows == 0 && o->grid_cols == 0)
+  if (o->grid_rows == 0 && o->grid_cols == 0 &&
+      bvl_penalty_is_whole(&job->penalty, job->groups != NULL)) {
+    job->grid_rows = job->comm.size; /* one rank would hold all columns */
+    job->grid_cols = 1;
+  } else if (o->grid_rows == 0 && o->grid_cols == 0)
     bvl_grid_choose(&step, job->comm.size, &job->grid_rows, &job->grid_cols);
   return bvl_grid_check(job->comm.size, job->grid_rows, job->grid_cols);
 }
@@ -247,6 +252,7 @@ static bvl_status check_memory(bvl_job *job, int64_t n_lambda, int64_t *estimate
       .solver = solver,
       .gram = job->options->path.gram,
       .grouped = job->penalty.type->grouped,
+      .whole = bvl_penalty_is_whole(&job->penalty, job->groups != NULL),
       .rounded = certified && !is_multi(job) && bvl_rounded_pays(job->format, job->dtype, job->n),
       .responses = bvl_loss_find(job->family)->coupled ? 10 : job->n_responses,
       .coupled = bvl_loss_find(job->family)->coupled,

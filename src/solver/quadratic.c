@@ -4,10 +4,11 @@
  * Radial penalties are smooth away from zero, so on a fixed support (and, for scalars, fixed signs)
  * the problem is a smooth one: H = G_AA + penalty curvature. A step that would carry blocks through
  * zero is tried with those blocks set to zero, and cut at the first crossing when that does not
- * descend; bounds are such stops too, and a coordinate at one leaves the system. What then wants to
- * come back is found by the next sweep. The sweep is also the safeguard: each of its block steps
- * descends whatever G is. Cost: a sweep d^2 flops times the share of blocks that move; a Newton
- * step |A|^3 / 3. */
+ * descend; bounds are such stops too, and a coordinate at one leaves the system. The same holds for
+ * the pieces of a difference penalty, smooth where no piece is zero. What then wants to come back
+ * is found by the next sweep. The sweep is also the safeguard: each of its block steps descends
+ * whatever G is. Cost: a sweep d^2 flops times the share of blocks that move; a Newton step |A|^3
+ * / 3. */
 #include "solver/quadratic.h"
 
 #include <math.h>
@@ -21,10 +22,20 @@
 
 enum { BLOCK_STEPS = 20, MAX_NEWTON = 60, MAX_BACKTRACKS = 30 };
 
+/* What can be zero by itself: the blocks, or pieces inside them. */
+typedef struct pieces {
+  int64_t n;
+  const int64_t *begin; /* n + 1 */
+  const double *lw;     /* n: of the block */
+  int64_t *own_begin;   /* owned, NULL where the pieces are the blocks */
+  double *own_lw;
+} pieces;
+
 typedef struct work {
   const bvl_quadratic *p;
-  double *b;         /* the caller's */
-  double *gradient;  /* the caller's */
+  double *b;        /* the caller's */
+  double *gradient; /* the caller's */
+  pieces pieces;
   double *curvature; /* n_blocks: upper bound of the block's own G, owned */
   int64_t *support;  /* d: coordinates in Newton's system, owned */
   double *H;         /* support^2, grown on demand, owned */
@@ -37,6 +48,8 @@ typedef struct work {
 
 static void release(work *w)
 {
+  free(w->pieces.own_begin);
+  free(w->pieces.own_lw);
   free(w->curvature);
   free(w->support);
   free(w->H);
@@ -49,6 +62,36 @@ static void release(work *w)
 static int64_t block_len(const bvl_quadratic *p, int64_t g)
 {
   return p->begin[g + 1] - p->begin[g];
+}
+
+static int64_t piece_len(const work *w, int64_t i)
+{
+  return w->pieces.begin[i + 1] - w->pieces.begin[i];
+}
+
+static bvl_status list_pieces(work *w)
+{
+  const bvl_quadratic *p = w->p;
+  pieces *list = &w->pieces;
+  bvl_status status = BVL_OK;
+  *list = (pieces){.n = p->n_blocks, .begin = p->begin, .lw = p->lw};
+  if (!p->penalty->type->difference) return BVL_OK;
+  BVL_TRY(BVL_ALLOC(&list->own_begin, p->d + 1));
+  BVL_TRY(BVL_ALLOC(&list->own_lw, p->d));
+  list->n = 0;
+  for (int64_t g = 0; g < p->n_blocks; g++) {
+    const int64_t *begin = NULL;
+    const int64_t n = bvl_penalty_pieces(p->penalty, block_len(p, g), &begin);
+    for (int64_t i = 0; i < n; i++) {
+      list->own_lw[list->n] = p->lw[g];
+      list->own_begin[list->n++] = p->begin[g] + (begin != NULL ? begin[i] : i);
+    }
+  }
+  list->own_begin[list->n] = p->d;
+  list->begin = list->own_begin;
+  list->lw = list->own_lw;
+cleanup:
+  return status;
 }
 
 double bvl_quadratic_bound(const bvl_quadratic *p, int64_t g)
@@ -67,6 +110,7 @@ static bvl_status prepare(work *w)
   bvl_status status = BVL_OK;
   const bvl_quadratic *p = w->p;
   int64_t longest = 1;
+  BVL_TRY(list_pieces(w));
   for (int64_t g = 0; g < p->n_blocks; g++) longest = bvl_greater(longest, block_len(p, g));
   BVL_TRY(BVL_ALLOC(&w->curvature, p->n_blocks));
   BVL_TRY(BVL_ALLOC(&w->support, p->d));
@@ -182,25 +226,35 @@ static int is_zero(const double *b, int64_t m)
   return 1;
 }
 
-/* Does Newton move block g: not at a bound, and unpenalised or nonzero? */
-static int is_moving(const work *w, int64_t g)
+/* Does Newton move piece i: not at a bound, and unpenalised or nonzero? */
+static int is_moving(const work *w, int64_t i)
 {
   const bvl_quadratic *p = w->p;
-  const int64_t k = p->begin[g];
+  const int64_t k = w->pieces.begin[i];
   const bvl_interval in = interval(p, k);
   if (p->bounds != NULL && (w->b[k] <= in.lower || w->b[k] >= in.upper)) return 0;
-  return p->lw[g] == 0 || !is_zero(w->b + k, block_len(p, g));
+  return w->pieces.lw[i] == 0 || !is_zero(w->b + k, piece_len(w, i));
 }
 
-/* Coordinates of the blocks that move, and Newton's system on them. Blocks of length > 1 are wholly
+/* The penalty's part of block g in the system, whose rows from `at` on are the block's. */
+static void add_penalty(work *w, int64_t g, int64_t at, int64_t len, int64_t m)
+{
+  const bvl_quadratic *p = w->p;
+  const double *b = w->b + p->begin[g];
+  bvl_penalty_gradient(p->penalty, p->lw[g], block_len(p, g), b, w->block);
+  for (int64_t k = at; k < at + len; k++) w->rhs[k] -= w->block[w->support[k] - p->begin[g]];
+  bvl_penalty_add_curvature(p->penalty, p->lw[g], block_len(p, g), b, w->H + at + at * m, m);
+}
+
+/* Coordinates of the pieces that move, and Newton's system on them. Pieces of length > 1 are wholly
  * in or wholly out. */
 static bvl_status build_system(work *w, int64_t *size)
 {
   const bvl_quadratic *p = w->p;
   int64_t m = 0;
-  for (int64_t g = 0; g < p->n_blocks; g++)
-    if (is_moving(w, g))
-      for (int64_t k = p->begin[g]; k < p->begin[g + 1]; k++) w->support[m++] = k;
+  for (int64_t i = 0; i < w->pieces.n; i++)
+    if (is_moving(w, i))
+      for (int64_t k = w->pieces.begin[i]; k < w->pieces.begin[i + 1]; k++) w->support[m++] = k;
   *size = m;
   bvl_status status = BVL_GROW(&w->H, &w->H_len, m * m);
   if (status != BVL_OK) return status;
@@ -210,16 +264,11 @@ static bvl_status build_system(work *w, int64_t *size)
   }
   int64_t at = 0;
   for (int64_t g = 0; g < p->n_blocks && at < m; g++) {
-    const int64_t len = block_len(p, g);
-    if (w->support[at] != p->begin[g]) continue;
-    const double *b = w->b + p->begin[g];
-    for (int64_t k = 0; k < len; k++) w->rhs[at + k] = -w->gradient[p->begin[g] + k];
-    if (p->lw[g] > 0) {
-      bvl_penalty_gradient(p->penalty, p->lw[g], len, b, w->block);
-      for (int64_t k = 0; k < len; k++) w->rhs[at + k] -= w->block[k];
-      bvl_penalty_add_curvature(p->penalty, p->lw[g], len, b, w->H + at + at * m, m);
-    }
-    at += len;
+    int64_t end = at;
+    for (; end < m && w->support[end] < p->begin[g + 1]; end++)
+      w->rhs[end] = -w->gradient[w->support[end]];
+    if (p->lw[g] > 0 && end > at) add_penalty(w, g, at, end - at, m);
+    at = end;
   }
   return BVL_OK;
 }
@@ -251,9 +300,9 @@ static int64_t make_trial(work *w, int64_t m, double t)
   int64_t stopped = 0;
   memcpy(w->trial, w->b, (size_t)p->d * sizeof *w->b);
   for (int64_t k = 0; k < m; k++) w->trial[w->support[k]] += t * w->rhs[k];
-  for (int64_t g = 0; g < p->n_blocks; g++) {
-    const int64_t k = p->begin[g];
-    if (p->lw[g] == 0 || block_len(p, g) != 1 || w->b[k] == 0) continue;
+  for (int64_t i = 0; i < w->pieces.n; i++) {
+    const int64_t k = w->pieces.begin[i];
+    if (w->pieces.lw[i] == 0 || piece_len(w, i) != 1 || w->b[k] == 0) continue;
     if (w->trial[k] * w->b[k] > 1e-14 * w->b[k] * w->b[k]) continue;
     w->trial[k] = 0;
     stopped++;
@@ -303,14 +352,16 @@ static double first_crossing(const work *w, int64_t m)
   double t = 1;
   int64_t at = 0;
   const bvl_quadratic *p = w->p;
-  for (int64_t g = 0; g < p->n_blocks && at < m; g++) {
-    if (w->support[at] != p->begin[g]) continue;
-    const double b = w->b[p->begin[g]];
-    if (block_len(p, g) == 1 && p->lw[g] > 0 && w->rhs[at] * b < 0) t = fmin(t, -b / w->rhs[at]);
-    const bvl_interval in = interval(p, p->begin[g]);
+  for (int64_t i = 0; i < w->pieces.n && at < m; i++) {
+    const int64_t k = w->pieces.begin[i];
+    if (w->support[at] != k) continue;
+    const double b = w->b[k];
+    if (piece_len(w, i) == 1 && w->pieces.lw[i] > 0 && w->rhs[at] * b < 0)
+      t = fmin(t, -b / w->rhs[at]);
+    const bvl_interval in = interval(p, k);
     if (p->bounds != NULL && w->rhs[at] != 0)
       t = fmin(t, ((w->rhs[at] > 0 ? in.upper : in.lower) - b) / w->rhs[at]);
-    at += block_len(p, g);
+    at += piece_len(w, i);
   }
   return t;
 }
@@ -319,12 +370,12 @@ static double first_crossing(const work *w, int64_t m)
  * and Newton only halves the norm: the sweep's test decides such a group at once. */
 static int group_is_leaving(const work *w)
 {
-  const bvl_quadratic *p = w->p;
-  for (int64_t g = 0; g < p->n_blocks; g++) {
-    const int64_t m = block_len(p, g);
-    if (m == 1 || p->lw[g] == 0) continue;
-    const double before = bvl_block_norm(m, w->b + p->begin[g]);
-    if (before > 0 && bvl_block_norm(m, w->trial + p->begin[g]) < 0.3 * before) return 1;
+  for (int64_t i = 0; i < w->pieces.n; i++) {
+    const int64_t m = piece_len(w, i);
+    const int64_t k = w->pieces.begin[i];
+    if (m == 1 || w->pieces.lw[i] == 0) continue;
+    const double before = bvl_block_norm(m, w->b + k);
+    if (before > 0 && bvl_block_norm(m, w->trial + k) < 0.3 * before) return 1;
   }
   return 0;
 }

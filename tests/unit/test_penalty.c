@@ -67,7 +67,7 @@ static void test_rows_are_found_by_name(void **state)
   int count = 0;
   for (const bvl_penalty_type *const *type = bvl_penalty_all(); *type != NULL; type++, count++)
     assert_ptr_equal(bvl_penalty_find((*type)->name), *type);
-  assert_int_equal(count, 15);
+  assert_int_equal(count, 17);
   assert_null(bvl_penalty_find("ridge"));
   assert_true(bvl_penalty_find("group-lasso")->grouped);
   assert_false(bvl_penalty_find("enet")->grouped);

@@ -36,8 +36,8 @@ int bvl_concave_model_fits(const bvl_problem *problem)
   const bvl_penalty_type *type = problem->penalty.type;
   /* a rest goes by curvatures that must hold for the whole batch: poisson's are of one point */
   const int rests = type->rest == NULL || isfinite(problem->loss->curvature_bound);
-  return !type->convex && problem->outputs == 1 && problem->bounds == NULL && rests &&
-         (!type->grouped || problem->loss->quadratic);
+  return !type->convex && !type->difference && problem->outputs == 1 && problem->bounds == NULL &&
+         rests && (!type->grouped || problem->loss->quadratic);
 }
 
 void bvl_concave_model_destroy(bvl_concave_model **model)
