@@ -176,8 +176,8 @@ _Static_assert(sizeof flag_table / sizeof flag_table[0] <= FLAGS_MAX,
 
 /* Announced, refused by name until they exist. */
 static const char *const later_flags[] = {"init", "missing", "folds"};
-static const char *const later_words[] = {"l1-l2",    "group-l1-l2", "none",      "hoyer-square",
-                                          "group-hs", "lambda.min",  "lambda.1se"};
+static const char *const later_words[] = {"none", "hoyer-square", "group-hs", "lambda.min",
+                                          "lambda.1se"};
 static const char *const later_commands[] = {"cv",        "train", "prune", "pareto",
                                              "stability", "study", "import"};
 

@@ -131,6 +131,10 @@ static void test_later_versions(void **state)
   assert_non_null(strstr(error, "not available yet"));
   assert_refused("d -o o --family cox", "gaussian, binomial, poisson, multinomial");
   assert_refused("d -o o --solver simplex", "newton, cd, sgd");
+  assert_refused("d -o o --penalty lasso --alpha 0.5", "l1-l2 or group-l1-l2");
+  assert_refused("d -o o --penalty l1-l2 --alpha 1", "[0, 1)");
+  assert_refused("d -o o --penalty l1-l2 --solver lbfgs", "penalty l1-l2");
+  assert_refused("d -o o --penalty group-l1-l2 --lower 0", "lasso or enet");
   command_refuse("cv", error);
   assert_non_null(strstr(error, "cv: not available yet"));
   assert_non_null(strstr(error, "predict"));

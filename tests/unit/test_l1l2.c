@@ -97,6 +97,7 @@ static void test_prox_is_the_global_minimum(void **state)
 {
   (void)state;
   int counts[4] = {0}; /* answers by how many pieces are not zero */
+  int near = 0;
   for (uint64_t trial = 0; trial < 48; trial++) {
     block at;
     double z[M];
@@ -110,10 +111,11 @@ static void test_prox_is_the_global_minimum(void **state)
     bvl_penalty_prox(&at.pen, lw, rho, 3 * len, z, x);
     const double best = least_cost(&at, lw, rho, z);
     const double unit = rho * 3.0 * (double)len + lw;
-    /* never above the grid's best, and that comes near: a step of 0.3^11 / 24 in a smooth valley */
+    /* never above the grid's best; the grid mostly comes near, unless it closed in on another
+     * valley */
     const double found = cost(&at, lw, rho, z, x);
     assert_true(found <= best + 1e-14 * unit);
-    ASSERT_NEAR(found, best, 1e-9 * unit);
+    near += best - found <= 1e-9 * unit;
     ASSERT_NEAR(bvl_penalty_value(&at.pen, lw, 3 * len, x), value_of(&at, lw, x), 1e-14 * unit);
     int alive = 0;
     for (int i = 0; i < 3; i++) alive += bvl_block_norm(len, x + i * len) > 0.0;
@@ -126,6 +128,7 @@ static void test_prox_is_the_global_minimum(void **state)
     assert_memory_equal(z, x, (size_t)(3 * len) * sizeof *z);
   }
   for (int k = 0; k < 4; k++) assert_true(counts[k] >= 3);
+  assert_true(near >= 40);
 }
 
 /* The steepest descent of g'd + P'(b; d) over unit d, by the pieces that are zero alone and by all
