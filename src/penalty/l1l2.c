@@ -86,8 +86,9 @@ void bvl_l1l2_prox(const bvl_penalty *pen, double lw, double rho, int64_t m, con
     const double size = norm_of(at, z);
     const double s = fmax(size - mu * at.omega, 0.0);
     sum += s * s;
-    if (!(size - mu * (at.omega - pen->alpha) > most)) continue;
-    most = size - mu * (at.omega - pen->alpha);
+    const double left = size - (at.omega - pen->alpha) * lw / rho; /* rounds as thresholds do */
+    if (!(left > most)) continue;
+    most = left;
     best = i;
   }
   const double stretch = sum > 0.0 ? 1.0 + pen->alpha * mu / sqrt(sum) : 0.0;

@@ -19,7 +19,7 @@ done
 
 # to stationary points where the penalty is not convex; the certificate is scripts/check's own
 bevel 1 simulate "$work/data.h5" --n 100 --p 60 --group-size 3 --active 4 --family binomial --seed 5
-for penalty in mcp group-scad group-tl1 log group-lq; do
+for penalty in mcp group-scad group-tl1 log group-lq l1-l2 group-l1-l2; do
   bevel 2 path "$work/data.h5" -o "$work/admm.h5" --penalty $penalty $path 0.3 --solver admm \
     --no-polish
   check "$work/admm.h5" "$work/data.h5"

@@ -31,13 +31,14 @@ void bvl_admm_warn(bvl_admm *s, bvl_solve_control *control)
 }
 
 /* The largest -P'' there is at this lambda: above it the z-step has one answer. 0 where it has no
- * bound, as for lq. */
+ * bound, as for lq, whose zeros are left by jumps; infinite for a difference, which near zero is
+ * the more concave the nearer. */
 static bvl_status measure_concavity(bvl_admm *s)
 {
   static const double at[] = {1e-6, 1e-3, 1e-2, 0.1, 0.3, 0.9, 1.1, 1.5, 2.0, 3.0};
   const bvl_problem *problem = s->problem;
   const bvl_blocks *blocks = &problem->blocks;
-  double most = 0;
+  double most = problem->penalty.type->difference ? INFINITY : 0;
   for (int64_t g = 0; !problem->penalty.type->convex && g < blocks->n; g++) {
     if (!bvl_admm_is_penalised(problem, g)) continue;
     const bvl_penalty pen = bvl_penalty_at(&problem->penalty, blocks->weight[g]);
