@@ -344,6 +344,7 @@ static const char pairs_help[] =
     "  sparse-group-lasso           auto newton cd admm\n"
     "  mcp scad tl1 log             auto newton cd admm\n"
     "  group-mcp group-scad group-tl1 group-log   auto newton cd admm\n"
+    "  l1-l2 group-l1-l2            auto newton cd admm\n"
     "  lq group-lq                  auto newton cd sgd momentum adam lbfgs admm\n"
     "                               varpro(gaussian, 2/3 < q <= 1)\n"
     "  lpq                          sgd momentum adam lbfgs\n"
