@@ -193,7 +193,7 @@ static bvl_status read_columns(bvl_job *job)
   if (strcmp(job->penalty.type->name, "group-lasso") == 0 && job->groups == NULL && is_multi(job))
     status = bvl_penalty_init(bvl_penalty_find("lasso"), NULL, &job->penalty);
   else if (job->penalty.type->grouped && job->groups == NULL &&
-           strcmp(job->penalty.type->name, "l1-l2") != 0)
+           (job->penalty.type->whole || !job->penalty.type->difference))
     status = bvl_fail(BVL_ERR_INPUT, "/groups: missing, and penalty %s needs it",
                       job->penalty.type->name);
 cleanup:

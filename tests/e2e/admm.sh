@@ -26,6 +26,13 @@ for penalty in mcp group-scad group-tl1 log group-lq l1-l2 group-l1-l2; do
   all_zero "$work/admm.h5"
 done
 
+# near zero the more concave the nearer: a small rho would leave this path
+"$python" "$lib/odd.py" "$work/odd.h5" binomial
+bevel 1 path "$work/odd.h5" -o "$work/admm.h5" --penalty group-l1-l2 --nlambda 8 --lambda-min-ratio 0.01 --quiet \
+  --solver admm --no-polish
+check "$work/admm.h5" "$work/odd.h5"
+all_zero "$work/admm.h5"
+
 refused() { # PATTERN FLAGS...: exit 2, with a word of what is wrong
   local pattern=$1
   shift
@@ -37,4 +44,4 @@ refused() { # PATTERN FLAGS...: exit 2, with a word of what is wrong
 refused "above 0" --solver admm --admm-rho 0
 refused "above 0" --solver admm --admm-rho -1
 refused "solver admm" --admm-rho 1
-refused "solver newton or cd" --solver admm --lower 0
+refused "know no bounds" --solver admm --lower 0
