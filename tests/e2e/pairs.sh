@@ -23,7 +23,7 @@ for line in text[text.index("Penalties, and the solvers"):].splitlines()[1:]:
     penalties = row or penalties
     for penalty in penalties:
         listed.setdefault(penalty, set()).update(w for w in words if w in solvers)
-assert len(listed) >= 15 and all(listed.values()), listed
+assert len(listed) >= 17 and all(listed.values()), listed
 also = {"multinomial": {"auto", "newton"}, "responses": {"auto", "newton", "varpro"}}
 
 def wanted(penalty, solver, family):
