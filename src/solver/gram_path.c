@@ -509,7 +509,8 @@ static bvl_status one_batch(bvl_gram_path *s, int64_t n, const double *lambdas,
   if (first < batch) BVL_TRY(bvl_working_set_add(set, s->wanted));
   facts.violators = set->columns->n_cols - facts.before - facts.screened;
   BVL_TRY(load(s, *done < batch ? start_of(s, lambdas[*done], state) : &state->point));
-  BVL_TRY(bvl_working_set_prune(set));
+  /* what a concave lambda was not solved with is about to be asked for again */
+  if (s->concave == NULL || *done > 0) BVL_TRY(bvl_working_set_prune(set));
   finish_facts(s, batch, *done, &facts);
   if (control->batch_done != NULL) control->batch_done(control->context, &facts);
 cleanup:

@@ -9,26 +9,27 @@
 #include <cblas.h>
 
 #include "base/checked.h"
-#include "base/lapack.h"
 
-enum { MAX_ROUNDS = 300, FEW_SWEEPS = 24, MANY_SWEEPS = 128, CALM = 5, MAX_BACKTRACKS = 40 };
+enum { MAX_ROUNDS = 300, FEW_SWEEPS = 24, MANY_SWEEPS = 128, CALM = 2, MAX_BACKTRACKS = 40 };
 
 /* A piece whose curvature changed by less is the same one, for profiles that are all curve. */
 static const double SAME_PIECE = 0.1;
 
 void bvl_concave_newton_free(bvl_concave_newton *s)
 {
-  double *doubles[] = {s->q, s->step, s->rest, s->delta, s->moved, s->trial, s->piece, s->H};
+  double *doubles[] = {s->q,     s->threshold, s->step,  s->rest,
+                       s->delta, s->moved,     s->trial, s->piece};
   for (size_t k = 0; k < sizeof doubles / sizeof *doubles; k++) free(doubles[k]);
   free(s->support);
+  bvl_concave_system_free(&s->system);
   *s = (bvl_concave_newton){.capacity = 0};
 }
 
 static bvl_status reserve(bvl_concave_newton *s, int64_t d)
 {
   bvl_status status = BVL_OK;
-  int64_t capacity[8];
-  for (int k = 0; k < 8; k++) capacity[k] = s->capacity;
+  int64_t capacity[9];
+  for (int k = 0; k < 9; k++) capacity[k] = s->capacity;
   BVL_TRY(BVL_GROW(&s->q, &capacity[0], d));
   BVL_TRY(BVL_GROW(&s->step, &capacity[1], d));
   BVL_TRY(BVL_GROW(&s->rest, &capacity[2], d));
@@ -37,6 +38,7 @@ static bvl_status reserve(bvl_concave_newton *s, int64_t d)
   BVL_TRY(BVL_GROW(&s->trial, &capacity[5], d));
   BVL_TRY(BVL_GROW(&s->piece, &capacity[6], d));
   BVL_TRY(BVL_GROW(&s->support, &capacity[7], d));
+  BVL_TRY(BVL_GROW(&s->threshold, &capacity[8], d));
   s->capacity = capacity[0]; /* all grew alike */
 cleanup:
   return status;
@@ -66,9 +68,31 @@ double bvl_concave_violation(const bvl_penalty *penalty, double lw, double curva
   return fmax(fabs(q) - bvl_penalty_threshold(&pen, lw), 0);
 }
 
+double bvl_concave_block_violation(const bvl_penalty *penalty, double lw, double curvature,
+                                   int64_t m, const double *b, double *q)
+{
+  if (m == 1) return bvl_concave_violation(penalty, lw, curvature, *b, *q);
+  const bvl_penalty pen = bvl_penalty_curved(*penalty, curvature);
+  /* the distance is that of the gradient, from the other side */
+  for (int64_t i = 0; i < m; i++) q[i] = -q[i];
+  const double distance = bvl_penalty_distance(&pen, lw, m, b, q);
+  for (int64_t i = 0; i < m; i++) q[i] = -q[i];
+  return distance;
+}
+
+/* The same that bvl_concave_violation compares with. */
+static void set_thresholds(bvl_concave_newton *s, const bvl_concave_problem *p)
+{
+  for (int64_t k = 0; k < p->d; k++) {
+    const bvl_penalty pen = bvl_penalty_curved(*p->penalty, p->G[k + k * p->ld]);
+    s->threshold[k] = p->lw[k] > 0 ? bvl_penalty_threshold(&pen, p->lw[k]) : 0;
+  }
+}
+
 static double violation(const bvl_concave_newton *s, const bvl_concave_problem *p, int64_t k,
                         double b)
 {
+  if (b == 0 && p->lw[k] > 0) return fmax(fabs(s->q[k]) - s->threshold[k], 0);
   return bvl_concave_violation(p->penalty, p->lw[k], p->G[k + k * p->ld], b, s->q[k]);
 }
 
@@ -93,7 +117,7 @@ static void sweep(bvl_concave_newton *s, const bvl_concave_problem *p, double *b
     const double *column = p->G + k * p->ld;
     const double curvature = column[k];
     if (!(curvature > 0)) continue; /* a zero column: nothing to gain */
-    if (b[k] == 0 && violation(s, p, k, 0) == 0) continue;
+    if (b[k] == 0 && fabs(s->q[k]) <= s->threshold[k]) continue;
     double x = b[k] + s->q[k] / curvature;
     if (p->lw[k] > 0)
       x = copysign(x != 0 ? p->penalty->type->prox(p->penalty, p->lw[k], curvature, fabs(x)) : 0,
@@ -127,92 +151,56 @@ static int look_at_pieces(bvl_concave_newton *s, const bvl_concave_problem *p, c
 /* ---- Newton's step ---------------------------------------------------------------------------
  */
 
-/* support, rest and H at b. Those with a penalty that bends come first: where H is not positive
- * definite it is for them, and the factor breaks off early. */
-static bvl_status build_system(bvl_concave_newton *s, const bvl_concave_problem *p, const double *b,
-                               int64_t *size)
+/* support and rest: those in the factor. */
+static void list_support(bvl_concave_newton *s, const bvl_concave_problem *p, const double *b)
 {
-  int64_t m = 0;
-  for (int late = 0; late < 2; late++)
-    for (int64_t k = 0; k < p->d; k++) {
-      if (b[k] == 0 && p->lw[k] > 0) continue;
-      const int bent = p->lw[k] > 0 && p->penalty->type->bend(p->penalty, p->lw[k], fabs(b[k])) < 0;
-      if (bent != late) s->support[m++] = k;
-    }
-  *size = m;
-  bvl_status status = BVL_GROW(&s->H, &s->H_entries, m * m);
-  for (int64_t l = 0; status == BVL_OK && l < m; l++) {
-    const int64_t k = s->support[l];
-    const double *column = p->G + k * p->ld;
-    for (int64_t i = l; i < m; i++) s->H[i + l * m] = column[s->support[i]];
+  for (int64_t l = 0; l < s->system.factor.m; l++) {
+    const int64_t k = s->system.factor.index[l];
+    s->support[l] = k;
     s->rest[l] = s->q[k];
-    if (p->lw[k] == 0) continue;
-    s->rest[l] -= copysign(p->penalty->type->slope(p->penalty, p->lw[k], fabs(b[k])), b[k]);
-    s->H[l + l * m] += p->penalty->type->bend(p->penalty, p->lw[k], fabs(b[k]));
+    if (p->lw[k] > 0)
+      s->rest[l] -= copysign(p->penalty->type->slope(p->penalty, p->lw[k], fabs(b[k])), b[k]);
   }
-  return status;
-}
-
-/* step <- L^-T L^-1 step for the leading n x n part of the factor in H. */
-static void solve_leading(const bvl_concave_newton *s, int64_t n, int64_t m)
-{
-  if (n == 0) return;
-  cblas_dtrsv(CblasColMajor, CblasLower, CblasNoTrans, CblasNonUnit, (int)n, s->H, (int)m, s->step,
-              1);
-  cblas_dtrsv(CblasColMajor, CblasLower, CblasTrans, CblasNonUnit, (int)n, s->H, (int)m, s->step,
-              1);
-}
-
-/* Factors H in place. 0, or the 1-based row at which it stops being positive definite: the part
- * before that row is factored. */
-static int64_t factor(bvl_concave_newton *s, int64_t m, int *leading)
-{
-  *leading = 0;
-  for (int64_t l = 0; l < m; l++)
-    if (!(s->H[l + l * m] > 0)) return l + 1;
-  *leading = 1;
-  return bvl_cholesky(m, s->H, m);
 }
 
 bvl_status bvl_concave_newton_direction(bvl_concave_newton *s, const bvl_concave_problem *p,
                                         const double *b, double *out)
 {
-  int64_t m = 0;
-  int leading = 0;
-  bvl_status status = reserve(s, p->d);
-  if (status == BVL_OK) refresh(s, p, b);
-  if (status == BVL_OK) memset(out, 0, (size_t)p->d * sizeof *out);
-  int64_t bad = 1;
-  for (double weight = 0; status == BVL_OK && bad != 0 && weight < 1e6;
-       weight = fmax(1e-6, 10 * weight)) {
-    status = build_system(s, p, b, &m);
-    for (int64_t l = 0; status == BVL_OK && l < m; l++) {
-      const double own = p->G[s->support[l] * (p->ld + 1)];
-      double *diagonal = s->H + l * (m + 1);
-      *diagonal += weight * (own + fmax(0, own - *diagonal)); /* and what the penalty subtracts */
-    }
-    if (status == BVL_OK) bad = factor(s, m, &leading);
-  }
-  if (status != BVL_OK) return status;
-  memcpy(s->step, s->rest, (size_t)m * sizeof *s->step); /* downhill as it is */
-  if (bad == 0) solve_leading(s, m, m);
-  for (int64_t l = 0; l < m; l++) out[s->support[l]] = s->step[l];
+  bvl_status status = BVL_OK;
+  BVL_TRY(reserve(s, p->d));
+  refresh(s, p, b);
+  if (!p->kept) bvl_concave_system_forget(&s->system);
+  double weight = 0;
+  do {
+    BVL_TRY(bvl_concave_system_follow(&s->system, p, b, weight));
+    weight = fmax(1e-6, 10 * weight);
+  } while (s->system.n_refused > 0 && weight < 1e6);
+  list_support(s, p, b);
+  memcpy(s->step, s->rest, (size_t)s->system.factor.m * sizeof *s->step);
+  bvl_factor_solve(&s->system.factor, s->step);
+  memset(out, 0, (size_t)p->d * sizeof *out);
+  for (int64_t l = 0; l < s->system.factor.m; l++) out[s->support[l]] = s->step[l];
+cleanup:
   return status;
 }
 
-/* step: along row `bad` of the support, with what the rows before it do about it: x'Hx is the pivot
- * that was not positive. Downhill. */
-static void choose_escape(bvl_concave_newton *s, const bvl_concave_problem *p, int64_t m,
-                          int64_t bad, int leading)
+/* step: along the first unknown the factor refused, with what those in it do about it: x'Hx is the
+ * pivot that was not positive. Downhill. Returns how many it moves. */
+static int64_t choose_escape(bvl_concave_newton *s, const bvl_concave_problem *p, const double *b)
 {
+  const int64_t m = s->system.factor.m;
+  const int64_t out = s->system.refused[0];
+  for (int64_t i = 0; i < m; i++) s->step[i] = -p->G[s->support[i] + out * p->ld];
+  bvl_factor_solve(&s->system.factor, s->step);
+  s->support[m] = out;
+  s->step[m] = 1;
+  s->rest[m] = s->q[out];
+  if (p->lw[out] > 0)
+    s->rest[m] -= copysign(p->penalty->type->slope(p->penalty, p->lw[out], fabs(b[out])), b[out]);
   double along = 0;
-  memset(s->step, 0, (size_t)m * sizeof *s->step);
-  for (int64_t i = 0; leading && i < bad; i++)
-    s->step[i] = -p->G[s->support[i] + s->support[bad] * p->ld];
-  if (leading) solve_leading(s, bad, m);
-  s->step[bad] = 1;
-  for (int64_t i = 0; i < m; i++) along += s->rest[i] * s->step[i];
-  for (int64_t i = 0; along < 0 && i < m; i++) s->step[i] = -s->step[i];
+  for (int64_t i = 0; i <= m; i++) along += s->rest[i] * s->step[i];
+  for (int64_t i = 0; along < 0 && i <= m; i++) s->step[i] = -s->step[i];
+  return m + 1;
 }
 
 /* Fraction of the step at which the first penalised coefficient reaches zero; INFINITY when none
@@ -308,21 +296,19 @@ static double escape(bvl_concave_newton *s, const bvl_concave_problem *p, double
 static bvl_status take_step(bvl_concave_newton *s, const bvl_concave_problem *p, double *b,
                             bvl_concave_outcome *outcome, int *whole)
 {
-  int64_t m = 0;
-  int leading = 0;
-  bvl_status status = build_system(s, p, b, &m);
-  *whole = m == 0;
-  if (status != BVL_OK || m == 0) return status;
-  const int64_t bad = factor(s, m, &leading);
+  bvl_status status = bvl_concave_system_follow(&s->system, p, b, 0);
+  const int64_t m = s->system.factor.m;
+  *whole = m + s->system.n_refused == 0;
+  if (status != BVL_OK || *whole) return status;
+  list_support(s, p, b);
   outcome->steps++;
-  if (bad == 0) {
+  if (s->system.n_refused == 0) {
     memcpy(s->step, s->rest, (size_t)m * sizeof *s->step);
-    solve_leading(s, m, m);
+    bvl_factor_solve(&s->system.factor, s->step);
     *whole = go(s, p, b, m) == 1;
-  } else if (bad > 0) {
-    choose_escape(s, p, m, bad - 1, leading);
+  } else {
     outcome->escapes++;
-    escape(s, p, b, m);
+    escape(s, p, b, choose_escape(s, p, b));
   }
   *whole &= !look_at_pieces(s, p, b);
   return status;
@@ -348,6 +334,8 @@ bvl_status bvl_concave_newton_solve(bvl_concave_newton *s, const bvl_concave_pro
   int fresh = 1;
   *outcome = (bvl_concave_outcome){.solved = 0};
   if (status != BVL_OK) return status;
+  if (!p->kept) bvl_concave_system_forget(&s->system);
+  set_thresholds(s, p);
   refresh(s, p, b);
   look_at_pieces(s, p, b);
   const double start = objective(s, p, b);

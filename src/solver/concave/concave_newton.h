@@ -7,39 +7,28 @@
  * threshold, though another place may be lower. Everything comes from the penalty's slope, bend and
  * prox: sweeps of exact coordinate steps find out which pieces of P the coefficients are on, Newton
  * on those pieces ends there. Where its matrix G_AA + P'' is not positive definite (P'' < 0 may
- * outweigh G) the factor that broke off names a direction of no curvature or less, which is
- * followed downhill to the first zero. No step raises the objective. Purely local: what rank 0 does
- * while the others wait. Cost: a sweep d flops a coefficient that moves, a Newton step m^3 / 3 +
- * d^2, m nonzero ones. */
+ * outweigh G) the factor names a direction of no curvature or less, which is followed downhill to
+ * the first zero. No step raises the objective. Purely local: what rank 0 does
+ * while the others wait. Cost: a sweep d flops a coefficient that moves, a Newton step d^2 and
+ * what concave_system.h says. */
 #ifndef BVL_SOLVER_CONCAVE_NEWTON_H
 #define BVL_SOLVER_CONCAVE_NEWTON_H
 
-#include <stdint.h>
-
-#include "penalty/penalty.h"
-
-typedef struct bvl_concave_problem {
-  int64_t d;       /* unknowns */
-  const double *G; /* d x d, both triangles, leading dimension ld */
-  int64_t ld;
-  const double *c;            /* d: the gradient's negative at b = 0 */
-  const double *lw;           /* d: lambda times the factor; 0 = unpenalised, finite */
-  const bvl_penalty *penalty; /* elementwise, without an l1 part of its own */
-} bvl_concave_problem;
+#include "solver/concave/concave_system.h"
 
 /** Scratch that outlives a problem. All zero is a valid start. */
 typedef struct bvl_concave_newton {
   int64_t capacity;  /* of the arrays below, unknowns */
   double *q;         /* d: c - G b, owned */
+  double *threshold; /* d: up to which |q| a zero stays one, owned */
   double *step;      /* d, in the order of support, owned */
   double *rest;      /* d: minus the gradient of everything, in the order of support, owned */
   double *delta;     /* d: trial - b, owned */
   double *moved;     /* d: G delta, owned */
   double *trial;     /* d, owned */
   double *piece;     /* d: what tells the pieces of the last look apart, owned */
-  int64_t *support;  /* d: nonzero and unpenalised unknowns, owned */
-  double *H;         /* m x m, then its factor, owned */
-  int64_t H_entries; /* room in H */
+  int64_t *support;  /* d: unknowns that the step moves, owned */
+  bvl_concave_system system;
 } bvl_concave_newton;
 
 typedef struct bvl_concave_outcome {
@@ -57,6 +46,9 @@ void bvl_concave_newton_free(bvl_concave_newton *s);
  * it wants out. curvature = G_kk or a bound of it, for a penalty with a rest. */
 double bvl_concave_violation(const bvl_penalty *penalty, double lw, double curvature, double b,
                              double q);
+/** The same of a block of m unknowns; q is as it was on return. */
+double bvl_concave_block_violation(const bvl_penalty *penalty, double lw, double curvature,
+                                   int64_t m, const double *b, double *q);
 
 /** out (d) <- Newton's direction at b on its nonzero and unpenalised unknowns, 0 elsewhere:
  * downhill, by a heavier diagonal where the matrix is not positive definite. @return BVL_ERR_NOMEM.

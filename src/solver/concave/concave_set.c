@@ -19,6 +19,7 @@ void bvl_concave_set_free(bvl_concave_set *s)
   for (size_t k = 0; k < sizeof doubles / sizeof *doubles; k++) free(doubles[k]);
   bvl_concave_newton_free(&s->newton);
   free(s->in);
+  free(s->wish);
   free(s->block);
   free(s->begin);
   free(s->unknown);
@@ -28,10 +29,11 @@ void bvl_concave_set_free(bvl_concave_set *s)
 static bvl_status reserve(bvl_concave_set *s, int64_t d)
 {
   bvl_status status = BVL_OK;
-  int64_t capacity[3] = {s->capacity, s->capacity, s->capacity};
+  int64_t capacity[4] = {s->capacity, s->capacity, s->capacity, s->capacity};
   BVL_TRY(BVL_GROW(&s->b, &capacity[0], d));
   BVL_TRY(BVL_GROW(&s->q, &capacity[1], d));
   BVL_TRY(BVL_GROW(&s->in, &capacity[2], d));
+  BVL_TRY(BVL_GROW(&s->wish, &capacity[3], d));
   s->capacity = capacity[0];
 cleanup:
   return status;
@@ -100,6 +102,7 @@ bvl_status bvl_concave_set_start(bvl_concave_set *s, const bvl_concave_task *p, 
   memcpy(s->b, b, (size_t)p->d * sizeof *b);
   memset(s->in, 0, (size_t)p->n_blocks);
   s->n = s->n_listed = s->n_held = 0;
+  s->kept = 0;
   for (int64_t g = 0; g < p->n_blocks; g++)
     if (p->lw[g] == 0 || !is_zero(p, g, b)) BVL_TRY(enlist(s, p, g));
   refresh(s, p);
@@ -110,14 +113,17 @@ cleanup:
 static double violation(bvl_concave_set *s, const bvl_concave_task *p, int64_t g)
 {
   const int64_t k = p->begin[g];
-  const int64_t m = p->begin[g + 1] - k;
-  const bvl_penalty pen = bvl_penalty_curved(*p->penalty, p->curvature[g]);
-  if (m == 1) return bvl_concave_violation(&pen, p->lw[g], pen.curvature, s->b[k], s->q[k]);
-  /* the distance of q is that of the gradient from the other side */
-  for (int64_t i = k; i < k + m; i++) s->q[i] = -s->q[i];
-  const double distance = bvl_penalty_distance(&pen, p->lw[g], m, s->b + k, s->q + k);
-  for (int64_t i = k; i < k + m; i++) s->q[i] = -s->q[i];
-  return distance;
+  return bvl_concave_block_violation(p->penalty, p->lw[g], p->curvature[g], p->begin[g + 1] - k,
+                                     s->b + k, s->q + k);
+}
+
+/* The largest excess first; equal ones in the order of the blocks. */
+static int compare_wishes(const void *a, const void *b)
+{
+  const bvl_concave_wish *one = a;
+  const bvl_concave_wish *other = b;
+  if (one->excess != other->excess) return one->excess > other->excess ? -1 : 1;
+  return one->block < other->block ? -1 : one->block > other->block;
 }
 
 /* Enlists whoever wants to leave zero by more than tol; *n_new = how many. */
@@ -125,11 +131,15 @@ static bvl_status enlist_violators(bvl_concave_set *s, const bvl_concave_task *p
                                    int64_t *n_new)
 {
   bvl_status status = BVL_OK;
-  const int64_t before = s->n_listed;
-  for (int64_t g = 0; g < p->n_blocks; g++)
-    if (!s->in[g] && violation(s, p, g) > tol) BVL_TRY(enlist(s, p, g));
+  int64_t n = 0;
+  for (int64_t g = 0; g < p->n_blocks; g++) {
+    const double excess = s->in[g] ? 0 : violation(s, p, g);
+    if (excess > tol) s->wish[n++] = (bvl_concave_wish){.block = g, .excess = excess};
+  }
+  if (n > 1) qsort(s->wish, (size_t)n, sizeof *s->wish, compare_wishes);
+  for (int64_t i = 0; i < n; i++) BVL_TRY(enlist(s, p, s->wish[i].block));
 cleanup:
-  *n_new = s->n_listed - before;
+  *n_new = n;
   return status;
 }
 
@@ -178,12 +188,18 @@ static bvl_status solve_unknowns(bvl_concave_set *s, const bvl_concave_task *p, 
                                  int64_t max_rounds, bvl_concave_outcome *outcome)
 {
   bvl_concave_outcome part;
-  const bvl_concave_problem small = {
-      .d = s->n, .G = s->G, .ld = s->room, .c = s->c, .lw = s->lw, .penalty = p->penalty};
+  const bvl_concave_problem small = {.d = s->n,
+                                     .G = s->G,
+                                     .ld = s->room,
+                                     .c = s->c,
+                                     .lw = s->lw,
+                                     .penalty = p->penalty,
+                                     .kept = s->kept};
   bvl_status status = bvl_concave_newton_solve(&s->newton, &small, tol, max_rounds, s->x, &part);
   outcome->sweeps += part.sweeps;
   outcome->steps += part.steps;
   outcome->escapes += part.escapes;
+  s->kept = 1;
   outcome->solved = part.solved;
   return status;
 }
@@ -196,8 +212,10 @@ bvl_status bvl_concave_set_solve(bvl_concave_set *s, const bvl_concave_task *p, 
   int64_t n_new = 0;
   *outcome = (bvl_concave_outcome){.residual = 0};
   for (int look = 0; look < MAX_LOOKS; look++) {
-    BVL_TRY(enlist_violators(s, p, tol, &n_new));
-    if (look > 0 && n_new == 0) break;
+    if (look > 0 || s->n_listed == 0) {
+      BVL_TRY(enlist_violators(s, p, tol, &n_new));
+      if (n_new == 0) break;
+    }
     gather(s, p);
     if (p->penalty->type->grouped)
       BVL_TRY(solve_blocks(s, p, 0.5 * tol, max_rounds, outcome));

@@ -5,8 +5,10 @@
  *   min over b  b'Gb/2 - c'b + sum_g P(||b_g||; lw_g):
  *
  * those and the ones that want to be are gathered into a small problem (bvl_concave_newton for
- * single unknowns, bvl_quadratic for blocks); the gradient of all says who else wants in. No
- * solution has a higher objective than its start. Purely local. Cost of a look at all d unknowns:
+ * single unknowns, bvl_quadratic for blocks); the gradient of all says who else wants in. There are
+ * many stationary points: the low ones are found where those that are in settle first, which leaves
+ * less for others to explain, and those that want in then come by how much. No solution has a
+ * higher objective than its start. Purely local. Cost of a look at all d unknowns:
  * d x nonzero. */
 #ifndef BVL_SOLVER_CONCAVE_SET_H
 #define BVL_SOLVER_CONCAVE_SET_H
@@ -25,17 +27,24 @@ typedef struct bvl_concave_task {
   const bvl_penalty *penalty;
 } bvl_concave_task;
 
+typedef struct bvl_concave_wish {
+  int64_t block;
+  double excess; /* by how much it wants in */
+} bvl_concave_wish;
+
 typedef struct bvl_concave_set {
   bvl_concave_newton newton;
-  int64_t capacity;  /* of the arrays over all unknowns */
-  double *b;         /* d, owned */
-  double *q;         /* d: c - G b, owned */
-  unsigned char *in; /* n_blocks <= d: is the block in the list? owned */
-  int64_t n_listed;  /* blocks in the list */
-  int64_t n;         /* their unknowns */
-  int64_t n_held;    /* of those, with rows in the small G already */
-  int64_t room;      /* of the small problem, its leading dimension */
-  double *G;         /* room x room, owned */
+  int64_t capacity;       /* of the arrays over all unknowns */
+  double *b;              /* d, owned */
+  double *q;              /* d: c - G b, owned */
+  unsigned char *in;      /* n_blocks <= d: is the block in the list? owned */
+  bvl_concave_wish *wish; /* n_blocks <= d: who wants in, owned */
+  int64_t n_listed;       /* blocks in the list */
+  int64_t n;              /* their unknowns */
+  int64_t n_held;         /* of those, with rows in the small G already */
+  int kept;     /* is the small G that of its last solution, but for those joined since? */
+  int64_t room; /* of the small problem, its leading dimension */
+  double *G;    /* room x room, owned */
   /* room each (begin: one more), owned */
   int64_t *block;    /* listed blocks, in the order they came */
   int64_t *begin;    /* of each in the small problem */
