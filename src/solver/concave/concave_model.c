@@ -37,7 +37,7 @@ int bvl_concave_model_fits(const bvl_problem *problem)
   /* a rest goes by curvatures that must hold for the whole batch: poisson's are of one point */
   const int rests = type->rest == NULL || isfinite(problem->loss->curvature_bound);
   return !type->convex && !type->difference && problem->outputs == 1 && problem->bounds == NULL &&
-         rests && (!type->grouped || problem->loss->quadratic);
+         rests;
 }
 
 void bvl_concave_model_destroy(bvl_concave_model **model)

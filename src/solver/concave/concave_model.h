@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Solves a few lambdas on the working set for penalties that are not convex: elementwise ones, and
- * of groups with a quadratic loss.
+/* Solves a few lambdas on the working set for penalties that are not convex, elementwise and of
+ * groups.
  *
  * Quadratic loss: rank 0 solves the whole batch alone from the Gram matrix and one gradient
  * (bvl_concave_set). Other losses: rank 0 leads and all ranks work on their rows

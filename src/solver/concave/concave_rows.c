@@ -7,8 +7,10 @@
 #include <string.h>
 
 #include "base/checked.h"
+#include "base/lapack.h"
+#include "solver/quadratic.h"
 
-enum { MAX_DAMPINGS = 30, MAX_HALVINGS = 12, MIN_ROOM = 64 };
+enum { MAX_DAMPINGS = 30, MAX_HALVINGS = 12, MIN_ROOM = 64, MAX_SWEEPS = 2000 };
 
 /* A step with an old matrix that leaves more than this part of the residual asks for a new one. */
 static const double STALL = 0.1;
@@ -17,10 +19,14 @@ static const double MIN_DAMPING = 0.5, DAMPING_GROWS = 4;
 
 void bvl_concave_rows_free(bvl_concave_rows *s)
 {
-  double *doubles[] = {s->b, s->g, s->b_before, s->g_before, s->G, s->H, s->c, s->lw_listed, s->x};
+  double *doubles[] = {s->b, s->g,         s->b_before, s->g_before,  s->G,       s->H,
+                       s->c, s->lw_listed, s->x,        s->curvature, s->gradient};
   for (size_t k = 0; k < sizeof doubles / sizeof *doubles; k++) free(doubles[k]);
   free(s->listed);
   free(s->list);
+  free(s->block);
+  free(s->moving);
+  free(s->begin_listed);
   bvl_concave_newton_free(&s->newton);
   *s = (bvl_concave_rows){.capacity = 0};
 }
@@ -46,7 +52,10 @@ static bvl_status make_room(bvl_concave_rows *s, int64_t n, int *lost)
   bvl_status status = BVL_OK;
   if (n <= s->room) return BVL_OK;
   const int64_t room = bvl_greater(bvl_greater(n, s->room + s->room / 2), MIN_ROOM);
-  int64_t capacity[6] = {s->room, s->room, s->room, s->room, s->room * s->room, s->room * s->room};
+  int64_t capacity[9];
+  int64_t entries[2] = {s->room * s->room, s->room * s->room};
+  for (int k = 0; k < 9; k++) capacity[k] = s->room;
+  if (s->room > 0) capacity[7]++;
   *lost = 1;
   s->room = 0;
   s->n_held = 0;
@@ -54,18 +63,36 @@ static bvl_status make_room(bvl_concave_rows *s, int64_t n, int *lost)
   BVL_TRY(BVL_GROW(&s->c, &capacity[1], room));
   BVL_TRY(BVL_GROW(&s->lw_listed, &capacity[2], room));
   BVL_TRY(BVL_GROW(&s->x, &capacity[3], room));
-  BVL_TRY(BVL_GROW(&s->G, &capacity[4], room * room));
-  BVL_TRY(BVL_GROW(&s->H, &capacity[5], room * room));
+  BVL_TRY(BVL_GROW(&s->curvature, &capacity[4], room));
+  BVL_TRY(BVL_GROW(&s->gradient, &capacity[5], room));
+  BVL_TRY(BVL_GROW(&s->block, &capacity[6], room));
+  BVL_TRY(BVL_GROW(&s->begin_listed, &capacity[7], room + 1));
+  BVL_TRY(BVL_GROW(&s->moving, &capacity[8], room));
+  BVL_TRY(BVL_GROW(&s->G, &entries[0], room * room));
+  BVL_TRY(BVL_GROW(&s->H, &entries[1], room * room));
   s->room = room;
 cleanup:
   return status;
 }
 
+static int64_t block_len(const bvl_concave_rows *s, int64_t g)
+{
+  return s->begin[g + 1] - s->begin[g];
+}
+
+static int is_zero(const bvl_concave_rows *s, int64_t g)
+{
+  for (int64_t k = s->begin[g]; k < s->begin[g + 1]; k++)
+    if (s->b[k] != 0) return 0;
+  return 1;
+}
+
 static double objective(const bvl_concave_rows *s, const double *lw)
 {
   double sum = s->loss;
-  for (int64_t k = 0; k < s->d; k++)
-    if (s->b[k] != 0 && lw[k] > 0) sum += bvl_penalty_value(s->penalty, lw[k], 1, s->b + k);
+  for (int64_t g = 0; g < s->n_blocks; g++)
+    if (lw[g] > 0 && !is_zero(s, g))
+      sum += bvl_penalty_value(s->penalty, lw[g], block_len(s, g), s->b + s->begin[g]);
   return sum;
 }
 
@@ -83,24 +110,28 @@ bvl_status bvl_concave_rows_open(bvl_concave_rows *s, bvl_row_work *work, const 
   s->work = work;
   s->penalty = &work->problem->penalty;
   s->d = set->d;
-  s->n = s->n_held = 0;
+  s->n_blocks = set->n_blocks;
+  s->begin = set->begin;
+  s->n = s->n_held = s->n_listed = 0;
   s->damping = 0;
   memcpy(s->b, set->b, (size_t)s->d * sizeof *s->b);
-  for (int64_t k = 0; k < s->d; k++) s->listed[k] = s->b[k] != 0 || lw[k] == 0;
+  for (int64_t g = 0; g < s->n_blocks; g++)
+    memset(s->listed + s->begin[g], lw[g] == 0 || !is_zero(s, g), (size_t)block_len(s, g));
   return evaluate(s);
 }
 
-static double violation(const bvl_concave_rows *s, const double *lw, int64_t k)
+static double violation(const bvl_concave_rows *s, const double *lw, int64_t g)
 {
-  const double curvature = s->work->set->curvature[k]; /* a block is an unknown */
-  return bvl_concave_violation(s->penalty, lw[k], curvature, s->b[k], s->g[k]);
+  const int64_t k = s->begin[g];
+  return bvl_concave_block_violation(s->penalty, lw[g], s->work->set->curvature[g], block_len(s, g),
+                                     s->b + k, s->g + k);
 }
 
 static double largest_violation(const bvl_concave_rows *s, const double *lw)
 {
   double largest = 0;
-  for (int64_t k = 0; k < s->d; k++) {
-    const double at = violation(s, lw, k);
+  for (int64_t g = 0; g < s->n_blocks; g++) {
+    const double at = violation(s, lw, g);
     if (!(at <= largest)) largest = at; /* a NaN stays */
   }
   return largest;
@@ -109,24 +140,33 @@ static double largest_violation(const bvl_concave_rows *s, const double *lw)
 /* ---- the model --------------------------------------------------------------------------------
  */
 
+static void enlist(bvl_concave_rows *s, int64_t g)
+{
+  s->block[s->n_listed] = g;
+  s->begin_listed[s->n_listed++] = s->n;
+  for (int64_t k = s->begin[g]; k < s->begin[g + 1]; k++) {
+    s->listed[k] = 1;
+    s->list[s->n++] = k;
+  }
+  s->begin_listed[s->n_listed] = s->n;
+}
+
 /* Lists whoever is nonzero, unpenalised or wants to leave zero by more than tol: from scratch
  * (anew), or those who are not in yet. */
 static bvl_status make_list(bvl_concave_rows *s, const double *lw, double tol, int *anew)
 {
   bvl_status status = BVL_OK;
   int64_t n_new = 0;
-  for (int64_t k = 0; k < s->d; k++)
-    n_new += s->b[k] != 0 || lw[k] == 0 || violation(s, lw, k) > tol;
+  for (int64_t g = 0; g < s->n_blocks; g++)
+    if (lw[g] == 0 || !is_zero(s, g) || violation(s, lw, g) > tol) n_new += block_len(s, g);
   BVL_TRY(make_room(s, s->n + n_new, anew)); /* more than enough */
   if (*anew) {
-    s->n = s->n_held = 0;
+    s->n = s->n_held = s->n_listed = 0;
     memset(s->listed, 0, (size_t)s->d);
   }
-  for (int64_t k = 0; k < s->d; k++) {
-    if (s->n_held > 0 && s->listed[k]) continue;
-    if (s->b[k] == 0 && lw[k] > 0 && !(violation(s, lw, k) > tol)) continue;
-    s->listed[k] = 1;
-    s->list[s->n++] = k;
+  for (int64_t g = 0; g < s->n_blocks; g++) {
+    if (s->n_held > 0 && s->listed[s->begin[g]]) continue;
+    if (lw[g] == 0 || !is_zero(s, g) || violation(s, lw, g) > tol) enlist(s, g);
   }
 cleanup:
   return status;
@@ -153,9 +193,25 @@ static bvl_concave_problem model_of(const bvl_concave_rows *s)
       .d = s->n, .G = s->H, .ld = s->room, .c = s->c, .lw = s->lw_listed, .penalty = s->penalty};
 }
 
+static bvl_status solve_blocks(bvl_concave_rows *s, double tol)
+{
+  bvl_quadratic_outcome outcome;
+  const bvl_quadratic model = {.d = s->n,
+                               .G = s->H,
+                               .ld = s->room,
+                               .n_blocks = s->n_listed,
+                               .begin = s->begin_listed,
+                               .lw = s->lw_listed,
+                               .penalty = s->penalty,
+                               .curvature = s->curvature};
+  for (int64_t l = 0; l < s->n; l++) s->gradient[l] = -s->g_before[s->list[l]];
+  return bvl_quadratic_solve(&model, 1, tol, MAX_SWEEPS, s->x, s->gradient, &outcome);
+}
+
 /* b <- the model's answer from b_before, its diagonal heavier by the damping. */
 static bvl_status solve_model(bvl_concave_rows *s, const double *lw, double tol)
 {
+  bvl_status status = BVL_OK;
   bvl_concave_outcome outcome;
   const int64_t n = s->n;
   for (int64_t l = 0; l < n; l++) {
@@ -165,13 +221,19 @@ static bvl_status solve_model(bvl_concave_rows *s, const double *lw, double tol)
   }
   for (int64_t l = 0; l < n; l++) {
     s->x[l] = s->b_before[s->list[l]];
-    s->lw_listed[l] = lw[s->list[l]];
     s->c[l] = s->g_before[s->list[l]];
+  }
+  for (int64_t i = 0; i < s->n_listed; i++) {
+    s->lw_listed[i] = lw[s->block[i]];
+    s->curvature[i] = s->work->set->curvature[s->block[i]];
   }
   for (int64_t l = 0; l < n; l++)
     for (int64_t i = 0; i < n && s->x[l] != 0; i++) s->c[i] += s->H[i + l * s->room] * s->x[l];
   const bvl_concave_problem model = model_of(s);
-  bvl_status status = bvl_concave_newton_solve(&s->newton, &model, tol, 0, s->x, &outcome);
+  if (s->penalty->type->grouped)
+    status = solve_blocks(s, tol);
+  else
+    status = bvl_concave_newton_solve(&s->newton, &model, tol, 0, s->x, &outcome);
   for (int64_t l = 0; l < n; l++) s->b[s->list[l]] = s->x[l];
   return status;
 }
@@ -189,19 +251,70 @@ static bvl_status try_point(bvl_concave_rows *s, const double *lw, double *at, i
   return status;
 }
 
+/* Of blocks: H (lower triangle) <- the model's matrix with the penalty's on those unpenalised or
+ * nonzero at x, the diagonal heavier by `weight` of the loss's; gradient <- minus the slope there.
+ * Returns the number of their unknowns, which are in `moving`. */
+static int64_t build_system(bvl_concave_rows *s, double weight)
+{
+  int64_t m = 0;
+  for (int64_t i = 0; i < s->n_listed; i++) {
+    const int64_t begin = s->begin_listed[i];
+    const int64_t len = s->begin_listed[i + 1] - begin;
+    if (s->lw_listed[i] > 0 && !(bvl_block_norm(len, s->x + begin) > 0)) continue;
+    for (int64_t l = begin; l < begin + len; l++) s->moving[m++] = l;
+  }
+  for (int64_t a = 0; a < m; a++) {
+    const double *column = s->G + s->moving[a] * s->room;
+    for (int64_t i = a; i < m; i++) s->H[i + a * m] = column[s->moving[i]];
+    s->H[a + a * m] *= 1 + weight;
+    s->gradient[a] = s->g_before[s->list[s->moving[a]]];
+  }
+  int64_t at = 0;
+  for (int64_t i = 0; i < s->n_listed && at < m; i++) {
+    const int64_t begin = s->begin_listed[i];
+    const int64_t len = s->begin_listed[i + 1] - begin;
+    if (s->moving[at] != begin) continue;
+    if (s->lw_listed[i] > 0) {
+      bvl_penalty_gradient(s->penalty, s->lw_listed[i], len, s->x + begin, s->c);
+      for (int64_t l = 0; l < len; l++) s->gradient[at + l] -= s->c[l];
+      bvl_penalty_add_curvature(s->penalty, s->lw_listed[i], len, s->x + begin, s->H + at + at * m,
+                                m);
+    }
+    at += len;
+  }
+  return m;
+}
+
+/* c <- Newton's direction from x on the blocks that are not zero, downhill. */
+static void choose_direction(bvl_concave_rows *s)
+{
+  int64_t m = 0;
+  int bad = 1;
+  for (double weight = 0; bad != 0 && weight < 1e6; weight = fmax(1e-6, 10 * weight)) {
+    m = build_system(s, weight);
+    bad = bvl_cholesky_solve(m, s->H, m, s->gradient);
+  }
+  memset(s->c, 0, (size_t)s->n * sizeof *s->c);
+  for (int64_t a = 0; a < m && bad == 0; a++) s->c[s->moving[a]] = s->gradient[a];
+}
+
 /* Newton's direction on the support, shorter and shorter: downhill where the model as a whole, that
  * lets coefficients leap where rows have next to no curvature left, is not. */
 static bvl_status search_line(bvl_concave_rows *s, const double *lw, double *at, int64_t *steps,
                               int *rose)
 {
   bvl_status status = BVL_OK;
+  const int blocks = s->penalty->type->grouped;
   const bvl_concave_problem model = model_of(s);
   for (int64_t l = 0; l < s->n; l++) s->x[l] = s->b_before[s->list[l]];
-  BVL_TRY(bvl_concave_newton_direction(&s->newton, &model, s->x, s->c));
+  if (blocks)
+    choose_direction(s);
+  else
+    BVL_TRY(bvl_concave_newton_direction(&s->newton, &model, s->x, s->c));
   for (int k = 0; k < MAX_HALVINGS && *rose; k++) {
     for (int64_t l = 0; l < s->n; l++) {
       const double x = s->x[l] + ldexp(s->c[l], -k);
-      const int passes = s->lw_listed[l] > 0 && x * s->x[l] <= 0;
+      const int passes = !blocks && s->lw_listed[l] > 0 && x * s->x[l] <= 0;
       s->b[s->list[l]] = passes ? 0 : x;
     }
     BVL_TRY(try_point(s, lw, at, steps, rose));
