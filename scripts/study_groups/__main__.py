@@ -13,7 +13,8 @@ deviance on a validation set of its own is judged:
   TPR, FPR    shares of the active and of the other groups that were selected
   exact       share of the repeats in which the groups are exactly the active ones
   prediction  deviance per observation on 2000 new rows, over that of the truth
-  sweeps      most and mean of a lambda; over 500: lambdas that took more; open: not converged
+  sweeps      most and mean of a lambda, Newton steps on the support counted; over 500: lambdas that
+              took more; open: not converged
   seconds     of the path
 
 --quick      the smallest of each, two repeats

@@ -15,6 +15,8 @@ void dpotri_(const char *uplo, const int *n, double *a, const int *lda, int *inf
 void dgetrf_(const int *m, const int *n, double *a, const int *lda, int *pivots, int *info);
 void dgetrs_(const char *trans, const int *n, const int *nrhs, const double *a, const int *lda,
              const int *pivots, double *b, const int *ldb, int *info, size_t trans_len);
+void dsyev_(const char *jobz, const char *uplo, const int *n, double *a, const int *lda, double *w,
+            double *work, const int *lwork, int *info, size_t jobz_len, size_t uplo_len);
 
 void dtrtri_(const char *uplo, const char *diag, const int *n, double *a, const int *lda, int *info,
              size_t uplo_len, size_t diag_len);
@@ -88,6 +90,20 @@ int bvl_cholesky_solve(int64_t m, double *A, int64_t ld, double *b)
   dpotrs_("L", &m_int, &one, A, &ld_int, b, &m_int, &info, 1);
   for (int64_t k = 0; k < m; k++)
     if (!isfinite(b[k])) return (int)k + 1;
+  return info;
+}
+
+int bvl_eigen(int64_t m, double *A, int64_t ld, double *values, int64_t n_work, double *work)
+{
+  int m_int = 0;
+  int ld_int = 0;
+  int n_int = 0;
+  int info = 0;
+  if (m == 0) return 0;
+  if (bvl_to_int(m, &m_int) != BVL_OK || bvl_to_int(ld, &ld_int) != BVL_OK ||
+      bvl_to_int(n_work, &n_int) != BVL_OK)
+    return -1;
+  dsyev_("V", "L", &m_int, A, &ld_int, values, work, &n_int, &info, 1, 1);
   return info;
 }
 

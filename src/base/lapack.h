@@ -29,6 +29,13 @@ void bvl_cholesky_apply(int64_t m, const double *L, int64_t ld, int64_t k, doubl
  * m does not fit LAPACK's integer. */
 int bvl_cholesky_solve(int64_t m, double *A, int64_t ld, double *b);
 
+/** The eigenvalues of a symmetric A (m x m, column-major, leading dimension ld; the lower triangle
+ * is read), ascending, to values (m); its eigenvectors overwrite A, a column each. work: n_work >=
+ * 3 m doubles, 34 m for speed. Not collective. @return as bvl_cholesky, > 0 when it does not
+ * converge.
+ */
+int bvl_eigen(int64_t m, double *A, int64_t ld, double *values, int64_t n_work, double *work);
+
 /** A <- its LU factors with partial pivoting (m x m, as above), pivots (m ints) <- the row swaps.
  * Not collective. @return as above, > 0 when a pivot is exactly 0. */
 int bvl_lu_factor(int64_t m, double *A, int64_t ld, int *pivots);

@@ -33,6 +33,16 @@ bevel 1 path "$work/odd.h5" -o "$work/admm.h5" --penalty group-l1-l2 --nlambda 8
 check "$work/admm.h5" "$work/odd.h5"
 all_zero "$work/admm.h5"
 
+# saturated: most minima are far out, where sweeps alone need thousands
+bevel 1 simulate "$work/data.h5" --n 100 --p 300 --active 8 --family binomial --seed 2 --quiet
+for ranks in 1 3; do
+  bevel $ranks path "$work/data.h5" -o "$work/admm.h5" --penalty scad --nlambda 30 --quiet --solver admm --no-polish
+  check "$work/admm.h5" "$work/data.h5"
+  all_zero "$work/admm.h5"
+  "$python" -c 'import h5py, sys; sys.exit(int(max(h5py.File(sys.argv[1], "r")["iterations"][:]) > 500))' \
+    "$work/admm.h5" || fail "over 500 sweeps"
+done
+
 refused() { # PATTERN FLAGS...: exit 2, with a word of what is wrong
   local pattern=$1
   shift

@@ -13,9 +13,11 @@ typedef enum bvl_admm_sum {
   BVL_ADMM_SIZE_X,
   BVL_ADMM_SIZE_Z,
   BVL_ADMM_SIZE_D,
-  BVL_ADMM_COST,  /* lambda Pen(z) */
-  BVL_ADMM_CROSS, /* d'(x - z) */
-  BVL_ADMM_LOSS,  /* L(x) */
+  BVL_ADMM_COST,     /* lambda Pen(z) */
+  BVL_ADMM_CROSS,    /* d'(x - z) */
+  BVL_ADMM_LOSS,     /* L(x) */
+  BVL_ADMM_SWITCHED, /* blocks that z made or unmade zero */
+  BVL_ADMM_SUPPORT,  /* coefficients of z in blocks that are not zero */
   BVL_ADMM_FAILED,
   BVL_ADMM_FLAGS,
   BVL_ADMM_DOTS = BVL_ADMM_FLAGS + 3,
@@ -57,6 +59,9 @@ typedef struct bvl_admm_progress {
   double last;        /* the Lagrangian one sweep before, INFINITY after a change of rho */
   int64_t balance_at; /* sweep at which rho is looked at again */
   int64_t most;       /* sweeps */
+  int64_t settled;    /* sweeps since z's support last changed */
+  int64_t support_at; /* sweep from which on Newton's method may end it */
+  double reached;     /* the objective where that last ended */
   int restarts;
   int nudged; /* in this sweep, which then has no x-step */
   int done;   /* the certificate says so */

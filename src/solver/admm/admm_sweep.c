@@ -29,6 +29,13 @@ static void prox(bvl_admm *s)
   }
 }
 
+static int is_zero(int64_t m, const double *z)
+{
+  for (int64_t k = 0; k < m; k++)
+    if (z[k] != 0) return 0;
+  return 1;
+}
+
 /* This rank's part of the sums: grid row 0 speaks for its grid column. */
 static void note_sums(const bvl_admm *s, double *sum)
 {
@@ -41,7 +48,11 @@ static void note_sums(const bvl_admm *s, double *sum)
     const int64_t begin = blocks->begin[g];
     sum[BVL_ADMM_COST] += bvl_penalty_value(&pen, s->lambda * blocks->weight[g],
                                             bvl_block_len(blocks, g), s->it.z + begin);
-    for (int64_t c = begin; c < blocks->begin[g + 1]; c++) {
+    const int64_t m = bvl_block_len(blocks, g);
+    const int is_in = !is_zero(m, s->it.z + begin);
+    sum[BVL_ADMM_SWITCHED] += is_in == is_zero(m, s->before + begin);
+    sum[BVL_ADMM_SUPPORT] += is_in ? (double)m : 0;
+    for (int64_t c = begin; c < begin + m; c++) {
       const double primal = s->it.x[c] - s->it.z[c];
       const double dual = s->it.z[c] - s->before[c];
       sum[BVL_ADMM_PRIMAL] += primal * primal;
