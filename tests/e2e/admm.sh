@@ -17,6 +17,24 @@ for problem in "gaussian lasso 60 90 2 1x2" "gaussian group-lasso 120 40 7 7x1" 
   compare "$work/admm.h5" "$work/auto.h5" --objective 1e-6 --coef 1e-3
 done
 
+# a sparse X: rows' Gram from entries (1 grid row) and from dense chunks, columns' moments; a certificate of
+# scripts/check's own and the same at 1 and 3 ranks
+for problem in "gaussian lasso 60 150 3x1" "binomial group-mcp 60 150 1x3" "poisson lasso 150 40 1x3" \
+  "binomial group-scad 150 40 3x1"; do
+  set -- $problem
+  bevel 1 simulate "$work/data.h5" --n $3 --p $4 --group-size 3 --active 4 --family $1 --seed 6 --density 0.1
+  for ranks in 1 3; do
+    grid=1x1
+    [ $ranks -eq 1 ] || grid=$5
+    bevel $ranks path "$work/data.h5" -o "$work/admm$ranks.h5" --penalty $2 $path 0.2 --solver admm --no-polish \
+      --grid $grid
+    check "$work/admm$ranks.h5" "$work/data.h5"
+    all_zero "$work/admm$ranks.h5"
+  done
+  echo "sparse $problem:"
+  compare "$work/admm3.h5" "$work/admm1.h5" --objective 1e-6 --coef 1e-3
+done
+
 # to stationary points where the penalty is not convex; the certificate is scripts/check's own
 bevel 1 simulate "$work/data.h5" --n 100 --p 60 --group-size 3 --active 4 --family binomial --seed 5
 for penalty in mcp group-scad group-tl1 log group-lq l1-l2 group-l1-l2; do

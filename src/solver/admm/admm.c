@@ -333,6 +333,20 @@ static bvl_status enter(bvl_admm *s, const bvl_solve_state *state)
   return begin(s, from);
 }
 
+/* Above lambda_max what begins at zero rests there: the prox, which goes by other roundings than
+ * lambda_max or knows a lower place further off, is not asked. */
+static bvl_status keep_start(bvl_admm *s, const bvl_solve_state *state, bvl_admm_progress *at)
+{
+  bvl_status status = BVL_OK;
+  const int64_t p_local = s->problem->X->columns.p_local;
+  s->point.intercept = state->point.intercept;
+  memcpy(s->point.beta, state->point.beta, (size_t)p_local * sizeof *s->point.beta);
+  BVL_TRY(certify_point(s));
+  at->done = is_good(&s->certificate, at->target_gap, at->target_kkt);
+cleanup:
+  return status;
+}
+
 static bvl_status solve(void *solver, bvl_solve_state *state, bvl_solve_control *control)
 {
   bvl_admm *s = solver;
@@ -353,6 +367,7 @@ static bvl_status solve(void *solver, bvl_solve_state *state, bvl_solve_control 
   at.certify_at = fmax(at.target_kkt, 1e-4);
   const bvl_phase before = bvl_phase_enter(BVL_PHASE_INNER);
   BVL_TRY(enter(s, state));
+  if (state->lambda >= s->problem->lambda_max) BVL_TRY(keep_start(s, state, &at));
   while (!at.done && !at.over && !at.diverged) BVL_TRY(sweep(s, state, control, &at));
   s->inside = 0;
   if (at.diverged) {
