@@ -29,6 +29,7 @@ enum { DEFAULT_SWEEPS = 5000, FIRST_BALANCE = 5, MAX_RESTARTS = 6 };
 enum { BEFORE_SUPPORT = 40, SETTLED = 10, UNSETTLED = 60, SUPPORT_STEPS = 60 };
 
 static const double FORGETS = 0.5;
+static const double HIGHER = 1e-9;    /* of an objective: than where the lambda began */
 static const double HIGHEST = 16;     /* rho in l, for what the sweeps take back */
 static const double UNEXPLAINED = 20; /* residuals: stationarity that no more sweeps will bring */
 static const double CERTIFY_AGAIN = 0.2; /* of the residual at which the last certificate failed */
@@ -127,6 +128,12 @@ cleanup:
   return status;
 }
 
+static void copy_point(bvl_admm *s, const bvl_point *from)
+{
+  s->point.intercept = from->intercept;
+  memcpy(s->point.beta, from->beta, (size_t)s->problem->X->columns.p_local * sizeof *from->beta);
+}
+
 static bvl_status certify(bvl_admm *s)
 {
   take_point(s);
@@ -207,25 +214,22 @@ static int is_due(const bvl_admm *s, const double *sums, const bvl_admm_progress
          (at->settled >= SETTLED || s->sweeps >= at->support_at + UNSETTLED);
 }
 
-/* x = z there; its steps count as sweeps. Where that is no answer either, sweeps go on from it, or
- * the block that is worst off moves. A fall that the sweeps took back asks for more of rho. */
-static bvl_status end_on_support(bvl_admm *s, bvl_solve_state *state, bvl_solve_control *control,
-                                 bvl_admm_progress *at)
+/* s->point goes down on its support; the steps count as sweeps. Where that is no answer either,
+ * sweeps go on from it, x = z, or the block that is worst off moves. */
+static bvl_status descend(bvl_admm *s, bvl_solve_state *state, bvl_solve_control *control,
+                          bvl_admm_progress *at, double *objective)
 {
   bvl_status status = BVL_OK;
   bvl_admm_descent descent;
-  take_point(s);
   BVL_TRY(bvl_admm_solve_support(s->problem, s->lambda, 0.01 * at->target_kkt * s->lambda,
                                  SUPPORT_STEPS, &s->point, &descent));
+  *objective = descent.objective;
   s->sweeps += descent.steps;
   state->iterations += descent.steps;
   BVL_TRY(certify_point(s));
   state->certificate = s->certificate;
   at->done = is_good(&s->certificate, at->target_gap, at->target_kkt);
   bvl_solve_report(s->problem, control, "certify", state);
-  if (!(descent.objective < at->reached) && !(s->asked > 0) && s->rho < HIGHEST * s->lipschitz)
-    s->least = s->rho = 2 * s->rho;
-  at->reached = descent.objective;
   at->settled = 0;
   at->support_at = s->sweeps + SETTLED;
   at->nudged = 1;
@@ -239,6 +243,29 @@ static bvl_status end_on_support(bvl_admm *s, bvl_solve_state *state, bvl_solve_
   }
 cleanup:
   return status;
+}
+
+/* A fall that the sweeps took back since the last time asks for more of rho. */
+static bvl_status end_on_support(bvl_admm *s, bvl_solve_state *state, bvl_solve_control *control,
+                                 bvl_admm_progress *at)
+{
+  double objective = 0;
+  take_point(s);
+  const bvl_status status = descend(s, state, control, at, &objective);
+  if (!(objective < at->reached) && !(s->asked > 0) && s->rho < HIGHEST * s->lipschitz)
+    s->least = s->rho = 2 * s->rho;
+  at->reached = objective;
+  return status;
+}
+
+/* Stationary, but higher than where the lambda began: down from there instead, once. */
+static bvl_status go_back(bvl_admm *s, bvl_solve_state *state, bvl_solve_control *control,
+                          bvl_admm_progress *at)
+{
+  double objective = 0;
+  at->start = INFINITY;
+  copy_point(s, &state->point);
+  return descend(s, state, control, at, &objective);
 }
 
 /* Certifies where the residuals say that it is time. */
@@ -303,9 +330,14 @@ static bvl_status sweep(bvl_admm *s, bvl_solve_state *state, bvl_solve_control *
     goto cleanup;
   }
   BVL_TRY(judge(s, sums, state, control, at));
+  if (s->sweeps == 1 && !s->problem->penalty.type->convex)
+    at->start = sums[BVL_ADMM_LOSS] + sums[BVL_ADMM_START];
   at->settled = sums[BVL_ADMM_SWITCHED] > 0 ? 0 : at->settled + 1;
   if (!at->done && !at->nudged && is_due(s, sums, at))
     BVL_TRY(end_on_support(s, state, control, at));
+  if (at->done && s->certificate.objective > at->start * (1 + HIGHER) &&
+      s->certificate.support <= BVL_ADMM_WIDEST_SUPPORT)
+    BVL_TRY(go_back(s, state, control, at));
   at->over = (wants & BVL_WANT_TIME_UP) || s->sweeps >= at->most;
   if (at->done || at->over || at->nudged) goto cleanup;
   bvl_admm_adapt_rho(s, sums, at);
@@ -338,9 +370,7 @@ static bvl_status enter(bvl_admm *s, const bvl_solve_state *state)
 static bvl_status keep_start(bvl_admm *s, const bvl_solve_state *state, bvl_admm_progress *at)
 {
   bvl_status status = BVL_OK;
-  const int64_t p_local = s->problem->X->columns.p_local;
-  s->point.intercept = state->point.intercept;
-  memcpy(s->point.beta, state->point.beta, (size_t)p_local * sizeof *s->point.beta);
+  copy_point(s, &state->point);
   BVL_TRY(certify_point(s));
   at->done = is_good(&s->certificate, at->target_gap, at->target_kkt);
 cleanup:
@@ -360,6 +390,7 @@ static bvl_status solve(void *solver, bvl_solve_state *state, bvl_solve_control 
       .now = INFINITY,
       .last = INFINITY,
       .support_at = BEFORE_SUPPORT,
+      .start = INFINITY,
       .reached = INFINITY,
       .balance_at = FIRST_BALANCE,
       .most = options->max_iter > 0 ? options->max_iter : DEFAULT_SWEEPS,

@@ -18,6 +18,7 @@ typedef enum bvl_admm_sum {
   BVL_ADMM_LOSS,     /* L(x) */
   BVL_ADMM_SWITCHED, /* blocks that z made or unmade zero */
   BVL_ADMM_SUPPORT,  /* coefficients of z in blocks that are not zero */
+  BVL_ADMM_START,    /* in the first sweep of a lambda: lambda Pen where it began */
   BVL_ADMM_FAILED,
   BVL_ADMM_FLAGS,
   BVL_ADMM_DOTS = BVL_ADMM_FLAGS + 3,
@@ -61,6 +62,7 @@ typedef struct bvl_admm_progress {
   int64_t most;       /* sweeps */
   int64_t settled;    /* sweeps since z's support last changed */
   int64_t support_at; /* sweep from which on Newton's method may end it */
+  double start;       /* the objective where the lambda began; INFINITY: not known */
   double reached;     /* the objective where that last ended */
   int restarts;
   int nudged; /* in this sweep, which then has no x-step */

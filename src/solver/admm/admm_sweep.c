@@ -49,6 +49,9 @@ static void note_sums(const bvl_admm *s, double *sum)
     sum[BVL_ADMM_COST] += bvl_penalty_value(&pen, s->lambda * blocks->weight[g],
                                             bvl_block_len(blocks, g), s->it.z + begin);
     const int64_t m = bvl_block_len(blocks, g);
+    if (s->sweeps == 0)
+      sum[BVL_ADMM_START] += bvl_penalty_value(&pen, s->lambda * blocks->weight[g], m,
+                                               s->before + begin);
     const int is_in = !is_zero(m, s->it.z + begin);
     sum[BVL_ADMM_SWITCHED] += is_in == is_zero(m, s->before + begin);
     sum[BVL_ADMM_SUPPORT] += is_in ? (double)m : 0;
