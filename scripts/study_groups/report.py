@@ -78,8 +78,8 @@ def _picture(path, rows):
             if column == 0:
                 axis.set_ylabel(title)
         axes[0, column].set_title(FAMILIES[family])
-        axes[-1, column].set_xticklabels([f"{_level(family, level)}\n{active} active\nn {n}" for level, active, n in at],
-                                         fontsize=6.5)
+        axes[-1, column].set_xticklabels([f"{_level(family, level)}, {active} active, n {n}" for level, active, n in at],
+                                         fontsize=7, rotation=90)
     axes[0, -1].legend(fontsize=7, frameon=False)
     figure.savefig(path, dpi=130)
     plt.close(figure)
