@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Which lambdas, and in which order. */
+/* Which lambdas, in which order, and by way of which others. */
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/checked.h"
 #include "path/path_state.h"
 
-/* Warm-up lambdas on the way to a single one: a step this small keeps Newton's start near. */
-static const double WARM_RATIO = 0.8;
+/* Lambdas further apart than this factor are joined by stops that are not reported: a step this
+ * small keeps the start near and what joins the working set few. Below LEAST of lambda_max next to
+ * nothing changes, and a step may be as long as it likes. */
+static const double STRIDE = 0.7, LEAST = 1e-5;
 
 static double min_ratio(const bvl_path *path)
 {
@@ -39,44 +42,81 @@ static bvl_status add_stop(bvl_path *path, int64_t *capacity, double lambda, int
 
 /* Points in descending order of lambda, equal ones in the order asked for: insertion sort, since
  * the grid comes sorted. */
-static void sort_stops(bvl_path *path)
+static void sort_points(const bvl_path *path, int64_t *order)
 {
-  for (int64_t k = 1; k < path->n_stops; k++) {
-    const double lambda = path->stop[k];
-    const int64_t point = path->stop_point[k];
+  for (int64_t k = 0; k < path->n_lambda; k++) {
     int64_t at = k;
-    for (; at > 0 && path->stop[at - 1] < lambda; at--) {
-      path->stop[at] = path->stop[at - 1];
-      path->stop_point[at] = path->stop_point[at - 1];
-    }
-    path->stop[at] = lambda;
-    path->stop_point[at] = point;
+    for (; at > 0 && path->lambda[order[at - 1]] < path->lambda[k]; at--) order[at] = order[at - 1];
+    order[at] = k;
   }
+}
+
+/* Do stops on the way pay? Those whose cost grows with the distance from the start; the surrogates
+ * spend about as much at any lambda, and take them only on the way down to a single one. */
+static int is_led(const bvl_path *path)
+{
+  const bvl_solver solver = path->options.solver;
+  return path->options.path_to > 0 || solver == BVL_SOLVER_AUTO || solver == BVL_SOLVER_NEWTON ||
+         solver == BVL_SOLVER_CD;
+}
+
+/* Stops between two lambdas, evenly on the log scale. How many must not hang on lambda_max's last
+ * bits, which another rank count may change. */
+static bvl_status add_way(bvl_path *path, int64_t *capacity, double from, double to)
+{
+  bvl_status status = BVL_OK;
+  const double end = fmax(to, LEAST * path->lambda_max);
+  if (!(end < from)) return BVL_OK;
+  const int64_t parts = (int64_t)ceil(log(end / from) / log(STRIDE) - 1e-6);
+  const int64_t n = end > to ? parts + 1 : parts; /* the last one is the end itself */
+  for (int64_t k = 1; k < n; k++)
+    BVL_TRY(add_stop(path, capacity, from * pow(end / from, (double)k / (double)parts), -1));
+cleanup:
+  return status;
+}
+
+static bvl_status add_stops(bvl_path *path)
+{
+  bvl_status status = BVL_OK;
+  int64_t *order = NULL;
+  int64_t capacity = 0;
+  double from = path->lambda_max;
+  BVL_TRY(BVL_ALLOC(&order, path->n_lambda));
+  sort_points(path, order);
+  for (int64_t k = 0; k < path->n_lambda; k++) {
+    const double lambda = path->lambda[order[k]];
+    if (is_led(path)) BVL_TRY(add_way(path, &capacity, from, lambda));
+    BVL_TRY(add_stop(path, &capacity, lambda, order[k]));
+    from = fmin(from, lambda);
+  }
+cleanup:
+  free(order);
+  return status;
 }
 
 bvl_status bvl_path_make_grid(bvl_path *path)
 {
   bvl_status status = BVL_OK;
   const bvl_path_options *options = &path->options;
-  int64_t capacity = 0;
   path->n_lambda = options->path_to > 0 ? 1 : options->n_lambda;
   BVL_TRY(BVL_ALLOC(&path->lambda, path->n_lambda));
   BVL_TRY(BVL_ALLOC(&path->points, path->n_lambda));
-  if (options->path_to > 0) {
+  if (options->path_to > 0)
     path->lambda[0] = options->path_to;
-    for (double lambda = path->lambda_max * WARM_RATIO; lambda * WARM_RATIO > options->path_to;
-         lambda *= WARM_RATIO)
-      BVL_TRY(add_stop(path, &capacity, lambda, -1));
-  } else if (options->lambda != NULL) {
-    for (int64_t k = 0; k < path->n_lambda; k++) path->lambda[k] = options->lambda[k];
-  } else {
+  else if (options->lambda != NULL)
+    memcpy(path->lambda, options->lambda, (size_t)path->n_lambda * sizeof *path->lambda);
+  else
     automatic_grid(path);
-  }
-  for (int64_t k = 0; k < path->n_lambda; k++)
-    BVL_TRY(add_stop(path, &capacity, path->lambda[k], k));
-  sort_stops(path);
+  BVL_TRY(add_stops(path));
   BVL_TRY(bvl_path_add_starts(path));
 cleanup:
   path->options.lambda = path->lambda;
   return status;
+}
+
+int64_t bvl_path_count_points(const bvl_path *path, int64_t n)
+{
+  int64_t count = 0;
+  for (int64_t k = 0; k < n; k++) count += path->stop_point[k] >= 0;
+  return count;
 }

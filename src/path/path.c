@@ -237,7 +237,7 @@ static void note_hand_over(bvl_path *path, int64_t k)
 }
 
 /* Seconds of the stop in work; lambdas solved together share theirs evenly. */
-static double take_seconds(bvl_path *path, double now)
+static double stop_seconds(bvl_path *path, double now)
 {
   const double seconds = now - path->stop_begin_s + path->stop_seconds;
   if (path->control.together > 0) {
@@ -248,6 +248,14 @@ static double take_seconds(bvl_path *path, double now)
   if (path->sharing == 0) return seconds;
   path->sharing--;
   return path->share_s;
+}
+
+/* The same with the way there: the stop is point k, or -1. */
+static double take_seconds(bvl_path *path, double now, int64_t k)
+{
+  const double seconds = path->way_s + stop_seconds(path, now);
+  path->way_s = k < 0 ? seconds : 0;
+  return seconds;
 }
 
 /* More nonzero coefficients than asked for? The certificate is one rank's: all agree. */
@@ -283,10 +291,10 @@ static bvl_status finished(void *context)
   if (path->control.enough) return BVL_OK; /* solved along with the last one wanted */
   const int64_t k = path->stop_point[path->next_stop];
   const double now = MPI_Wtime();
-  const double seconds = take_seconds(path, now);
+  const double seconds = take_seconds(path, now, k);
   if (k >= 0) BVL_TRY(record(path, k, seconds));
   path->next_stop++;
-  path->control.progress.k = path->next_stop;
+  path->control.progress.k += k >= 0;
   bvl_solve_report(path->problem, &path->control, "finished", state);
   path->polishing = 0;
   path->stop_begin_s = now;
@@ -317,6 +325,14 @@ static void batch_done(void *context, const bvl_batch *batch)
   path->batch_capacity = -1;
 }
 
+/* Rank 0 alone. */
+static int is_over(void *context)
+{
+  bvl_path *path = context;
+  const int wants = bvl_solve_wants(path->problem, &path->control);
+  return (wants & (BVL_WANT_STOP | BVL_WANT_TIME_UP)) != 0;
+}
+
 static void start_control(bvl_path *path)
 {
   const double now = MPI_Wtime();
@@ -326,6 +342,7 @@ static void start_control(bvl_path *path)
                                       .start_s = now,
                                       .deadline_s = INFINITY,
                                       .next_checkpoint_s = INFINITY,
+                                      .watch = {is_over, path},
                                       .checkpoint = checkpoint,
                                       .finished = finished,
                                       .batch_done = batch_done,
@@ -333,8 +350,8 @@ static void start_control(bvl_path *path)
   if (options->max_seconds > 0) path->control.deadline_s = now + options->max_seconds;
   if (options->checkpoint_every_s > 0 && path->save != NULL)
     path->control.next_checkpoint_s = now + options->checkpoint_every_s;
-  path->control.progress.n_lambda = path->n_stops;
-  path->control.progress.k = path->next_stop;
+  path->control.progress.n_lambda = bvl_path_count_points(path, path->n_stops);
+  path->control.progress.k = bvl_path_count_points(path, path->next_stop);
   path->stop_begin_s = now;
 }
 

@@ -30,6 +30,7 @@ struct bvl_path {
   bvl_solve_control control;
   double stop_begin_s; /* MPI_Wtime() when the stop in work began */
   double stop_seconds; /* spent on it before this run, or before the last checkpoint */
+  double way_s;        /* spent on stops behind the last point, which the next point is to bear */
   double share_s;      /* what each of the next `sharing` lambdas took */
   int64_t sharing;
   bvl_batch *batches; /* n_batches, owned */
@@ -41,6 +42,8 @@ struct bvl_path {
 
 /** Fills lambda, stop and stop_point from options and lambda_max. Not collective, replicated. */
 bvl_status bvl_path_make_grid(bvl_path *path);
+/** Of the first n stops those that are points. Not collective. */
+int64_t bvl_path_count_points(const bvl_path *path, int64_t n);
 
 /** Appends the stops of the second and later starts. Not collective, replicated. */
 bvl_status bvl_path_add_starts(bvl_path *path);

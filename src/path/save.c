@@ -57,7 +57,7 @@ static void pack_numbers(const bvl_path *path, double *numbers)
   const bvl_certificate *c = &s->certificate;
   const double n[N_NUMBERS] = {(double)path->next_stop,
                                path->polishing,
-                               path->stop_seconds,
+                               path->stop_seconds + path->way_s,
                                s->lambda,
                                s->lambda_previous,
                                s->point.intercept,

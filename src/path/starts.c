@@ -10,10 +10,12 @@
 #include "base/rng.h"
 #include "path/path_state.h"
 
+/* A stop of the way down again, if it is a point. */
 static bvl_status add_again(bvl_path *path, int64_t *capacity, int64_t stop)
 {
   const int64_t at = path->n_stops;
   int64_t point_capacity = *capacity;
+  if (path->stop_point[stop] < 0) return BVL_OK; /* was for the warm start alone */
   bvl_status status = BVL_GROW(&path->stop, capacity, at + 1);
   if (status == BVL_OK) status = BVL_GROW(&path->stop_point, &point_capacity, at + 1);
   if (status != BVL_OK) return status;
@@ -28,13 +30,13 @@ bvl_status bvl_path_add_starts(bvl_path *path)
   bvl_status status = BVL_OK;
   const int64_t n = path->n_stops;
   const int64_t n_starts = bvl_greater(path->options.starts, 1);
-  const int single = path->options.path_to > 0;
+  const int single = path->n_lambda == 1;
   int64_t capacity = n;
   path->n_first = n;
-  path->first_shaken = single ? n : 2 * n;
+  path->first_shaken = single ? n : n + path->n_lambda;
   for (int64_t start = 2; start <= n_starts; start++)
-    for (int64_t k = single ? n - 1 : 0; k < n; k++)
-      BVL_TRY(add_again(path, &capacity, start % 2 == 0 && !single ? n - 1 - k : k));
+    for (int64_t k = 0; k < n; k++)
+      BVL_TRY(add_again(path, &capacity, start % 2 == 0 ? n - 1 - k : k));
 cleanup:
   return status;
 }

@@ -370,22 +370,27 @@ static bvl_status finish(bvl_gram_path *s, int64_t q, int last, double lambda,
 }
 
 /* The inner tolerance leaves the certificate room: a scalar model ends at rounding anyway. */
-static bvl_status solve(bvl_gram_path *s, double from, int64_t batch, const double *lambdas,
-                        double tol, int64_t max_iter)
+static bvl_status solve(bvl_gram_path *s, int64_t batch, const double *lambdas, double tol,
+                        const bvl_solve_control *control)
 {
+  const int64_t max_iter = control->options->max_iter;
+  const bvl_watch *watch = &control->watch;
   const bvl_phase before = bvl_phase_enter(BVL_PHASE_INNER);
   bvl_status status = BVL_OK;
   if (s->classes != NULL)
     status = bvl_classes_model_solve(s->classes, bvl_multi_model_start(s->multi), batch, lambdas,
-                                     0.2 * tol, max_iter, s->answer);
+                                     0.2 * tol, max_iter, watch, s->answer);
   else if (s->multi != NULL)
-    status = bvl_multi_model_solve(s->multi, from, batch, lambdas, 0.2 * tol, max_iter, s->answer);
+    status = bvl_multi_model_solve(s->multi, batch, lambdas, 0.2 * tol, max_iter, watch, s->answer);
   else if (s->groups != NULL)
-    status = bvl_group_model_solve(s->groups, batch, lambdas, 0.5 * tol, max_iter, s->answer);
+    status = bvl_group_model_solve(s->groups, batch, lambdas, 0.5 * tol, max_iter, watch,
+                                   s->answer);
   else if (s->concave != NULL)
-    status = bvl_concave_model_solve(s->concave, batch, lambdas, 1e-2 * tol, max_iter, s->answer);
+    status = bvl_concave_model_solve(s->concave, batch, lambdas, 1e-2 * tol, max_iter, watch,
+                                     s->answer);
   else
-    status = bvl_batch_model_solve(s->model, batch, lambdas, 1e-2 * tol, max_iter, s->answer);
+    status = bvl_batch_model_solve(s->model, batch, lambdas, 1e-2 * tol, max_iter, watch,
+                                   s->answer);
   bvl_phase_leave(before);
   return status;
 }
@@ -393,7 +398,7 @@ static bvl_status solve(bvl_gram_path *s, double from, int64_t batch, const doub
 /* One lambda that the group method could not reach from the last solutions: by way of lambdas in
  * between, the more of them the harder it is. */
 static bvl_status solve_in_parts(bvl_gram_path *s, double from, double lambda, double tol,
-                                 int64_t max_iter)
+                                 const bvl_solve_control *control)
 {
   bvl_status status = BVL_OK;
   double *steps = s->answer + s->set->d;
@@ -404,7 +409,7 @@ static bvl_status solve_in_parts(bvl_gram_path *s, double from, double lambda, d
     for (int k = 1; k <= parts; k++) {
       const double on_the_way = from * pow(lambda / from, (double)k / parts);
       const double at = k < parts ? on_the_way : lambda;
-      BVL_TRY(solve(s, from, 1, &at, tol, max_iter));
+      BVL_TRY(solve(s, 1, &at, tol, control));
       total += *steps;
       if (*is_solved == 0) break;
       if (k < parts) bvl_group_model_keep(s->groups, 1);
@@ -413,6 +418,14 @@ static bvl_status solve_in_parts(bvl_gram_path *s, double from, double lambda, d
   *steps = total;
 cleanup:
   return status;
+}
+
+/* Lambdas of the batch before the first that was cut short: out of a collective. */
+static int64_t count_uncut(const bvl_gram_path *s, int64_t batch)
+{
+  int64_t n = 0;
+  while (n < batch && answer_at(s, n)[answer_len(s) + 1] != BVL_ANSWER_CUT) n++;
+  return n;
 }
 
 /* A concave lambda that lacked columns is not solved from the last finished one again but from the
@@ -477,14 +490,17 @@ static bvl_status one_batch(bvl_gram_path *s, int64_t n, const double *lambdas,
   BVL_TRY(load(s, start_of(s, lambdas[0], state)));
   BVL_TRY(bvl_agree(
       all, BVL_GROW(&s->answer, &s->answer_capacity, batch * (answer_len(s) + BVL_ANSWER_EXTRA))));
-  BVL_TRY(solve(s, state->lambda_previous, batch, lambdas, tol, control->options->max_iter));
+  BVL_TRY(solve(s, batch, lambdas, tol, control));
   if (batch == 1 && s->groups != NULL && state->lambda_previous > lambdas[0])
-    BVL_TRY(solve_in_parts(s, state->lambda_previous, lambdas[0], tol, control->options->max_iter));
-  spread_out = batch;
-  BVL_TRY(spread(s, batch));
-  BVL_TRY(bvl_certify_many(s->problem, batch, lambdas, s->intercept, s->beta, s->eta, s->v,
-                           certificate));
-  BVL_TRY(find_violations(s, batch, lambdas, &first));
+    BVL_TRY(solve_in_parts(s, state->lambda_previous, lambdas[0], tol, control));
+  batch = count_uncut(s, batch);
+  if (batch > 0) {
+    spread_out = batch;
+    BVL_TRY(spread(s, batch));
+    BVL_TRY(bvl_certify_many(s->problem, batch, lambdas, s->intercept, s->beta, s->eta, s->v,
+                             certificate));
+    BVL_TRY(find_violations(s, batch, lambdas, &first));
+  }
   while (*done < first && certified(&certificate[*done], tol)) (*done)++;
   const int unsolved = *done < first; /* and no column outside W is to blame */
   *general = unsolved && batch == 1;
@@ -529,26 +545,27 @@ static void heed_interval(bvl_gram_path *s, int due)
 }
 
 bvl_status bvl_gram_path_run(bvl_gram_path *s, int64_t n, const double *lambdas,
-                             bvl_solve_state *state, bvl_solve_control *control, int64_t *n_done)
+                             bvl_solve_state *state, bvl_solve_control *control, int64_t *n_done,
+                             int *general)
 {
   bvl_status status = BVL_OK;
-  int general = 0;
   *n_done = 0;
   s->again_at = NAN; /* of another run, perhaps from another start */
   while (s->problem->bounds != NULL && n > 0 && lambdas[n - 1] == 0) n--; /* no signs to go by */
+  *general = n == 0;
   /* fewer sweeps than this would cost less than the copy */
   if (control->options->rounded && n > MAX_BATCH && s->multi == NULL)
     BVL_TRY(bvl_problem_round(s->problem));
-  while (*n_done < n && !general) {
+  while (*n_done < n && !*general) {
     int wants = 0;
     int64_t done = 0;
     BVL_TRY(bvl_solve_poll(s->problem, control, &wants));
     BVL_TRY(bvl_solve_heed(control, wants));
     if (wants & BVL_WANT_TIME_UP) break;
     heed_interval(s, (wants & BVL_WANT_CHECKPOINT) != 0);
-    BVL_TRY(one_batch(s, n - *n_done, lambdas + *n_done, state, control, &done, &general));
+    BVL_TRY(one_batch(s, n - *n_done, lambdas + *n_done, state, control, &done, general));
     *n_done += done;
-    if (general && s->groups != NULL) bvl_group_model_forget(s->groups);
+    if (*general && s->groups != NULL) bvl_group_model_forget(s->groups);
   }
 cleanup:
   return status;

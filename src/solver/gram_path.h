@@ -27,9 +27,11 @@ void bvl_gram_path_destroy(bvl_gram_path **path);
 
 /** Solves lambdas[0..n) (descending) from state; control->finished is called for each as it is
  * certified. `*n_done` of them are finished on return: fewer than n when time is up, when a stop is
- * wanted (BVL_ERR_INTERRUPTED) or when the next lambda needs the general solver. Needs state->v.
+ * wanted (BVL_ERR_INTERRUPTED) or, *general = 1, when the next lambda needs the general solver.
+ * Rank 0's control->watch may cut a lambda short, which then is not finished. Needs state->v.
  * Collective. */
 bvl_status bvl_gram_path_run(bvl_gram_path *path, int64_t n, const double *lambdas,
-                             bvl_solve_state *state, bvl_solve_control *control, int64_t *n_done);
+                             bvl_solve_state *state, bvl_solve_control *control, int64_t *n_done,
+                             int *general);
 
 #endif

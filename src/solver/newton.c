@@ -116,7 +116,8 @@ typedef struct inner {
   double stiffness;
   double objective; /* at set->b */
   int wants;
-  bvl_interval *bounds; /* d; NULL = none */
+  bvl_interval *bounds;   /* d; NULL = none */
+  const bvl_watch *watch; /* borrowed */
 } inner;
 
 static void inner_free(inner *in)
@@ -201,6 +202,7 @@ static bvl_quadratic model_of(const newton *s, const inner *in)
                          .weight = set->weight,
                          .curvature = in->curvature,
                          .bounds = in->bounds,
+                         .watch = in->watch,
                          .penalty = &s->problem->penalty};
 }
 
@@ -345,6 +347,7 @@ static bvl_status solve_on_set(newton *s, bvl_solve_state *state, bvl_solve_cont
   const bvl_phase before = bvl_phase_enter(BVL_PHASE_INNER);
   BVL_TRY(bvl_agree(all, inner_init(&in, s->set, state->lambda)));
   BVL_TRY(heed_bounds(&in, s->set));
+  in.watch = &control->watch;
   while (state->iterations < max_iter) {
     int moved = 0;
     BVL_TRY(evaluate(s, &in, control));
@@ -505,13 +508,14 @@ static bvl_status newton_solve_run(void *solver, int64_t n, const double *lambda
   bvl_status status = BVL_OK;
   int64_t n_done = 0;
   int handled = 0;
+  int general = 0;
   state->lambda = lambdas[0];
   BVL_TRY(run_covariance(s, n, lambdas, state, control, &handled));
   if (handled) goto cleanup;
   if (s->gram != NULL) {
     BVL_TRY(freshen(s, state));
-    BVL_TRY(bvl_gram_path_run(s->gram, n, lambdas, state, control, &n_done));
-    if (n_done > 0 || s->problem->outputs > 1) goto cleanup;
+    BVL_TRY(bvl_gram_path_run(s->gram, n, lambdas, state, control, &n_done, &general));
+    if (n_done > 0 || !general || s->problem->outputs > 1) goto cleanup;
   }
   BVL_TRY(newton_solve(solver, state, control));
   BVL_TRY(control->finished(control->context));

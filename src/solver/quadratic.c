@@ -386,7 +386,7 @@ static bvl_status newton_on_support(work *w, double tol, bvl_quadratic_outcome *
 {
   const bvl_quadratic *p = w->p;
   double last = INFINITY;
-  for (int step = 0; step < MAX_NEWTON; step++) {
+  for (int step = 0; step < MAX_NEWTON && !bvl_watch_is_over(p->watch); step++) {
     int64_t m = 0;
     int solved = 0;
     bvl_status status = build_system(w, &m);
@@ -439,7 +439,7 @@ bvl_status bvl_quadratic_solve(const bvl_quadratic *problem, int newton, double 
     /* rounding is reached when neither the sweep nor Newton gains any more */
     stalled = outcome->residual < 0.9 * best ? 0 : stalled + 1;
     best = fmin(best, outcome->residual);
-    if (newton && stalled > 20) break;
+    if ((newton && stalled > 20) || bvl_watch_is_over(problem->watch)) break;
     for (int64_t g = 0; g < problem->n_blocks; g++) descend_block(&w, g);
     outcome->sweeps++;
     if (newton) BVL_TRY(newton_on_support(&w, tol, outcome));

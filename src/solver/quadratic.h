@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "base/status.h"
+#include "base/watch.h"
 #include "penalty/bounded.h"
 #include "penalty/penalty.h"
 
@@ -25,6 +26,7 @@ typedef struct bvl_quadratic {
   const double *curvature; /* n_blocks, what zeros are judged by where the penalty has a rest; NULL
                               = bounds of G's own blocks */
   const bvl_interval *bounds; /* d, for blocks of one column; NULL = none */
+  const bvl_watch *watch;     /* NULL = none */
 } bvl_quadratic;
 
 typedef struct bvl_quadratic_outcome {

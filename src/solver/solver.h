@@ -4,6 +4,7 @@
 #ifndef BVL_SOLVER_SOLVER_H
 #define BVL_SOLVER_SOLVER_H
 
+#include "base/watch.h"
 #include "bevel/monitor.h"
 #include "bevel/path.h"
 #include "model/problem.h"
@@ -28,6 +29,7 @@ typedef struct bvl_solve_control {
   double start_s;           /* MPI_Wtime() when the path began */
   double deadline_s;        /* MPI_Wtime() to stop at; INFINITY. Rank 0's clock decides */
   double next_checkpoint_s; /* MPI_Wtime() of the next periodic checkpoint; INFINITY */
+  bvl_watch watch;          /* for rank 0's loops between polls: is a stop wanted, or time up? */
   /** Called, collectively, when the state is whole and someone wants a checkpoint. */
   bvl_status (*checkpoint)(void *context);
   /** Called, collectively, by solve_run as each lambda is finished: takes state's answer and makes

@@ -374,7 +374,7 @@ static void engines_agree(test_problem *t, kind how, int r, int c)
   ASSERT_OK(bvl_problem_lambda_max(problem, &lambda_max, state.v));
   ASSERT_OK(bvl_working_set_create(problem, &set));
   ASSERT_OK(bvl_gram_path_create(problem, set, &gram));
-  ASSERT_OK(bvl_gram_path_run(gram, MANY, lambda, &state, &control, &n_done));
+  ASSERT_OK(bvl_gram_path_run(gram, MANY, lambda, &state, &control, &n_done, &general));
   ASSERT_ALL(n_done == MANY && two.n == MANY);
   int good =
       1; /* asked for once: a collective a comparison is a time slice each on a busy machine */

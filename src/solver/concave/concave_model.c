@@ -146,7 +146,8 @@ cleanup:
 
 /* Rank 0 alone. */
 static bvl_status solve_quadratics(bvl_concave_model *m, int64_t batch, const double *lambdas,
-                                   double tol, int64_t max_iter, double *answer)
+                                   double tol, int64_t max_iter, const bvl_watch *watch,
+                                   double *answer)
 {
   bvl_status status = BVL_OK;
   const bvl_working_set *set = m->set;
@@ -159,7 +160,8 @@ static bvl_status solve_quadratics(bvl_concave_model *m, int64_t batch, const do
                               .begin = set->begin,
                               .lw = m->lw,
                               .curvature = set->curvature,
-                              .penalty = &m->problem->penalty};
+                              .penalty = &m->problem->penalty,
+                              .watch = watch};
   memcpy(m->b, set->b, (size_t)d * sizeof *m->b);
   for (int64_t k = 0; k < m->free_d; k++) m->b[k] -= m->null_b[k];
   for (int64_t q = 0; q < batch; q++, answer += d + BVL_ANSWER_EXTRA) {
@@ -171,7 +173,7 @@ static bvl_status solve_quadratics(bvl_concave_model *m, int64_t batch, const do
     memcpy(answer, m->inner.b, (size_t)d * sizeof *answer);
     for (int64_t k = 0; k < m->free_d; k++) answer[k] += m->null_b[k];
     answer[d] = (double)(outcome.steps + outcome.sweeps);
-    answer[d + 1] = outcome.solved;
+    answer[d + 1] = bvl_answer_solved(outcome.solved, watch);
   }
 cleanup:
   return status;
@@ -179,7 +181,7 @@ cleanup:
 
 /* Rank 0 alone, the others serve. */
 static bvl_status solve_others(bvl_concave_model *m, int64_t batch, const double *lambdas,
-                               double tol, int64_t max_iter, double *answer)
+                               double tol, int64_t max_iter, const bvl_watch *watch, double *answer)
 {
   bvl_status status = BVL_OK;
   const int64_t d = m->set->d;
@@ -189,17 +191,18 @@ static bvl_status solve_others(bvl_concave_model *m, int64_t batch, const double
     set_weights(m, lambdas[q]);
     if (q == 0) BVL_TRY(bvl_concave_rows_open(&m->rows, &m->work, m->lw));
     BVL_TRY(bvl_concave_rows_solve(&m->rows, m->lw, 10 * tol * unit,
-                                   max_iter > 0 ? max_iter : MAX_STEPS, &outcome));
+                                   max_iter > 0 ? max_iter : MAX_STEPS, watch, &outcome));
     memcpy(answer, m->rows.b, (size_t)d * sizeof *answer);
     answer[d] = (double)outcome.steps;
-    answer[d + 1] = outcome.solved;
+    answer[d + 1] = bvl_answer_solved(outcome.solved, watch);
   }
 cleanup:
   return status;
 }
 
 bvl_status bvl_concave_model_solve(bvl_concave_model *m, int64_t batch, const double *lambdas,
-                                   double tol, int64_t max_iter, double *answer)
+                                   double tol, int64_t max_iter, const bvl_watch *watch,
+                                   double *answer)
 {
   bvl_status status = BVL_OK;
   const bvl_comm *all = &m->problem->grid->all;
@@ -207,11 +210,12 @@ bvl_status bvl_concave_model_solve(bvl_concave_model *m, int64_t batch, const do
   if (m->problem->loss->quadratic) {
     BVL_TRY(bvl_working_set_gram(m->set));
     BVL_TRY(refresh_gradient(m));
-    if (all->rank == 0) status = solve_quadratics(m, batch, lambdas, tol, max_iter, answer);
+    if (all->rank == 0) status = solve_quadratics(m, batch, lambdas, tol, max_iter, watch, answer);
   } else {
     BVL_TRY(bvl_row_work_open(&m->work));
     if (all->rank == 0)
-      status = bvl_row_work_stop(&m->work, solve_others(m, batch, lambdas, tol, max_iter, answer));
+      status = bvl_row_work_stop(&m->work,
+                                 solve_others(m, batch, lambdas, tol, max_iter, watch, answer));
     else
       status = bvl_row_work_serve(&m->work);
   }

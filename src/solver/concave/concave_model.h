@@ -21,6 +21,7 @@ bvl_status bvl_concave_model_create(bvl_problem *problem, bvl_working_set *set,
                                     bvl_concave_model **out);
 void bvl_concave_model_destroy(bvl_concave_model **model);
 bvl_status bvl_concave_model_solve(bvl_concave_model *model, int64_t batch, const double *lambdas,
-                                   double tol, int64_t max_iter, double *answer);
+                                   double tol, int64_t max_iter, const bvl_watch *watch,
+                                   double *answer);
 
 #endif

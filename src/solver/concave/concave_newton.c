@@ -346,7 +346,7 @@ bvl_status bvl_concave_newton_solve(bvl_concave_newton *s, const bvl_concave_pro
     }
     outcome->residual = largest_violation(s, p, b);
     outcome->solved = fresh && outcome->residual <= tol;
-    if (outcome->solved || round == budget) break;
+    if (outcome->solved || round == budget || bvl_watch_is_over(p->watch)) break;
     int whole = 0;
     for (int k = 0, calm = 0; k < sweeps && calm < CALM; k++, outcome->sweeps++) {
       sweep(s, p, b);

@@ -347,7 +347,8 @@ cleanup:
 }
 
 bvl_status bvl_concave_rows_solve(bvl_concave_rows *s, const double *lw, double tol,
-                                  int64_t max_steps, bvl_concave_step_count *outcome)
+                                  int64_t max_steps, const bvl_watch *watch,
+                                  bvl_concave_step_count *outcome)
 {
   bvl_status status = BVL_OK;
   double at = objective(s, lw);
@@ -359,6 +360,7 @@ bvl_status bvl_concave_rows_solve(bvl_concave_rows *s, const double *lw, double 
     const double residual = largest_violation(s, lw);
     outcome->solved = residual <= tol;
     if (outcome->solved || (rose && anew) || outcome->steps >= max_steps) break;
+    if (bvl_watch_is_over(watch)) break;
     anew = s->n_held == 0 || rose || s->damping > 0 || residual > STALL * last;
     last = residual;
     s->damping = s->damping > MIN_DAMPING / 4 ? s->damping / 8 : 0;

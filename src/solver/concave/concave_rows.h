@@ -59,9 +59,9 @@ void bvl_concave_rows_free(bvl_concave_rows *s);
 bvl_status bvl_concave_rows_open(bvl_concave_rows *s, bvl_row_work *work, const double *lw);
 
 /** Solves at lw (n_blocks; 0 = unpenalised) from where s stands, to residual <= tol; the answer is
- * s->b.
- */
+ * s->b. @param watch  NULL = none. */
 bvl_status bvl_concave_rows_solve(bvl_concave_rows *s, const double *lw, double tol,
-                                  int64_t max_steps, bvl_concave_step_count *outcome);
+                                  int64_t max_steps, const bvl_watch *watch,
+                                  bvl_concave_step_count *outcome);
 
 #endif

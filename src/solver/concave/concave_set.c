@@ -175,7 +175,8 @@ static bvl_status solve_blocks(bvl_concave_set *s, const bvl_concave_task *p, do
                                .begin = s->begin,
                                .lw = s->lw,
                                .penalty = p->penalty,
-                               .curvature = s->curvature};
+                               .curvature = s->curvature,
+                               .watch = p->watch};
   bvl_status status = bvl_quadratic_solve(&small, 1, tol, max_rounds > 0 ? max_rounds : MAX_SWEEPS,
                                           s->x, s->gradient, &part);
   outcome->sweeps += part.sweeps;
@@ -194,7 +195,8 @@ static bvl_status solve_unknowns(bvl_concave_set *s, const bvl_concave_task *p, 
                                      .c = s->c,
                                      .lw = s->lw,
                                      .penalty = p->penalty,
-                                     .kept = s->kept};
+                                     .kept = s->kept,
+                                     .watch = p->watch};
   bvl_status status = bvl_concave_newton_solve(&s->newton, &small, tol, max_rounds, s->x, &part);
   outcome->sweeps += part.sweeps;
   outcome->steps += part.steps;

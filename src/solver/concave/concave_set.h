@@ -25,6 +25,7 @@ typedef struct bvl_concave_task {
   const double *lw;        /* n_blocks: lambda times the factor; 0 = unpenalised, of one unknown */
   const double *curvature; /* n_blocks: what a penalty with a rest judges zeros by */
   const bvl_penalty *penalty;
+  const bvl_watch *watch; /* NULL = none */
 } bvl_concave_task;
 
 typedef struct bvl_concave_wish {

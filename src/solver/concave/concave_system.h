@@ -6,6 +6,7 @@
 #ifndef BVL_SOLVER_CONCAVE_SYSTEM_H
 #define BVL_SOLVER_CONCAVE_SYSTEM_H
 
+#include "base/watch.h"
 #include "penalty/penalty.h"
 #include "solver/scalar/factor.h"
 
@@ -17,6 +18,7 @@ typedef struct bvl_concave_problem {
   const double *lw;           /* d: lambda times the factor; 0 = unpenalised, finite */
   const bvl_penalty *penalty; /* elementwise, without an l1 part of its own */
   int kept; /* is G that of the last problem, but for unknowns that came behind its own? */
+  const bvl_watch *watch; /* NULL = none */
 } bvl_concave_problem;
 
 /** All zero is a valid start. */

@@ -143,6 +143,7 @@ static action decide(const bvl_group_model *m, bvl_group_lanes *at, int64_t a)
   if (!m->has_factor) return SLOW_STEP;
   if (residual <= at->tol * at->lambda[q]) return DONE;
   if (!isfinite(residual) || at->steps[q] >= at->budget) return GIVE_UP;
+  if (bvl_watch_is_over(at->watch)) return GIVE_UP;
   /* after a change of active groups a poor step says nothing of the matrix */
   return slow && !at->regrouped[q] ? SLOW_STEP : STEP;
 }

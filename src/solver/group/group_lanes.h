@@ -102,6 +102,7 @@ struct bvl_group_lanes {
   int regrouped[BVL_GROUP_BATCH]; /* by q: did the last step change what is active? */
   int refreshes;
   int64_t budget;
+  const bvl_watch *watch; /* rank 0 */
   double *packed;         /* n + blocks, x lanes: the image, then norms of the members; owned */
   double *excess;         /* blocks x lanes, owned */
   double *x;              /* blocks x lanes, owned */

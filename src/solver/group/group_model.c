@@ -186,7 +186,7 @@ static bvl_status write_answers(bvl_group_model *m, int64_t batch, bvl_group_lan
   }
   for (int64_t q = 0; bvl_group_is_root(m) && q < batch; q++) {
     answer[q * stride + d] = (double)at->steps[q];
-    answer[q * stride + d + 1] = at->solved[q];
+    answer[q * stride + d + 1] = bvl_answer_solved(at->solved[q], at->watch);
   }
   BVL_TRY(bvl_sum(bvl_group_comm(m), answer, batch * stride));
   for (int64_t k = 0; m->null_b != NULL && k < m->free_d; k++)
@@ -197,11 +197,12 @@ cleanup:
 }
 
 bvl_status bvl_group_model_solve(bvl_group_model *m, int64_t batch, const double *lambdas,
-                                 double tol, int64_t max_iter, double *answer)
+                                 double tol, int64_t max_iter, const bvl_watch *watch,
+                                 double *answer)
 {
   bvl_status status = BVL_OK;
   bvl_group_lanes at = {
-      .lambda = lambdas, .tol = tol, .budget = max_iter > 0 ? max_iter : MAX_STEPS};
+      .lambda = lambdas, .tol = tol, .budget = max_iter > 0 ? max_iter : MAX_STEPS, .watch = watch};
   BVL_TRY(follow_set(m));
   BVL_TRY(bvl_agree(bvl_group_comm(m), bvl_group_lanes_open(m, &at)));
   BVL_TRY(predict(m, batch, lambdas));

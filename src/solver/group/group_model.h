@@ -37,7 +37,8 @@ void bvl_group_model_destroy(bvl_group_model **model);
 
 /** As bvl_batch_model_solve; lambdas descend and are positive. Collective. */
 bvl_status bvl_group_model_solve(bvl_group_model *model, int64_t batch, const double *lambdas,
-                                 double tol, int64_t max_iter, double *answer);
+                                 double tol, int64_t max_iter, const bvl_watch *watch,
+                                 double *answer);
 
 /** Of the last batch only the first `accepted` lambdas stand: the next batch starts from there; or,
  * after bvl_group_model_forget, from set->b. Not collective. */

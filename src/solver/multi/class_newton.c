@@ -366,7 +366,7 @@ bvl_status bvl_class_newton_solve(bvl_class_newton *s, const bvl_class_problem *
 {
   bvl_status status = BVL_OK;
   *outcome = (bvl_class_outcome){0};
-  while (outcome->evaluations < p->max_steps) {
+  while (outcome->evaluations < p->max_steps && !bvl_watch_is_over(p->watch)) {
     double outside = 0;
     int moved = 0;
     double residual = worst(s, p, &outside);

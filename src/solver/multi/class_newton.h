@@ -13,6 +13,7 @@
 #ifndef BVL_SOLVER_CLASS_NEWTON_H
 #define BVL_SOLVER_CLASS_NEWTON_H
 
+#include "base/watch.h"
 #include "solver/multi/class_factor.h"
 
 typedef struct bvl_class_problem {
@@ -24,6 +25,7 @@ typedef struct bvl_class_problem {
   double tol;           /* of the largest violation of stationarity of a block */
   double unit;          /* what a violation is large against */
   int64_t max_steps;
+  const bvl_watch *watch; /* NULL = none */
 } bvl_class_problem;
 
 typedef struct bvl_class_newton {

@@ -59,7 +59,7 @@ cleanup:
 
 /* Rank 0: the problem at lambda. */
 static bvl_class_problem problem_at(bvl_classes_model *m, double lambda, double tol,
-                                    int64_t max_iter)
+                                    int64_t max_iter, const bvl_watch *watch)
 {
   const bvl_working_set *set = m->set;
   const bvl_penalty *pen = &m->problem->penalty;
@@ -77,7 +77,8 @@ static bvl_class_problem problem_at(bvl_classes_model *m, double lambda, double 
                              .ridge = m->ridge,
                              .tol = tol * unit,
                              .unit = unit,
-                             .max_steps = max_iter > 0 ? max_iter : MAX_STEPS};
+                             .max_steps = max_iter > 0 ? max_iter : MAX_STEPS,
+                             .watch = watch};
 }
 
 static bvl_status reserve_blocks(bvl_classes_model *m)
@@ -92,7 +93,8 @@ static bvl_status reserve_blocks(bvl_classes_model *m)
 
 /* Rank 0 alone, the others serve. */
 static bvl_status solve_all(bvl_classes_model *m, const double *start, int64_t batch,
-                            const double *lambdas, double tol, int64_t max_iter, double *answer)
+                            const double *lambdas, double tol, int64_t max_iter,
+                            const bvl_watch *watch, double *answer)
 {
   bvl_status status = BVL_OK;
   const int64_t length = m->set->d * m->work.K;
@@ -100,11 +102,11 @@ static bvl_status solve_all(bvl_classes_model *m, const double *start, int64_t b
   BVL_TRY(bvl_class_newton_open(&m->newton, &m->work, start, m->generation != m->set->generation));
   for (int64_t q = 0; q < batch; q++, answer += length + BVL_ANSWER_EXTRA) {
     bvl_class_outcome outcome;
-    const bvl_class_problem p = problem_at(m, lambdas[q], tol, max_iter);
+    const bvl_class_problem p = problem_at(m, lambdas[q], tol, max_iter, watch);
     BVL_TRY(bvl_class_newton_solve(&m->newton, &p, &outcome));
     memcpy(answer, m->newton.B, (size_t)length * sizeof *answer);
     answer[length] = (double)outcome.evaluations;
-    answer[length + 1] = outcome.solved;
+    answer[length + 1] = bvl_answer_solved(outcome.solved, watch);
   }
 cleanup:
   return status;
@@ -112,14 +114,14 @@ cleanup:
 
 bvl_status bvl_classes_model_solve(bvl_classes_model *m, const double *start, int64_t batch,
                                    const double *lambdas, double tol, int64_t max_iter,
-                                   double *answer)
+                                   const bvl_watch *watch, double *answer)
 {
   bvl_status status = BVL_OK;
   const bvl_comm *all = &m->problem->grid->all;
   BVL_TRY(bvl_class_work_open(&m->work));
   if (all->rank == 0)
     status = bvl_class_work_stop(&m->work,
-                                 solve_all(m, start, batch, lambdas, tol, max_iter, answer));
+                                 solve_all(m, start, batch, lambdas, tol, max_iter, watch, answer));
   else
     status = bvl_class_work_serve(&m->work);
   m->generation = m->set->generation;

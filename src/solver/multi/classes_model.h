@@ -17,6 +17,6 @@ void bvl_classes_model_destroy(bvl_classes_model **model);
 /** As bvl_multi_model_solve, from start (d x K, the same on every rank). Collective. */
 bvl_status bvl_classes_model_solve(bvl_classes_model *model, const double *start, int64_t batch,
                                    const double *lambdas, double tol, int64_t max_iter,
-                                   double *answer);
+                                   const bvl_watch *watch, double *answer);
 
 #endif

@@ -16,10 +16,6 @@ enum { MAX_STEPS = 200, MAX_STEPS_AT_ZERO = 10 };
 /* lambda = 0 is solved as this part of lambda_max: far below what a certificate sees. */
 static const double ZERO = 1e-11;
 
-/* Lambdas far apart: the stride between lambdas on the way and how exactly those are solved; from
- * this part of lambda_max down there are none. */
-static const double STRIDE = 0.85, ROUGH = 1e-2, FARTHEST = 1e-4;
-
 void bvl_multi_model_destroy(bvl_multi_model **model)
 {
   bvl_multi_model *m = *model;
@@ -216,28 +212,9 @@ static bvl_status refresh_gradient(bvl_multi_model *m)
   return status;
 }
 
-/* tau <- a start at lambda from `before`, the answer at lambda `from`; where that is far, by
- * lambdas on the way, since a far start takes hundreds of steps where active rows outnumber rows of
- * X. `answer` is scratch. */
-static bvl_status approach(bvl_multi_model *m, const double *before, double from, double lambda,
-                           double *answer)
-{
-  bvl_status status = BVL_OK;
-  bvl_multi_quadratic near = bvl_multi_quadratic_at(m, fmax(lambda, STRIDE * from));
-  bvl_multi_set_tau(m, &near, before);
-  const double least = fmax(lambda, FARTHEST * m->problem->lambda_max);
-  for (double at = STRIDE * from; at > least / STRIDE; at *= STRIDE) {
-    bvl_multi_outcome outcome;
-    near = bvl_multi_quadratic_at(m, at);
-    BVL_TRY(bvl_multi_newton_solve(&m->newton, &near, ROUGH * at, MAX_STEPS, answer, &outcome));
-  }
-cleanup:
-  return status;
-}
-
-/* Rank 0 alone. `from`: the lambda of the start m->B. */
-static bvl_status solve_responses(bvl_multi_model *m, double from, int64_t batch,
-                                  const double *lambdas, double tol, int64_t max_iter,
+/* Rank 0 alone. */
+static bvl_status solve_responses(bvl_multi_model *m, int64_t batch, const double *lambdas,
+                                  double tol, int64_t max_iter, const bvl_watch *watch,
                                   double *answer)
 {
   bvl_status status = BVL_OK;
@@ -252,21 +229,20 @@ static bvl_status solve_responses(bvl_multi_model *m, double from, int64_t batch
       BVL_TRY(m->is_renumbered ? bvl_multi_newton_open(&m->newton, &model)
                                : bvl_multi_newton_widen(&m->newton, &model));
     m->is_renumbered = 0;
-    BVL_TRY(approach(m, before, q > 0 ? lambdas[q - 1] : from, lambdas[q], answer));
-    model = bvl_multi_quadratic_at(m, lambdas[q]);
+    bvl_multi_set_tau(m, &model, before);
     BVL_TRY(bvl_multi_newton_solve(&m->newton, &model, tol * unit, max_iter > 0 ? max_iter : most,
                                    answer, &outcome));
     for (int64_t e = 0; e < m->n_free * m->K; e++) answer[e] += m->null_b[e];
     answer[length] = (double)outcome.steps;
-    answer[length + 1] = outcome.solved;
+    answer[length + 1] = bvl_answer_solved(outcome.solved, watch);
     before = answer;
   }
 cleanup:
   return status;
 }
 
-bvl_status bvl_multi_model_solve(bvl_multi_model *m, double from, int64_t batch,
-                                 const double *lambdas, double tol, int64_t max_iter,
+bvl_status bvl_multi_model_solve(bvl_multi_model *m, int64_t batch, const double *lambdas,
+                                 double tol, int64_t max_iter, const bvl_watch *watch,
                                  double *answer)
 {
   bvl_status status = BVL_OK;
@@ -274,7 +250,7 @@ bvl_status bvl_multi_model_solve(bvl_multi_model *m, double from, int64_t batch,
   BVL_TRY(bvl_agree(all, reserve(m)));
   BVL_TRY(bvl_working_set_gram(m->set));
   BVL_TRY(refresh_gradient(m));
-  if (all->rank == 0) status = solve_responses(m, from, batch, lambdas, tol, max_iter, answer);
+  if (all->rank == 0) status = solve_responses(m, batch, lambdas, tol, max_iter, watch, answer);
   BVL_TRY(bvl_agree(all, status));
   BVL_TRY(bvl_bcast(all, 0, answer, batch * (m->set->d * m->K + BVL_ANSWER_EXTRA)));
 cleanup:

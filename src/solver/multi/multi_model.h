@@ -26,10 +26,9 @@ bvl_status bvl_multi_model_load(bvl_multi_model *model, const bvl_point *point);
 /** That start: d x K, the same on every rank; borrowed, until the next load. */
 const double *bvl_multi_model_start(const bvl_multi_model *model);
 
-/** As bvl_batch_model_solve. @param from  the lambda whose answer the start is. answer: batch x (d
- * K + extra). Collective. */
-bvl_status bvl_multi_model_solve(bvl_multi_model *model, double from, int64_t batch,
-                                 const double *lambdas, double tol, int64_t max_iter,
+/** As bvl_batch_model_solve; answer: batch x (d K + extra). Collective. */
+bvl_status bvl_multi_model_solve(bvl_multi_model *model, int64_t batch, const double *lambdas,
+                                 double tol, int64_t max_iter, const bvl_watch *watch,
                                  double *answer);
 
 /** eta (n_split x K x batch) of the answers, from scratch. Collective: an agreement on memory. */

@@ -465,7 +465,7 @@ static bvl_status solve_afresh(bvl_multi_newton *s, const bvl_multi_quadratic *q
   bvl_status status = BVL_OK;
   double objective = INFINITY;
   BVL_TRY(start(s, q, &objective));
-  for (int first = 1; outcome->steps < max_steps; first = 0) {
+  for (int first = 1; outcome->steps < max_steps && !bvl_watch_is_over(q->watch); first = 0) {
     int moved = 0;
     const int done = worst(s, q) <= tol;
     if (first || done) {
@@ -494,7 +494,7 @@ static bvl_status solve_stale(bvl_multi_newton *s, const bvl_multi_quadratic *q,
   if (s->stale.n == 0 || s->stale.d_past[0] == 0) goto cleanup;
   bvl_multi_stale_start(s, q, B);
   BVL_TRY(bvl_multi_stale_solve(s, q, tol, max_steps, B, &outcome->steps, &outcome->solved));
-  if (outcome->solved || outcome->steps >= max_steps) goto cleanup;
+  if (outcome->solved || outcome->steps >= max_steps || bvl_watch_is_over(q->watch)) goto cleanup;
   BVL_TRY(start(s, q, &objective));
   if (!(objective < INFINITY)) goto cleanup;
   write_rows(s, q, B);

@@ -27,6 +27,7 @@
 #include <stdint.h>
 
 #include "base/status.h"
+#include "base/watch.h"
 #include "solver/multi/multi_stale.h"
 
 typedef struct bvl_multi_quadratic {
@@ -35,11 +36,12 @@ typedef struct bvl_multi_quadratic {
   int64_t n_free;  /* leading rows without penalty; blocks of one row */
   const double *G; /* d x d, both triangles, leading dimension ld */
   int64_t ld;
-  const double *C;      /* d x K, a row's K together (as B) */
-  int64_t n_blocks;     /* with the free ones */
-  const int64_t *begin; /* n_blocks + 1 rows */
-  const double *target; /* n_blocks, > 0 but for free ones; INFINITY = stays 0 */
-  const double *ridge;  /* n_blocks */
+  const double *C;        /* d x K, a row's K together (as B) */
+  int64_t n_blocks;       /* with the free ones */
+  const int64_t *begin;   /* n_blocks + 1 rows */
+  const double *target;   /* n_blocks, > 0 but for free ones; INFINITY = stays 0 */
+  const double *ridge;    /* n_blocks */
+  const bvl_watch *watch; /* NULL = none */
 } bvl_multi_quadratic;
 
 typedef struct bvl_multi_newton {

@@ -385,6 +385,7 @@ bvl_status bvl_multi_stale_solve(bvl_multi_newton *s, const bvl_multi_quadratic 
       memcpy(best_tau, s->tau, (size_t)q->n_blocks * sizeof *best_tau);
     }
     if (*solved || *steps >= max_steps || !(left < INFINITY)) break;
+    if (bvl_watch_is_over(q->watch)) break;
     poor += !(left <= POOR * before);
     if (poor >= MAX_POOR || left > 10 * before) break;
     before = left;

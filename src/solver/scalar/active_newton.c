@@ -195,7 +195,8 @@ static void catch_up(bvl_active_newton *s, const bvl_lasso *p)
 }
 
 /* Newton to the minimum on the active set and its face of signs: steps cut at zeros, each followed
- * by one coefficient's leaving, until a whole one fits. A cut step shrinks the active residual by 1
+ * by one coefficient's leaving, until a whole one fits, or the
+ * watch says that it is over. A cut step shrinks the active residual by 1
  * - t, so only the end needs a product with G. */
 static void newton(bvl_active_newton *s, const bvl_lasso *p, bvl_active_outcome *outcome)
 {
@@ -213,6 +214,7 @@ static void newton(bvl_active_newton *s, const bvl_lasso *p, bvl_active_outcome 
     outcome->drops++;
     memmove(s->rest + position, s->rest + position + 1, (size_t)behind * sizeof *s->rest);
     for (int64_t i = 0; i < s->factor.m; i++) s->rest[i] *= 1 - t;
+    if (bvl_watch_is_over(p->watch)) break;
   }
   catch_up(s, p);
 }
@@ -303,7 +305,7 @@ bvl_status bvl_active_newton_solve(bvl_active_newton *s, const bvl_lasso *p, dou
   int stuck = 0;
   int refreshed = 0;
   *outcome = (bvl_active_outcome){.solved = 1};
-  while (outcome->steps < budget) {
+  while (outcome->steps < budget && !bvl_watch_is_over(p->watch)) {
     if (active_residual(s, p, s->step) > tol) {
       newton(s, p, outcome);
       /* a whole step that leaves a residual is at rounding: refresh once, then accept */

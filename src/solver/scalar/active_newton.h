@@ -12,6 +12,7 @@
 
 #include <stdint.h>
 
+#include "base/watch.h"
 #include "penalty/bounded.h"
 #include "solver/scalar/factor.h"
 
@@ -24,6 +25,7 @@ typedef struct bvl_lasso {
   const double *ridge; /* d, NULL = none */
   /* d, NULL = none; not heeded where lw = 0. At an end an unknown is as inactive as at zero. */
   const bvl_interval *bounds;
+  const bvl_watch *watch; /* NULL = none */
 } bvl_lasso;
 
 /** What persists between lambdas: the coefficients, the active set's factor. */
@@ -46,7 +48,8 @@ typedef struct bvl_active_outcome {
   double residual; /* largest violation of stationarity at the answer */
   int64_t steps;   /* linear solves */
   int64_t drops;
-  int solved; /* 0: gave up (a degenerate cycle); b is then a point no worse than the start */
+  int solved; /* 0: gave up (a degenerate cycle, the watch); b is then a point no worse than the
+                 start */
 } bvl_active_outcome;
 
 void bvl_active_newton_free(bvl_active_newton *s);

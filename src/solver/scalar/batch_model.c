@@ -114,7 +114,7 @@ cleanup:
   return status;
 }
 
-static bvl_lasso model_of(const bvl_batch_model *m)
+static bvl_lasso model_of(const bvl_batch_model *m, const bvl_watch *watch)
 {
   return (bvl_lasso){.d = m->set->d,
                      .G = m->set->G,
@@ -122,7 +122,8 @@ static bvl_lasso model_of(const bvl_batch_model *m)
                      .c = m->c,
                      .lw = m->lw,
                      .ridge = m->ridge,
-                     .bounds = m->bounds};
+                     .bounds = m->bounds,
+                     .watch = watch};
 }
 
 /* The factor holds the ridge too: with one it is another matrix at every lambda. */
@@ -148,11 +149,12 @@ static bvl_status refresh_gradient(bvl_batch_model *m)
 
 /* Rank 0 alone. */
 static bvl_status solve_quadratics(bvl_batch_model *m, int64_t batch, const double *lambdas,
-                                   double tol, int64_t max_iter, double *answer)
+                                   double tol, int64_t max_iter, const bvl_watch *watch,
+                                   double *answer)
 {
   bvl_status status = BVL_OK;
   bvl_working_set *set = m->set;
-  const bvl_lasso lasso = model_of(m);
+  const bvl_lasso lasso = model_of(m, watch);
   for (int64_t k = 0; k < m->free_d; k++) set->b[k] -= m->null_b[k];
   for (int64_t q = 0; q < batch; q++, answer += set->d + BVL_ANSWER_EXTRA) {
     bvl_active_outcome outcome;
@@ -168,7 +170,7 @@ static bvl_status solve_quadratics(bvl_batch_model *m, int64_t batch, const doub
     memcpy(answer, m->newton.b, (size_t)set->d * sizeof *answer);
     for (int64_t k = 0; k < m->free_d; k++) answer[k] += m->null_b[k];
     answer[set->d] = (double)(outcome.steps + outcome.drops);
-    answer[set->d + 1] = outcome.solved;
+    answer[set->d + 1] = bvl_answer_solved(outcome.solved, watch);
   }
 cleanup:
   return status;
@@ -179,14 +181,15 @@ cleanup:
 
 /* Rank 0 alone, the others serve. */
 static bvl_status solve_others(bvl_batch_model *m, int64_t batch, const double *lambdas, double tol,
-                               int64_t max_iter, double *answer)
+                               int64_t max_iter, const bvl_watch *watch, double *answer)
 {
   bvl_status status = BVL_OK;
   const int64_t d = m->set->d;
   bvl_stale_problem p = {.lw = m->lw,
                          .ridge = is_ridged(m) ? m->ridge : NULL,
                          .bounds = m->bounds,
-                         .max_steps = max_iter > 0 ? max_iter : MAX_STEPS};
+                         .max_steps = max_iter > 0 ? max_iter : MAX_STEPS,
+                         .watch = watch};
   for (int64_t q = 0; q < batch; q++, answer += d + BVL_ANSWER_EXTRA) {
     bvl_stale_outcome outcome;
     p.tol = 10 * tol * (lambdas[q] > 0 ? lambdas[q] : m->problem->lambda_max);
@@ -195,14 +198,15 @@ static bvl_status solve_others(bvl_batch_model *m, int64_t batch, const double *
     BVL_TRY(bvl_stale_newton_solve(&m->stale, &p, &outcome));
     memcpy(answer, m->stale.b, (size_t)d * sizeof *answer);
     answer[d] = (double)outcome.steps;
-    answer[d + 1] = outcome.solved;
+    answer[d + 1] = bvl_answer_solved(outcome.solved, watch);
   }
 cleanup:
   return status;
 }
 
 bvl_status bvl_batch_model_solve(bvl_batch_model *m, int64_t batch, const double *lambdas,
-                                 double tol, int64_t max_iter, double *answer)
+                                 double tol, int64_t max_iter, const bvl_watch *watch,
+                                 double *answer)
 {
   bvl_status status = BVL_OK;
   const bvl_comm *all = &m->problem->grid->all;
@@ -215,14 +219,15 @@ bvl_status bvl_batch_model_solve(bvl_batch_model *m, int64_t batch, const double
     BVL_TRY(refresh_gradient(m));
     if (m->distributed != NULL)
       status = bvl_distributed_model_solve(m->distributed, batch, lambdas, m->free_d, m->null_b,
-                                           m->c, tol, max_iter, answer);
+                                           m->c, tol, max_iter, watch, answer);
     else if (all->rank == 0)
-      status = solve_quadratics(m, batch, lambdas, tol, max_iter, answer);
+      status = solve_quadratics(m, batch, lambdas, tol, max_iter, watch, answer);
     m->generation = m->set->generation;
   } else {
     BVL_TRY(bvl_row_work_open(&m->work));
     if (all->rank == 0)
-      status = bvl_row_work_stop(&m->work, solve_others(m, batch, lambdas, tol, max_iter, answer));
+      status = bvl_row_work_stop(&m->work,
+                                 solve_others(m, batch, lambdas, tol, max_iter, watch, answer));
     else
       status = bvl_row_work_serve(&m->work);
   }

@@ -8,11 +8,19 @@
 #ifndef BVL_SOLVER_BATCH_MODEL_H
 #define BVL_SOLVER_BATCH_MODEL_H
 
+#include "base/watch.h"
 #include "solver/working_set.h"
 
 typedef struct bvl_batch_model bvl_batch_model; /* opaque */
 
-enum { BVL_ANSWER_EXTRA = 2 }; /* behind an answer's d coefficients: steps, solved */
+/* Behind an answer's d coefficients: steps, and whether it was solved, 1 or 0, or cut short by the
+ * watch. Of a batch the answers behind one that was cut short are so too. */
+enum { BVL_ANSWER_EXTRA = 2, BVL_ANSWER_CUT = -1 };
+
+static inline double bvl_answer_solved(int solved, const bvl_watch *watch)
+{
+  return solved ? 1 : bvl_watch_is_over(watch) ? BVL_ANSWER_CUT : 0;
+}
 
 /** @param set  a new working set (only free unknowns); borrowed. Collective. */
 bvl_status bvl_batch_model_create(bvl_problem *problem, bvl_working_set *set,
@@ -23,9 +31,11 @@ void bvl_batch_model_destroy(bvl_batch_model **model);
 int bvl_batch_model_is_distributed(const bvl_batch_model *model);
 
 /** Solves lambdas[0..batch) from set->b, each from the one before, to a residual of tol * lambda,
- * each in at most max_iter steps (0 = a default). answer (batch x (d + extra), the same on every
- * rank) <- coefficients, steps, solved (0 or 1). set->b is left undefined. Collective. */
+ * each in at most max_iter steps (0 = a default) and for as long as rank 0's watch lets it. answer
+ * (batch x (d + extra), the same on every rank) <- coefficients, steps, solved. set->b is left
+ * undefined. Collective. */
 bvl_status bvl_batch_model_solve(bvl_batch_model *model, int64_t batch, const double *lambdas,
-                                 double tol, int64_t max_iter, double *answer);
+                                 double tol, int64_t max_iter, const bvl_watch *watch,
+                                 double *answer);
 
 #endif

@@ -171,11 +171,11 @@ static bvl_status call_columns(void *context, int64_t n, const int64_t *index, d
 
 static bvl_status lead(bvl_distributed_model *m, int64_t batch, const double *lambdas,
                        int64_t free_d, const double *origin, const double *c, double tol,
-                       int64_t max_iter, double *answer)
+                       int64_t max_iter, const bvl_watch *watch, double *answer)
 {
   bvl_status status = BVL_OK;
   const int64_t d = m->set->d;
-  const bvl_lasso lasso = {.d = d, .c = c, .lw = m->lw, .ridge = m->ridge};
+  const bvl_lasso lasso = {.d = d, .c = c, .lw = m->lw, .ridge = m->ridge, .watch = watch};
   m->newton.calls = (bvl_gram_calls){m, call_product, call_factor, call_solve, call_columns};
   m->newton.diagonal = m->diagonal;
   for (int64_t k = 0; k < free_d; k++) m->set->b[k] -= origin[k];
@@ -190,7 +190,7 @@ static bvl_status lead(bvl_distributed_model *m, int64_t batch, const double *la
     memcpy(answer, m->newton.b, (size_t)d * sizeof *answer);
     for (int64_t k = 0; k < free_d; k++) answer[k] += origin[k];
     answer[d] = (double)outcome.steps;
-    answer[d + 1] = outcome.solved;
+    answer[d + 1] = bvl_answer_solved(outcome.solved, watch);
   }
 cleanup:
   return status;
@@ -199,7 +199,7 @@ cleanup:
 bvl_status bvl_distributed_model_solve(bvl_distributed_model *m, int64_t batch,
                                        const double *lambdas, int64_t free_d, const double *origin,
                                        const double *c, double tol, int64_t max_iter,
-                                       double *answer)
+                                       const bvl_watch *watch, double *answer)
 {
   bvl_status status = BVL_OK;
   const bvl_comm *all = &m->problem->grid->all;
@@ -208,7 +208,7 @@ bvl_status bvl_distributed_model_solve(bvl_distributed_model *m, int64_t batch,
   BVL_TRY(bvl_block_cyclic_diagonal(m->gram->G, m->diagonal));
   if (all->rank == 0) {
     m->ended = 0;
-    status = lead(m, batch, lambdas, free_d, origin, c, tol, max_iter, answer);
+    status = lead(m, batch, lambdas, free_d, origin, c, tol, max_iter, watch, answer);
     if (!m->ended) {
       bvl_status last = call(m, END, 0);
       if (status == BVL_OK) status = last;

@@ -7,6 +7,7 @@
 #ifndef BVL_SOLVER_DISTRIBUTED_MODEL_H
 #define BVL_SOLVER_DISTRIBUTED_MODEL_H
 
+#include "solver/scalar/batch_model.h"
 #include "solver/working_set.h"
 
 enum { BVL_GRAM_LIMIT = 8000 }; /* default: unknowns from which on the Gram is distributed */
@@ -29,6 +30,6 @@ void bvl_distributed_model_destroy(bvl_distributed_model **model);
 bvl_status bvl_distributed_model_solve(bvl_distributed_model *model, int64_t batch,
                                        const double *lambdas, int64_t free_d, const double *origin,
                                        const double *c, double tol, int64_t max_iter,
-                                       double *answer);
+                                       const bvl_watch *watch, double *answer);
 
 #endif

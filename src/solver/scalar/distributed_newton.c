@@ -250,7 +250,7 @@ bvl_status bvl_distributed_newton_solve(bvl_distributed_newton *s, const bvl_las
   int fresh = 0; /* is q right to rounding? */
   int moved = 1;
   *outcome = (bvl_active_outcome){.solved = 0};
-  while (moved && outcome->steps < budget) {
+  while (moved && outcome->steps < budget && !bvl_watch_is_over(p->watch)) {
     int flat = 0;
     double residual = face_residual(s, p);
     const double violation = worst_violation(s, p);

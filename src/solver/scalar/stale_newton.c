@@ -249,6 +249,7 @@ bvl_status bvl_stale_newton_solve(bvl_stale_newton *s, const bvl_stale_problem *
     BVL_TRY(inspect(s, p, &n, &outside, &residual));
     outcome->solved = residual <= p->tol;
     if (outcome->solved || stuck || outcome->steps >= p->max_steps) break;
+    if (bvl_watch_is_over(p->watch)) break;
     const int anew = wants_refresh(s, outcome->steps, residual, &at);
     if (at.refreshes > MAX_REFRESHES) break;
     BVL_TRY(advance(s, p, n, anew, outside, &at, &stuck));

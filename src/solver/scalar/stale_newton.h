@@ -12,6 +12,7 @@
 #ifndef BVL_SOLVER_STALE_NEWTON_H
 #define BVL_SOLVER_STALE_NEWTON_H
 
+#include "base/watch.h"
 #include "penalty/bounded.h"
 #include "solver/row_work.h"
 #include "solver/scalar/factor.h"
@@ -50,6 +51,7 @@ typedef struct bvl_stale_problem {
   double tol;          /* of the largest violation of stationarity */
   int64_t max_steps;
   const bvl_interval *bounds; /* d, NULL = none: sides of zero that are closed; no ends */
+  const bvl_watch *watch;     /* NULL = none */
 } bvl_stale_problem;
 
 typedef struct bvl_stale_outcome {
