@@ -48,9 +48,8 @@ static void take_progress(void *context, const bvl_progress *at)
   w->wanted = at->n_lambda;
 }
 
-static void open_path(test_problem *t, const bvl_path_options *options,
-                      const bvl_monitor *monitor, bvl_grid **grid, bvl_problem **problem,
-                      bvl_path **path)
+static void open_path(test_problem *t, const bvl_path_options *options, const bvl_monitor *monitor,
+                      bvl_grid **grid, bvl_problem **problem, bvl_path **path)
 {
   ASSERT_OK(bvl_grid_create(MPI_COMM_WORLD, 1, bvl_test_size(), grid));
   ASSERT_OK(test_problem_create(t, *grid, problem));

@@ -14,10 +14,13 @@
 #include "kernels/kernels.h"
 #include "penalty/penalty.h"
 
-enum { MAX_HALVINGS = 30, MAX_LEAVING = 20 };
+enum { MAX_HALVINGS = 4, MAX_LEAVING = 20 };
 
 /* Part of the diagonal added where a matrix is singular to rounding: dependent columns. */
 static const double RIDGE = 1e-13;
+
+/* Of a step where Newton's does not descend, in units of the diagonal. */
+static const double LEAST_DAMPING = 1e-4, MOST_DAMPING = 1e2, DAMPING_GROWS = 100;
 
 void bvl_multi_newton_free(bvl_multi_newton *s)
 {
@@ -268,10 +271,10 @@ static int make_matrix(bvl_multi_newton *s, const bvl_multi_quadratic *q)
 }
 
 /* Scaled to a unit diagonal. Ridge: dependent blocks are told apart by nothing else. */
-static int solve_kept(bvl_multi_newton *s)
+static int solve_kept(bvl_multi_newton *s, double damping)
 {
   const int64_t m = s->n_active;
-  const double ridge = RIDGE * (double)(m + 10);
+  const double ridge = RIDGE * (double)(m + 10) + damping;
   int64_t k = 0;
   for (int64_t a = 0; a < m; a++) k += !s->leaves[a];
   for (int64_t c = 0, l = 0; c < m; c++) {
@@ -292,7 +295,7 @@ static int solve_kept(bvl_multi_newton *s)
 }
 
 /* step = H^-1 rhs with tau >= 0 kept: what would pass 0 goes there, and the rest solves again. */
-static int find_step(bvl_multi_newton *s, const bvl_multi_quadratic *q, int secular)
+static int find_step(bvl_multi_newton *s, const bvl_multi_quadratic *q, int secular, double damping)
 {
   const int64_t m = s->n_active;
   for (int64_t a = 0; a < m; a++) {
@@ -305,7 +308,7 @@ static int find_step(bvl_multi_newton *s, const bvl_multi_quadratic *q, int secu
   }
   for (int round = 0; round < MAX_LEAVING; round++) {
     int64_t n_new = 0;
-    if (!solve_kept(s)) return 0;
+    if (!solve_kept(s, damping)) return 0;
     for (int64_t a = 0; a < m; a++) {
       if (s->leaves[a] || s->step[a] > -1) continue;
       s->leaves[a] = 1;
@@ -337,7 +340,7 @@ static bvl_status search(bvl_multi_newton *s, const bvl_multi_quadratic *q, doub
     memcpy(s->active, active, (size_t)m * sizeof *active);
     s->n_active = m;
     BVL_TRY(evaluate(s, q, &value));
-    *moved = value <= *objective + slack;
+    *moved = halving == 0 ? value <= *objective + slack : value < *objective - slack;
     if (*moved) *objective = value;
   }
   if (*moved) goto cleanup;
@@ -350,14 +353,18 @@ cleanup:
   return status;
 }
 
-/* A step on the secular equations, or where the objective would rise on the objective itself. */
+/* A step on the secular equations, or where the objective would rise on the objective itself, more
+ * and more damped: with more active rows than X has products of rows, n (n + 1) / 2, H is singular,
+ * the secular right-hand side out of its range, and no step that it gives leads anywhere. */
 static bvl_status step(bvl_multi_newton *s, const bvl_multi_quadratic *q, double *objective,
                        int *moved)
 {
   bvl_status status = BVL_OK;
   *moved = 0;
-  for (int secular = 1; secular >= 0 && !*moved; secular--) {
-    if (!make_matrix(s, q) || !find_step(s, q, secular)) {
+  for (double damping = 0; damping <= MOST_DAMPING && !*moved && !bvl_watch_is_over(q->watch);
+       damping = damping > 0 ? DAMPING_GROWS * damping : LEAST_DAMPING) {
+    const int secular = damping == 0;
+    if (!make_matrix(s, q) || !find_step(s, q, secular, damping)) {
       BVL_TRY(evaluate(s, q, objective)); /* the factor is gone */
       continue;
     }
