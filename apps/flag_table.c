@@ -85,7 +85,7 @@ const flag flag_table[] = {
      "sgd, momentum, adam: constant, step, cosine (default)"},
     {"starts", KIND_INTEGER, SOLVE, AT(run.path.starts), 1, 1000, "an integer in [1, 1000]", "K",
      "not convex: solve that many times, down and up the path and from random points; keep the "
-     "best"},
+     "best; path: 2 for lq and group-lq without --dfmax, else 1"},
     {"gram", KIND_INDEX, SOLVE, AT(gram), 0, 0, "auto|replicated|distributed", "WORD",
      "gaussian lasso and enet: the working set's Gram on one rank or over all (auto: by size)"},
     {"dfmax", KIND_INTEGER, COMMAND_PATH, AT(run.path.dfmax), 0, 0x1p62, "an integer of at least 0",

@@ -319,6 +319,17 @@ static int check_bounds(settings *s, char error[FLAGS_ERROR_BYTES])
   return -1;
 }
 
+/* Under lq a block at zero rests there whatever lambda is: the way up finds what the way down has
+ * missed. (The recovery study: within 0.1 % of L-BFGS on the factors at 76-81 % of the lambdas with
+ * one start, 94-99 % with two.) */
+static void choose_starts(settings *s)
+{
+  const bvl_penalty_type *type = bvl_penalty_find(s->run.penalty);
+  const int rests = type != NULL && type->rest != NULL && s->run.parameters.q != 1.0;
+  if (given(s, "starts") || given(s, "dfmax") || s->command != COMMAND_PATH) return;
+  if (rests && s->solver < BVL_SOLVER_SGD) s->run.path.starts = 2;
+}
+
 static int check_solve(settings *s, char error[FLAGS_ERROR_BYTES])
 {
   bvl_path_options *path = &s->run.path;
@@ -335,6 +346,7 @@ static int check_solve(settings *s, char error[FLAGS_ERROR_BYTES])
   if (take_depth(s, error) != 0) return -1;
   if (check_ignored(s, error) != 0 || check_bounds(s, error) != 0) return -1;
   if (check_penalty(s, error) != 0) return -1;
+  choose_starts(s);
   s->run.data = s->file;
   s->run.output = s->output;
   path->solver = (bvl_solver)s->solver;

@@ -66,7 +66,7 @@ refused "penalty mcp" --penalty mcp --solver lbfgs
 
 # more starts never make an objective worse, and here make some better; the same at every rank count
 for penalty in lq group-tl1; do
-  bevel 1 path "$work/gaussian.h5" -o "$work/1-starts.h5" --penalty $penalty $grid --quiet
+  bevel 1 path "$work/gaussian.h5" -o "$work/1-starts.h5" --penalty $penalty $grid --quiet --starts 1
   bevel 1 path "$work/gaussian.h5" -o "$work/4-starts.h5" --penalty $penalty $grid --quiet --starts 4
   bevel 2 path "$work/gaussian.h5" -o "$work/4-starts-2.h5" --penalty $penalty $grid --quiet --starts 4
   compare "$work/4-starts.h5" "$work/4-starts-2.h5"
