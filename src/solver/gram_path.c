@@ -466,9 +466,19 @@ static void finish_facts(const bvl_gram_path *s, int64_t batch, int64_t done, bv
   facts->entries_sent = A->entries_sent - facts->entries_sent;
 }
 
+/* With more columns than rows nothing is told from 0 by less than what tol allows at 0, half of
+ * which stands for it: every column would be wanted there. */
+static void choose_levels(const bvl_gram_path *s, int64_t n, const double *asked, double tol,
+                          double *lambdas)
+{
+  const int wide = s->model != NULL && s->problem->n < bvl_design_p(s->problem->X);
+  for (int64_t q = 0; q < bvl_lesser(n, MAX_BATCH); q++)
+    lambdas[q] = asked[q] > 0 || !wide ? asked[q] : 50 * tol * s->problem->lambda_max;
+}
+
 /* Widens, solves and certifies up to n lambdas; *done of them are finished. *general = 1 when the
  * first one is beyond this engine (dependent columns it cannot order, rounding). */
-static bvl_status one_batch(bvl_gram_path *s, int64_t n, const double *lambdas,
+static bvl_status one_batch(bvl_gram_path *s, int64_t n, const double *asked,
                             bvl_solve_state *state, bvl_solve_control *control, int64_t *done,
                             int *general)
 {
@@ -477,12 +487,14 @@ static bvl_status one_batch(bvl_gram_path *s, int64_t n, const double *lambdas,
   const bvl_comm *all = &s->problem->grid->all;
   const double tol = control->options->tol;
   bvl_certificate certificate[MAX_BATCH];
+  double lambdas[MAX_BATCH]; /* to solve at */
   int64_t batch = 0;
   int64_t spread_out = 0;
   int64_t first = 0;
   const bvl_phase before = bvl_phase_enter(BVL_PHASE_SCREEN);
   bvl_batch facts = start_facts(s, n);
   *done = 0;
+  choose_levels(s, n, asked, tol, lambdas);
   BVL_TRY(choose_batch(s, n, lambdas, state, &batch));
   mark_candidates(s, state, batch, lambdas);
   BVL_TRY(bvl_working_set_add(set, s->wanted));
@@ -497,7 +509,7 @@ static bvl_status one_batch(bvl_gram_path *s, int64_t n, const double *lambdas,
   if (batch > 0) {
     spread_out = batch;
     BVL_TRY(spread(s, batch));
-    BVL_TRY(bvl_certify_many(s->problem, batch, lambdas, s->intercept, s->beta, s->eta, s->v,
+    BVL_TRY(bvl_certify_many(s->problem, batch, asked, s->intercept, s->beta, s->eta, s->v,
                              certificate));
     BVL_TRY(find_violations(s, batch, lambdas, &first));
   }
@@ -512,7 +524,7 @@ static bvl_status one_batch(bvl_gram_path *s, int64_t n, const double *lambdas,
   }
   control->together = *done;
   for (int64_t q = 0; q < *done; q++)
-    BVL_TRY(finish(s, q, q == *done - 1, lambdas[q], &certificate[q], state, control));
+    BVL_TRY(finish(s, q, q == *done - 1, asked[q], &certificate[q], state, control));
   if (s->groups != NULL) bvl_group_model_keep(s->groups, *done);
   s->again_at = NAN;
   if (s->concave != NULL && *done < batch && *done == first) keep_start(s, first, lambdas[first]);
