@@ -9,22 +9,18 @@
 #include "base/checked.h"
 #include "solver/concave/concave_rows.h"
 #include "solver/concave/concave_set.h"
+#include "solver/null_fit.h"
 
 enum { MAX_STEPS = 300 };
 
 struct bvl_concave_model {
   bvl_problem *problem; /* borrowed */
   bvl_working_set *set; /* borrowed */
-  int64_t free_d;       /* leading unknowns without penalty */
   int64_t capacity;     /* of the arrays over unknowns */
   double *lw;           /* of the set's blocks, at most d; owned */
   /* quadratic loss */
-  double *null_b;     /* free_d: the null fit, which the unknowns are measured from; owned */
-  double *r;          /* n_split: residuals there, owned */
-  int64_t generation; /* of the set when c was last in step with it */
-  int64_t c_d;        /* unknowns c is right for */
-  double *c;          /* d: X'r / n, on rank 0; owned */
-  double *b;          /* d: where the batch starts, owned */
+  bvl_null_fit null;
+  double *b; /* d: where the batch starts, owned */
   bvl_concave_set inner;
   /* other losses */
   bvl_row_work work;
@@ -48,31 +44,10 @@ void bvl_concave_model_destroy(bvl_concave_model **model)
   bvl_concave_set_free(&m->inner);
   bvl_concave_rows_free(&m->rows);
   bvl_row_work_free(&m->work);
-  free(m->null_b);
-  free(m->r);
-  free(m->c);
+  bvl_null_fit_free(&m->null);
   free(m->lw);
   free(m->b);
   free(m);
-}
-
-/* Unknowns are measured from the null fit: c then carries no mean of y, and loses no digits to it.
- */
-static bvl_status measure_from_null(bvl_concave_model *m)
-{
-  bvl_status status = BVL_OK;
-  bvl_problem *problem = m->problem;
-  const int64_t split0 = problem->X->rows.split0;
-  double *eta = NULL;
-  BVL_TRY(bvl_agree(&problem->grid->all, BVL_ALLOC(&eta, bvl_problem_n_split(problem))));
-  BVL_TRY(bvl_working_set_load(m->set, &problem->null_point));
-  memcpy(m->null_b, m->set->b, (size_t)m->free_d * sizeof *m->null_b);
-  bvl_working_set_eta(m->set, 1, m->set->b, m->set->d, eta);
-  bvl_loss_eval(problem->loss, bvl_problem_n_split(problem), problem->y + split0,
-                problem->w + split0, eta, m->r, NULL);
-cleanup:
-  free(eta);
-  return status;
 }
 
 bvl_status bvl_concave_model_create(bvl_problem *problem, bvl_working_set *set,
@@ -85,12 +60,8 @@ bvl_status bvl_concave_model_create(bvl_problem *problem, bvl_working_set *set,
   BVL_TRY(bvl_agree(all, BVL_ALLOC(&m, 1)));
   m->problem = problem;
   m->set = set;
-  m->free_d = set->d; /* a new set holds the free unknowns alone */
-  m->generation = -1;
-  BVL_TRY(bvl_agree(all, BVL_ALLOC(&m->r, bvl_problem_n_split(problem))));
-  BVL_TRY(bvl_agree(all, BVL_ALLOC(&m->null_b, m->free_d)));
   if (problem->loss->quadratic)
-    BVL_TRY(measure_from_null(m));
+    BVL_TRY(bvl_null_fit_create(problem, set, &m->null));
   else
     BVL_TRY(bvl_row_work_create(problem, set, &m->work));
   *out = m;
@@ -103,25 +74,12 @@ cleanup:
 static bvl_status reserve(bvl_concave_model *m)
 {
   bvl_status status = BVL_OK;
-  int64_t capacity[3] = {m->capacity, m->capacity, m->capacity};
-  BVL_TRY(BVL_GROW(&m->c, &capacity[0], m->set->d + 1));
-  BVL_TRY(BVL_GROW(&m->lw, &capacity[1], m->set->d + 1));
-  BVL_TRY(BVL_GROW(&m->b, &capacity[2], m->set->d + 1));
+  int64_t capacity[2] = {m->capacity, m->capacity};
+  if (m->problem->loss->quadratic) BVL_TRY(bvl_null_fit_reserve(&m->null));
+  BVL_TRY(BVL_GROW(&m->lw, &capacity[0], m->set->d + 1));
+  BVL_TRY(BVL_GROW(&m->b, &capacity[1], m->set->d + 1));
   m->capacity = capacity[0];
 cleanup:
-  return status;
-}
-
-/* c = X'r_null / n on rank 0, after W changed. */
-static bvl_status refresh_gradient(bvl_concave_model *m)
-{
-  const int64_t d = m->set->d;
-  if (m->c_d == d && m->generation == m->set->generation) return BVL_OK;
-  bvl_working_set_correlate(m->set, m->r, m->c);
-  bvl_status status = bvl_sum_to(&m->problem->grid->all, 0, m->c, d);
-  for (int64_t k = 0; k < d; k++) m->c[k] /= (double)m->problem->n;
-  m->c_d = d;
-  m->generation = m->set->generation;
   return status;
 }
 
@@ -131,7 +89,7 @@ static void set_weights(bvl_concave_model *m, double lambda)
   for (int64_t g = 0; g < set->n_blocks; g++) m->lw[g] = lambda * set->weight[g];
 }
 
-/* One lambda from where the inner solver stands; the null fit, should that be lower. */
+/* One lambda from where the inner solver stands; the null fit (b = 0), should that be lower. */
 static bvl_status solve_one(bvl_concave_model *m, const bvl_concave_task *p, double tol,
                             int64_t max_iter, bvl_concave_outcome *outcome)
 {
@@ -155,7 +113,7 @@ static bvl_status solve_quadratics(bvl_concave_model *m, int64_t batch, const do
   const bvl_concave_task p = {.d = d,
                               .G = set->G,
                               .ld = set->ld,
-                              .c = m->c,
+                              .c = m->null.c,
                               .n_blocks = set->n_blocks,
                               .begin = set->begin,
                               .lw = m->lw,
@@ -163,7 +121,7 @@ static bvl_status solve_quadratics(bvl_concave_model *m, int64_t batch, const do
                               .penalty = &m->problem->penalty,
                               .watch = watch};
   memcpy(m->b, set->b, (size_t)d * sizeof *m->b);
-  for (int64_t k = 0; k < m->free_d; k++) m->b[k] -= m->null_b[k];
+  bvl_null_fit_subtract(&m->null, m->b);
   for (int64_t q = 0; q < batch; q++, answer += d + BVL_ANSWER_EXTRA) {
     bvl_concave_outcome outcome;
     const double unit = lambdas[q] > 0 ? lambdas[q] : m->problem->lambda_max;
@@ -171,7 +129,7 @@ static bvl_status solve_quadratics(bvl_concave_model *m, int64_t batch, const do
     if (q == 0) BVL_TRY(bvl_concave_set_start(&m->inner, &p, m->b));
     BVL_TRY(solve_one(m, &p, tol * unit, max_iter, &outcome));
     memcpy(answer, m->inner.b, (size_t)d * sizeof *answer);
-    for (int64_t k = 0; k < m->free_d; k++) answer[k] += m->null_b[k];
+    bvl_null_fit_add(&m->null, answer);
     answer[d] = (double)(outcome.steps + outcome.sweeps);
     answer[d + 1] = bvl_answer_solved(outcome.solved, watch);
   }
@@ -209,7 +167,7 @@ bvl_status bvl_concave_model_solve(bvl_concave_model *m, int64_t batch, const do
   BVL_TRY(bvl_agree(all, reserve(m)));
   if (m->problem->loss->quadratic) {
     BVL_TRY(bvl_working_set_gram(m->set));
-    BVL_TRY(refresh_gradient(m));
+    BVL_TRY(bvl_null_fit_follow(&m->null));
     if (all->rank == 0) status = solve_quadratics(m, batch, lambdas, tol, max_iter, watch, answer);
   } else {
     BVL_TRY(bvl_row_work_open(&m->work));

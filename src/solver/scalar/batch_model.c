@@ -16,18 +16,13 @@ enum { MAX_STEPS = 300 };
 struct bvl_batch_model {
   bvl_problem *problem; /* borrowed */
   bvl_working_set *set; /* borrowed */
-  int64_t free_d;       /* leading unknowns without penalty */
   int64_t generation;   /* of the set when `newton` was last in step with it */
-  double *null_b;       /* free_d: the null fit, which a quadratic's unknowns are measured from */
-  double *eta;          /* n_split, owned */
-  double *r;            /* n_split: at the null fit, owned */
-  /* d, owned; c, lw and ridge are used on rank 0 */
-  double *c;
+  bvl_null_fit null;    /* quadratic */
+  /* d, owned; lw and ridge are used on rank 0 */
   double *lw;
   double *ridge;
   bvl_interval *bounds; /* NULL = none */
   int64_t capacity;
-  int64_t c_d;                        /* quadratic: unknowns c is right for */
   bvl_active_newton newton;           /* quadratic, rank 0 */
   bvl_row_work work;                  /* other losses */
   bvl_stale_newton stale;             /* other losses, rank 0 */
@@ -43,49 +38,25 @@ void bvl_batch_model_destroy(bvl_batch_model **model)
   bvl_stale_newton_free(&m->stale);
   bvl_row_work_free(&m->work);
   bvl_distributed_model_destroy(&m->distributed);
-  free(m->eta);
-  free(m->r);
-  free(m->null_b);
-  free(m->c);
+  bvl_null_fit_free(&m->null);
   free(m->lw);
   free(m->ridge);
   free(m->bounds);
   free(m);
 }
 
-/* A quadratic's unknowns are measured from the null fit: c then carries no mean of y, and loses no
- * digits to it. */
-static bvl_status measure_from_null(bvl_batch_model *m)
-{
-  bvl_status status = BVL_OK;
-  bvl_problem *problem = m->problem;
-  const int64_t split0 = problem->X->rows.split0;
-  BVL_TRY(bvl_working_set_load(m->set, &problem->null_point));
-  memcpy(m->null_b, m->set->b, (size_t)m->free_d * sizeof *m->null_b);
-  bvl_working_set_eta(m->set, 1, m->set->b, m->set->d, m->eta);
-  bvl_loss_eval(problem->loss, bvl_problem_n_split(problem), problem->y + split0,
-                problem->w + split0, m->eta, m->r, NULL);
-cleanup:
-  return status;
-}
-
 bvl_status bvl_batch_model_create(bvl_problem *problem, bvl_working_set *set, bvl_batch_model **out)
 {
   bvl_status status = BVL_OK;
   const bvl_comm *all = &problem->grid->all;
-  const int64_t n_split = bvl_problem_n_split(problem);
   bvl_batch_model *m = NULL;
   *out = NULL;
   BVL_TRY(bvl_agree(all, BVL_ALLOC(&m, 1)));
   m->problem = problem;
   m->set = set;
-  m->free_d = set->d; /* a new set holds the free unknowns alone */
   m->generation = -1;
-  BVL_TRY(bvl_agree(all, BVL_ALLOC(&m->eta, n_split)));
-  BVL_TRY(bvl_agree(all, BVL_ALLOC(&m->r, n_split)));
-  BVL_TRY(bvl_agree(all, BVL_ALLOC(&m->null_b, m->free_d)));
   if (problem->loss->quadratic)
-    BVL_TRY(measure_from_null(m));
+    BVL_TRY(bvl_null_fit_create(problem, set, &m->null));
   else
     BVL_TRY(bvl_row_work_create(problem, set, &m->work));
   *out = m;
@@ -103,12 +74,11 @@ int bvl_batch_model_is_distributed(const bvl_batch_model *m)
 static bvl_status reserve(bvl_batch_model *m)
 {
   bvl_status status = BVL_OK;
-  int64_t capacity[4];
-  for (int k = 0; k < 4; k++) capacity[k] = m->capacity;
-  BVL_TRY(BVL_GROW(&m->c, &capacity[0], m->set->d + 2));
-  BVL_TRY(BVL_GROW(&m->lw, &capacity[1], m->set->d + 2));
-  BVL_TRY(BVL_GROW(&m->ridge, &capacity[2], m->set->d + 2));
-  if (m->problem->bounds != NULL) BVL_TRY(BVL_GROW(&m->bounds, &capacity[3], m->set->d + 2));
+  int64_t capacity[3] = {m->capacity, m->capacity, m->capacity};
+  if (m->problem->loss->quadratic) BVL_TRY(bvl_null_fit_reserve(&m->null));
+  BVL_TRY(BVL_GROW(&m->lw, &capacity[0], m->set->d + 2));
+  BVL_TRY(BVL_GROW(&m->ridge, &capacity[1], m->set->d + 2));
+  if (m->problem->bounds != NULL) BVL_TRY(BVL_GROW(&m->bounds, &capacity[2], m->set->d + 2));
   m->capacity = capacity[0];
 cleanup:
   return status;
@@ -119,7 +89,7 @@ static bvl_lasso model_of(const bvl_batch_model *m, const bvl_watch *watch)
   return (bvl_lasso){.d = m->set->d,
                      .G = m->set->G,
                      .ld = m->set->ld,
-                     .c = m->c,
+                     .c = m->null.c,
                      .lw = m->lw,
                      .ridge = m->ridge,
                      .bounds = m->bounds,
@@ -134,19 +104,6 @@ static int is_ridged(const bvl_batch_model *m)
 
 /* ---- quadratic loss ------------------------------------------------------------------------- */
 
-/* c = X'r_null / n on rank 0, after W changed. */
-static bvl_status refresh_gradient(bvl_batch_model *m)
-{
-  const bvl_comm *all = &m->problem->grid->all;
-  const int64_t d = m->set->d;
-  if (m->c_d == d && m->generation == m->set->generation) return BVL_OK;
-  bvl_working_set_correlate(m->set, m->r, m->c);
-  bvl_status status = bvl_sum_to(all, 0, m->c, d);
-  for (int64_t k = 0; k < d; k++) m->c[k] /= (double)m->problem->n;
-  m->c_d = d;
-  return status;
-}
-
 /* Rank 0 alone. */
 static bvl_status solve_quadratics(bvl_batch_model *m, int64_t batch, const double *lambdas,
                                    double tol, int64_t max_iter, const bvl_watch *watch,
@@ -155,7 +112,7 @@ static bvl_status solve_quadratics(bvl_batch_model *m, int64_t batch, const doub
   bvl_status status = BVL_OK;
   bvl_working_set *set = m->set;
   const bvl_lasso lasso = model_of(m, watch);
-  for (int64_t k = 0; k < m->free_d; k++) set->b[k] -= m->null_b[k];
+  bvl_null_fit_subtract(&m->null, set->b);
   for (int64_t q = 0; q < batch; q++, answer += set->d + BVL_ANSWER_EXTRA) {
     bvl_active_outcome outcome;
     const double unit = lambdas[q] > 0 ? lambdas[q] : m->problem->lambda_max;
@@ -168,7 +125,7 @@ static bvl_status solve_quadratics(bvl_batch_model *m, int64_t batch, const doub
       BVL_TRY(bvl_active_newton_widen(&m->newton, &lasso));
     BVL_TRY(bvl_active_newton_solve(&m->newton, &lasso, tol * unit, max_iter, &outcome));
     memcpy(answer, m->newton.b, (size_t)set->d * sizeof *answer);
-    for (int64_t k = 0; k < m->free_d; k++) answer[k] += m->null_b[k];
+    bvl_null_fit_add(&m->null, answer);
     answer[set->d] = (double)(outcome.steps + outcome.drops);
     answer[set->d + 1] = bvl_answer_solved(outcome.solved, watch);
   }
@@ -216,10 +173,10 @@ bvl_status bvl_batch_model_solve(bvl_batch_model *m, int64_t batch, const double
     if (m->distributed == NULL && m->bounds == NULL && bvl_distributed_model_wanted(m->set))
       BVL_TRY(bvl_distributed_model_create(m->problem, m->set, &m->distributed));
     if (m->distributed == NULL) BVL_TRY(bvl_working_set_gram(m->set));
-    BVL_TRY(refresh_gradient(m));
+    BVL_TRY(bvl_null_fit_follow(&m->null));
     if (m->distributed != NULL)
-      status = bvl_distributed_model_solve(m->distributed, batch, lambdas, m->free_d, m->null_b,
-                                           m->c, tol, max_iter, watch, answer);
+      status = bvl_distributed_model_solve(m->distributed, batch, lambdas, &m->null, tol, max_iter,
+                                           watch, answer);
     else if (all->rank == 0)
       status = solve_quadratics(m, batch, lambdas, tol, max_iter, watch, answer);
     m->generation = m->set->generation;

@@ -170,15 +170,15 @@ static bvl_status call_columns(void *context, int64_t n, const int64_t *index, d
 /* ---- rank 0 --------------------------------------------------------------------------------- */
 
 static bvl_status lead(bvl_distributed_model *m, int64_t batch, const double *lambdas,
-                       int64_t free_d, const double *origin, const double *c, double tol,
-                       int64_t max_iter, const bvl_watch *watch, double *answer)
+                       const bvl_null_fit *null, double tol, int64_t max_iter,
+                       const bvl_watch *watch, double *answer)
 {
   bvl_status status = BVL_OK;
   const int64_t d = m->set->d;
-  const bvl_lasso lasso = {.d = d, .c = c, .lw = m->lw, .ridge = m->ridge, .watch = watch};
+  const bvl_lasso lasso = {.d = d, .c = null->c, .lw = m->lw, .ridge = m->ridge, .watch = watch};
   m->newton.calls = (bvl_gram_calls){m, call_product, call_factor, call_solve, call_columns};
   m->newton.diagonal = m->diagonal;
-  for (int64_t k = 0; k < free_d; k++) m->set->b[k] -= origin[k];
+  bvl_null_fit_subtract(null, m->set->b);
   bvl_working_set_penalty(m->set, lambdas[0], m->lw, m->ridge);
   BVL_TRY(bvl_distributed_newton_start(&m->newton, &lasso, m->set->b, m->gram->n_factor,
                                        m->gram->in_factor));
@@ -188,7 +188,7 @@ static bvl_status lead(bvl_distributed_model *m, int64_t batch, const double *la
     bvl_working_set_penalty(m->set, lambdas[q], m->lw, m->ridge);
     BVL_TRY(bvl_distributed_newton_solve(&m->newton, &lasso, tol * unit, max_iter, &outcome));
     memcpy(answer, m->newton.b, (size_t)d * sizeof *answer);
-    for (int64_t k = 0; k < free_d; k++) answer[k] += origin[k];
+    bvl_null_fit_add(null, answer);
     answer[d] = (double)outcome.steps;
     answer[d + 1] = bvl_answer_solved(outcome.solved, watch);
   }
@@ -197,9 +197,8 @@ cleanup:
 }
 
 bvl_status bvl_distributed_model_solve(bvl_distributed_model *m, int64_t batch,
-                                       const double *lambdas, int64_t free_d, const double *origin,
-                                       const double *c, double tol, int64_t max_iter,
-                                       const bvl_watch *watch, double *answer)
+                                       const double *lambdas, const bvl_null_fit *null, double tol,
+                                       int64_t max_iter, const bvl_watch *watch, double *answer)
 {
   bvl_status status = BVL_OK;
   const bvl_comm *all = &m->problem->grid->all;
@@ -208,7 +207,7 @@ bvl_status bvl_distributed_model_solve(bvl_distributed_model *m, int64_t batch,
   BVL_TRY(bvl_block_cyclic_diagonal(m->gram->G, m->diagonal));
   if (all->rank == 0) {
     m->ended = 0;
-    status = lead(m, batch, lambdas, free_d, origin, c, tol, max_iter, watch, answer);
+    status = lead(m, batch, lambdas, null, tol, max_iter, watch, answer);
     if (!m->ended) {
       bvl_status last = call(m, END, 0);
       if (status == BVL_OK) status = last;

@@ -7,6 +7,7 @@
 #ifndef BVL_SOLVER_DISTRIBUTED_MODEL_H
 #define BVL_SOLVER_DISTRIBUTED_MODEL_H
 
+#include "solver/null_fit.h"
 #include "solver/scalar/batch_model.h"
 #include "solver/working_set.h"
 
@@ -24,12 +25,10 @@ bvl_status bvl_distributed_model_create(bvl_problem *problem, bvl_working_set *s
 void bvl_distributed_model_destroy(bvl_distributed_model **model);
 
 /** Solves lambdas[0..batch) from set->b, each from the one before, to a residual of tol * lambda in
- * at most max_iter steps (0 = a default). origin (free_d): where the leading unknowns are measured
- * from; c (d, rank 0): the loss' negative gradient / n there, with all others 0. answer (rank 0;
- * batch x (d + 2)) as in bvl_batch_model_solve. Collective. */
+ * at most max_iter steps (0 = a default). null: in step with the set. answer (rank 0; batch x
+ * (d + 2)) as in bvl_batch_model_solve. Collective. */
 bvl_status bvl_distributed_model_solve(bvl_distributed_model *model, int64_t batch,
-                                       const double *lambdas, int64_t free_d, const double *origin,
-                                       const double *c, double tol, int64_t max_iter,
-                                       const bvl_watch *watch, double *answer);
+                                       const double *lambdas, const bvl_null_fit *null, double tol,
+                                       int64_t max_iter, const bvl_watch *watch, double *answer);
 
 #endif
