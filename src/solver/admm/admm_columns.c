@@ -16,9 +16,9 @@
 #include "solver/admm/admm_space.h"
 
 typedef struct columns_system {
-  bvl_admm_space space;
-  double *v;   /* m: the solution, owned */
-  double *rhs; /* m, owned */
+  bvl_admm_space space; /* first: bvl_admm_space_put and its like take the system for it */
+  double *v;            /* m: the solution, owned */
+  double *rhs;          /* m, owned */
 } columns_system;
 
 static void destroy(void **out)
@@ -67,11 +67,6 @@ cleanup:
   return status;
 }
 
-static int64_t length(const void *system)
-{
-  return ((const columns_system *)system)->space.problem->X->columns.p;
-}
-
 static bvl_status lipschitz(void *system, double *out)
 {
   columns_system *s = system;
@@ -91,23 +86,6 @@ static void note_loss(const columns_system *s, double quadratic, bvl_admm_iterat
   const int order = s->space.m;
   const double loss = (m[order] - 2 * cblas_ddot(order, m, 1, s->v, 1) + quadratic) / 2;
   it->loss = s->space.problem->grid->all.rank == 0 ? loss : 0;
-}
-
-static bvl_status put(void *system, const bvl_admm_iterate *it, const double *b, double *part)
-{
-  const columns_system *s = system;
-  (void)it;
-  bvl_admm_space_put(&s->space, b, part);
-  return BVL_OK;
-}
-
-/* b itself, whole. */
-static void image(void *system, double rho, double relax, double *sum)
-{
-  (void)system;
-  (void)rho;
-  (void)relax;
-  (void)sum;
 }
 
 static bvl_status step(void *system, double rho, const double *b, const double *whole,
@@ -156,9 +134,9 @@ static bvl_status start(void *system, const bvl_point *point, bvl_admm_iterate *
 
 const bvl_admm_system_type bvl_admm_columns = {.create = create,
                                                .destroy = destroy,
-                                               .length = length,
+                                               .length = bvl_admm_space_length,
                                                .lipschitz = lipschitz,
                                                .start = start,
-                                               .put = put,
-                                               .image = image,
+                                               .put = bvl_admm_space_put,
+                                               .image = bvl_admm_space_image,
                                                .step = step};

@@ -128,14 +128,6 @@ double bvl_admm_space_norm(const bvl_admm_space *s, double *v, double *work)
   return norm;
 }
 
-void bvl_admm_space_put(const bvl_admm_space *s, const double *b, double *part)
-{
-  const bvl_columns *columns = &s->problem->X->columns;
-  memset(part, 0, (size_t)columns->p * sizeof *part);
-  if (s->problem->grid->i == 0 && columns->p_local > 0)
-    memcpy(part + columns->first, b, (size_t)columns->p_local * sizeof *b);
-}
-
 void bvl_admm_space_take(const bvl_admm_space *s, double rho, const double *b, const double *v,
                          bvl_admm_iterate *it)
 {
@@ -159,4 +151,31 @@ bvl_status bvl_admm_space_spread(const bvl_admm_space *s, const bvl_point *point
   for (int64_t c = 0; problem->grid->i == 0 && c < columns->p_local; c++)
     x[columns->first + c] = point->beta[c];
   return bvl_sum(&problem->grid->all, v, s->m);
+}
+
+/* ---- a system's ------------------------------------------------------------------------------ */
+
+int64_t bvl_admm_space_length(const void *system)
+{
+  return ((const bvl_admm_space *)system)->problem->X->columns.p;
+}
+
+bvl_status bvl_admm_space_put(void *system, const bvl_admm_iterate *it, const double *b,
+                              double *part)
+{
+  const bvl_admm_space *s = system;
+  const bvl_columns *columns = &s->problem->X->columns;
+  (void)it;
+  memset(part, 0, (size_t)columns->p * sizeof *part);
+  if (s->problem->grid->i == 0 && columns->p_local > 0)
+    memcpy(part + columns->first, b, (size_t)columns->p_local * sizeof *b);
+  return BVL_OK;
+}
+
+void bvl_admm_space_image(void *system, double rho, double relax, double *sum)
+{
+  (void)system;
+  (void)rho;
+  (void)relax;
+  (void)sum;
 }

@@ -34,14 +34,19 @@ void bvl_admm_space_solve(const bvl_admm_space *space, double *v);
 /** Largest eigenvalue of M over the penalised columns; v and work are m. Not collective. */
 double bvl_admm_space_norm(const bvl_admm_space *space, double *v, double *work);
 
-/** part (p) <- b at this rank's columns, 0 elsewhere: the sum over ranks is b whole. */
-void bvl_admm_space_put(const bvl_admm_space *space, const double *b, double *part);
 /** From the solution v and b (p): this rank's x and d, and the intercept. */
 void bvl_admm_space_take(const bvl_admm_space *space, double rho, const double *b, const double *v,
                          bvl_admm_iterate *it);
 
 /** v (m) <- a point, the same on every rank. Collective: one reduction. */
 bvl_status bvl_admm_space_spread(const bvl_admm_space *space, const bvl_point *point, double *v);
+
+/* What bvl_admm_system_type wants of a system whose first member is its space: a sweep's sum is of
+ * p doubles, b at this rank's columns and 0 elsewhere, so that the image is b itself, whole. */
+int64_t bvl_admm_space_length(const void *system);
+bvl_status bvl_admm_space_put(void *system, const bvl_admm_iterate *it, const double *b,
+                              double *part);
+void bvl_admm_space_image(void *system, double rho, double relax, double *sum);
 
 /** What unknown k is; the intercept is unpenalised. */
 static inline int64_t bvl_admm_kind(const bvl_admm_space *space, int64_t k)

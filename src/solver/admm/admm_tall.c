@@ -27,7 +27,7 @@ static const double ENOUGH = 1e-4; /* of the decrement an x-step begins with */
 static const double SLOW = 0.05;   /* contraction from which the weights are stale */
 
 typedef struct tall_system {
-  bvl_admm_space space;
+  bvl_admm_space space; /* first: bvl_admm_space_put and its like take the system for it */
   int64_t n_split;
   double *v;     /* m: intercept and all columns, owned */
   double *g;     /* m + 2: gradient of -L, sum of the loss, failures; owned */
@@ -84,11 +84,6 @@ static bvl_status create(bvl_problem *problem, void **out)
 cleanup:
   destroy((void **)&s);
   return status;
-}
-
-static int64_t length(const void *system)
-{
-  return ((const tall_system *)system)->space.problem->X->columns.p;
 }
 
 /* r, h and this rank's sum of losses at eta. */
@@ -207,23 +202,6 @@ cleanup:
   return status;
 }
 
-static bvl_status put(void *system, const bvl_admm_iterate *it, const double *b, double *part)
-{
-  const tall_system *s = system;
-  (void)it;
-  bvl_admm_space_put(&s->space, b, part);
-  return BVL_OK;
-}
-
-/* b itself, whole. */
-static void image(void *system, double rho, double relax, double *sum)
-{
-  (void)system;
-  (void)rho;
-  (void)relax;
-  (void)sum;
-}
-
 /* The decrement of a step says how much was left before it: the next one's how well it contracted.
  */
 static bvl_status step(void *system, double rho, const double *b, const double *whole,
@@ -278,9 +256,9 @@ cleanup:
 
 const bvl_admm_system_type bvl_admm_tall = {.create = create,
                                             .destroy = destroy,
-                                            .length = length,
+                                            .length = bvl_admm_space_length,
                                             .lipschitz = lipschitz,
                                             .start = start,
-                                            .put = put,
-                                            .image = image,
+                                            .put = bvl_admm_space_put,
+                                            .image = bvl_admm_space_image,
                                             .step = step};
