@@ -17,12 +17,6 @@ static double slope(double k, double u)
   return k == 2.0 ? 2.0 * u : copysign(k * pow(fabs(u), k - 1.0), u);
 }
 
-static int64_t length(const bvl_surrogate_shape *shape, int64_t m)
-{
-  (void)shape;
-  return 2 * m;
-}
-
 static void forward(const bvl_surrogate_shape *shape, int64_t m, const double *theta, double *b)
 {
   (void)m;
@@ -77,7 +71,7 @@ static double stretch(const bvl_surrogate_shape *shape)
 const bvl_surrogate_type bvl_surrogate_difference = {
     .name = "difference",
     .max_depth = BVL_SURROGATE_MAX_FACTORS,
-    .length = length,
+    .length = bvl_length_twice,
     .forward = forward,
     .pull_back = pull_back,
     .penalty = penalty,

@@ -41,3 +41,34 @@ void bvl_spread_evenly(int64_t k, double b, double *theta)
   }
   theta[0] = k == 2 || !(rest > 0.0) ? copysign(size, b) : b / rest;
 }
+
+int64_t bvl_length_once(const bvl_surrogate_shape *shape, int64_t m)
+{
+  (void)shape;
+  return m;
+}
+
+int64_t bvl_length_twice(const bvl_surrogate_shape *shape, int64_t m)
+{
+  (void)shape;
+  return 2 * m;
+}
+
+double bvl_square_penalty(const bvl_surrogate_shape *shape, double lw, int64_t m,
+                          const double *theta, double *grad)
+{
+  (void)shape;
+  (void)m;
+  if (grad != NULL) grad[0] += 2.0 * lw * theta[0];
+  return lw * theta[0] * theta[0];
+}
+
+double bvl_always_balanced(const bvl_surrogate_shape *shape, double lw, int64_t m,
+                           const double *theta)
+{
+  (void)shape;
+  (void)lw;
+  (void)m;
+  (void)theta;
+  return 0.0;
+}

@@ -24,4 +24,15 @@ double bvl_mean_excess(int64_t n, const double *w, const double *a);
  * division. */
 void bvl_spread_evenly(int64_t k, double b, double *theta);
 
+/** For rows: length m, and 2 m. */
+int64_t bvl_length_once(const bvl_surrogate_shape *shape, int64_t m);
+int64_t bvl_length_twice(const bvl_surrogate_shape *shape, int64_t m);
+
+/** For rows of one factor a column: penalty lw theta_0^2; imbalance 0, where the map is one to one.
+ */
+double bvl_square_penalty(const bvl_surrogate_shape *shape, double lw, int64_t m,
+                          const double *theta, double *grad);
+double bvl_always_balanced(const bvl_surrogate_shape *shape, double lw, int64_t m,
+                           const double *theta);
+
 #endif

@@ -5,12 +5,6 @@
 
 #include <math.h>
 
-static int64_t length(const bvl_surrogate_shape *shape, int64_t m)
-{
-  (void)shape;
-  return m;
-}
-
 static void forward(const bvl_surrogate_shape *shape, int64_t m, const double *theta, double *b)
 {
   double size = pow(bvl_block_norm(m, theta), shape->depth - 1.0);
@@ -41,15 +35,6 @@ static double penalty(const bvl_surrogate_shape *shape, double lw, int64_t m, co
   return lw * sum;
 }
 
-static double imbalance(const bvl_surrogate_shape *shape, double lw, int64_t m, const double *theta)
-{
-  (void)shape;
-  (void)lw;
-  (void)m;
-  (void)theta;
-  return 0.0;
-}
-
 static void balance(const bvl_surrogate_shape *shape, int64_t m, double *theta)
 {
   double t = bvl_block_norm(m, theta), size = pow(t, 1.0 / shape->depth);
@@ -65,11 +50,11 @@ const bvl_surrogate_type bvl_surrogate_own_norm = {
     .name = "own-norm",
     .grouped = 1,
     .max_depth = BVL_SURROGATE_MAX_FACTORS,
-    .length = length,
+    .length = bvl_length_once,
     .forward = forward,
     .pull_back = pull_back,
     .penalty = penalty,
-    .imbalance = imbalance,
+    .imbalance = bvl_always_balanced,
     .balance = balance,
     .stretch = stretch,
 };

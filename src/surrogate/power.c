@@ -6,12 +6,6 @@
 
 #include <math.h>
 
-static int64_t length(const bvl_surrogate_shape *shape, int64_t m)
-{
-  (void)shape;
-  return 2 * m;
-}
-
 static void forward(const bvl_surrogate_shape *shape, int64_t m, const double *theta, double *b)
 {
   (void)m;
@@ -64,7 +58,7 @@ static double stretch(const bvl_surrogate_shape *shape)
 const bvl_surrogate_type bvl_surrogate_power = {
     .name = "power",
     .max_depth = BVL_SURROGATE_MAX_FACTORS,
-    .length = length,
+    .length = bvl_length_twice,
     .forward = forward,
     .pull_back = pull_back,
     .penalty = penalty,

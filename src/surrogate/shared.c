@@ -5,12 +5,6 @@
 
 #include <math.h>
 
-static int64_t length(const bvl_surrogate_shape *shape, int64_t m)
-{
-  (void)shape;
-  return m;
-}
-
 static void forward(const bvl_surrogate_shape *shape, int64_t m, const double *theta, double *b)
 {
   (void)m;
@@ -22,24 +16,6 @@ static void pull_back(const bvl_surrogate_shape *shape, int64_t m, const double 
 {
   (void)m;
   grad[0] = g[0] * shape->depth * pow(fabs(theta[0]), shape->depth - 1.0);
-}
-
-static double penalty(const bvl_surrogate_shape *shape, double lw, int64_t m, const double *theta,
-                      double *grad)
-{
-  (void)shape;
-  (void)m;
-  if (grad != NULL) grad[0] += 2.0 * lw * theta[0];
-  return lw * theta[0] * theta[0];
-}
-
-static double imbalance(const bvl_surrogate_shape *shape, double lw, int64_t m, const double *theta)
-{
-  (void)shape;
-  (void)lw;
-  (void)m;
-  (void)theta;
-  return 0.0;
 }
 
 static void balance(const bvl_surrogate_shape *shape, int64_t m, double *theta)
@@ -56,11 +32,11 @@ static double stretch(const bvl_surrogate_shape *shape)
 const bvl_surrogate_type bvl_surrogate_shared = {
     .name = "shared",
     .max_depth = BVL_SURROGATE_MAX_FACTORS,
-    .length = length,
+    .length = bvl_length_once,
     .forward = forward,
     .pull_back = pull_back,
-    .penalty = penalty,
-    .imbalance = imbalance,
+    .penalty = bvl_square_penalty,
+    .imbalance = bvl_always_balanced,
     .balance = balance,
     .stretch = stretch,
 };

@@ -4,12 +4,6 @@
 
 #include <math.h>
 
-static int64_t length(const bvl_surrogate_shape *shape, int64_t m)
-{
-  (void)shape;
-  return m;
-}
-
 static void forward(const bvl_surrogate_shape *shape, int64_t m, const double *theta, double *b)
 {
   (void)shape;
@@ -23,24 +17,6 @@ static void pull_back(const bvl_surrogate_shape *shape, int64_t m, const double 
   (void)shape;
   (void)m;
   grad[0] = 2.0 * theta[0] * g[0];
-}
-
-static double penalty(const bvl_surrogate_shape *shape, double lw, int64_t m, const double *theta,
-                      double *grad)
-{
-  (void)shape;
-  (void)m;
-  if (grad != NULL) grad[0] += 2.0 * lw * theta[0];
-  return lw * theta[0] * theta[0];
-}
-
-static double imbalance(const bvl_surrogate_shape *shape, double lw, int64_t m, const double *theta)
-{
-  (void)shape;
-  (void)lw;
-  (void)m;
-  (void)theta;
-  return 0.0;
 }
 
 /* A negative b has no factor: its magnitude's stands in, and shrinks. */
@@ -61,11 +37,11 @@ const bvl_surrogate_type bvl_surrogate_square = {
     .name = "square",
     .one_sided = 1,
     .max_depth = 2.0,
-    .length = length,
+    .length = bvl_length_once,
     .forward = forward,
     .pull_back = pull_back,
-    .penalty = penalty,
-    .imbalance = imbalance,
+    .penalty = bvl_square_penalty,
+    .imbalance = bvl_always_balanced,
     .balance = balance,
     .stretch = stretch,
 };

@@ -17,12 +17,6 @@ static double level(double q)
   return pow(q, q / (2.0 - q));
 }
 
-static int64_t length(const bvl_surrogate_shape *shape, int64_t m)
-{
-  (void)shape;
-  return 2 * m;
-}
-
 static void forward(const bvl_surrogate_shape *shape, int64_t m, const double *theta, double *b)
 {
   (void)shape;
@@ -80,7 +74,7 @@ static double stretch(const bvl_surrogate_shape *shape)
 const bvl_surrogate_type bvl_surrogate_two_vector = {
     .name = "two-vector",
     .max_depth = 3.0 - 1e-9,
-    .length = length,
+    .length = bvl_length_twice,
     .forward = forward,
     .pull_back = pull_back,
     .penalty = penalty,
