@@ -36,29 +36,6 @@ static double prox(const bvl_penalty *pen, double lw, double rho, double t)
   return fmin(x, t);
 }
 
-const bvl_penalty_type bvl_penalty_log = {
-    .name = "log",
-    .default_alpha = 1.0,
-    .shape_name = "log_eps",
-    .default_shape = 1.0,
-    .shape_above = 0.0,
-    .shape_to = INFINITY,
-    .profile = profile,
-    .slope = slope,
-    .bend = bend,
-    .prox = prox,
-};
-
-const bvl_penalty_type bvl_penalty_group_log = {
-    .name = "group-log",
-    .grouped = 1,
-    .default_alpha = 1.0,
-    .shape_name = "log_eps",
-    .default_shape = 1.0,
-    .shape_above = 0.0,
-    .shape_to = INFINITY,
-    .profile = profile,
-    .slope = slope,
-    .bend = bend,
-    .prox = prox,
-};
+BVL_PENALTY_ROWS(log, "log", .default_alpha = 1.0, .shape_name = "log_eps", .default_shape = 1.0,
+                 .shape_above = 0.0, .shape_to = INFINITY, .profile = profile, .slope = slope,
+                 .bend = bend, .prox = prox);

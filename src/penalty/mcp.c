@@ -32,29 +32,6 @@ static double prox(const bvl_penalty *pen, double lw, double rho, double t)
   return fmin(fmax(t - lw / rho, 0.0) / (1.0 - 1.0 / (gamma * rho)), gamma * lw);
 }
 
-const bvl_penalty_type bvl_penalty_mcp = {
-    .name = "mcp",
-    .default_alpha = 1.0,
-    .shape_name = "gamma",
-    .default_shape = 3.0,
-    .shape_above = 1.0,
-    .shape_to = INFINITY,
-    .profile = profile,
-    .slope = slope,
-    .bend = bend,
-    .prox = prox,
-};
-
-const bvl_penalty_type bvl_penalty_group_mcp = {
-    .name = "group-mcp",
-    .grouped = 1,
-    .default_alpha = 1.0,
-    .shape_name = "gamma",
-    .default_shape = 3.0,
-    .shape_above = 1.0,
-    .shape_to = INFINITY,
-    .profile = profile,
-    .slope = slope,
-    .bend = bend,
-    .prox = prox,
-};
+BVL_PENALTY_ROWS(mcp, "mcp", .default_alpha = 1.0, .shape_name = "gamma", .default_shape = 3.0,
+                 .shape_above = 1.0, .shape_to = INFINITY, .profile = profile, .slope = slope,
+                 .bend = bend, .prox = prox);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Scalar forms shared by the penalties whose profile is lw t: one copy, so that the lasso, the
- * group lasso and the elastic net at alpha = 1 round alike. */
+/* The rows of the table of penalties. Scalar forms shared by those whose profile is lw t: one copy,
+ * so that the lasso, the group lasso and the elastic net at alpha = 1 round alike. */
 #ifndef BVL_PENALTY_PROFILE_H
 #define BVL_PENALTY_PROFILE_H
 
@@ -23,6 +23,13 @@ extern const bvl_penalty_type bvl_penalty_group_lq;
 extern const bvl_penalty_type bvl_penalty_lpq;
 extern const bvl_penalty_type bvl_penalty_l1_l2;
 extern const bvl_penalty_type bvl_penalty_group_l1_l2;
+
+/** A row for single columns and the same, `group-` before its name, for the norm of a group; what
+ * follows the name is what both have. */
+#define BVL_PENALTY_ROWS(row, row_name, ...)                                                       \
+  const bvl_penalty_type bvl_penalty_##row = {.name = row_name, __VA_ARGS__};                      \
+  const bvl_penalty_type bvl_penalty_group_##row = {                                               \
+      .name = "group-" row_name, .grouped = 1, __VA_ARGS__}
 
 double bvl_linear_profile(const bvl_penalty *pen, double lw, double t);
 double bvl_linear_slope(const bvl_penalty *pen, double lw, double t);

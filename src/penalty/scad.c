@@ -43,29 +43,6 @@ static double prox(const bvl_penalty *pen, double lw, double rho, double t)
   return cost <= 0.5 * lw * lw * (a + 1.0) ? soft : t;
 }
 
-const bvl_penalty_type bvl_penalty_scad = {
-    .name = "scad",
-    .default_alpha = 1.0,
-    .shape_name = "gamma",
-    .default_shape = 3.7,
-    .shape_above = 2.0,
-    .shape_to = INFINITY,
-    .profile = profile,
-    .slope = slope,
-    .bend = bend,
-    .prox = prox,
-};
-
-const bvl_penalty_type bvl_penalty_group_scad = {
-    .name = "group-scad",
-    .grouped = 1,
-    .default_alpha = 1.0,
-    .shape_name = "gamma",
-    .default_shape = 3.7,
-    .shape_above = 2.0,
-    .shape_to = INFINITY,
-    .profile = profile,
-    .slope = slope,
-    .bend = bend,
-    .prox = prox,
-};
+BVL_PENALTY_ROWS(scad, "scad", .default_alpha = 1.0, .shape_name = "gamma", .default_shape = 3.7,
+                 .shape_above = 2.0, .shape_to = INFINITY, .profile = profile, .slope = slope,
+                 .bend = bend, .prox = prox);

@@ -43,29 +43,6 @@ static double prox(const bvl_penalty *pen, double lw, double rho, double t)
   return fmin(fmax(x, 0.0), t);
 }
 
-const bvl_penalty_type bvl_penalty_tl1 = {
-    .name = "tl1",
-    .default_alpha = 1.0,
-    .shape_name = "tl1_a",
-    .default_shape = 1.0,
-    .shape_above = 0.0,
-    .shape_to = INFINITY,
-    .profile = profile,
-    .slope = slope,
-    .bend = bend,
-    .prox = prox,
-};
-
-const bvl_penalty_type bvl_penalty_group_tl1 = {
-    .name = "group-tl1",
-    .grouped = 1,
-    .default_alpha = 1.0,
-    .shape_name = "tl1_a",
-    .default_shape = 1.0,
-    .shape_above = 0.0,
-    .shape_to = INFINITY,
-    .profile = profile,
-    .slope = slope,
-    .bend = bend,
-    .prox = prox,
-};
+BVL_PENALTY_ROWS(tl1, "tl1", .default_alpha = 1.0, .shape_name = "tl1_a", .default_shape = 1.0,
+                 .shape_above = 0.0, .shape_to = INFINITY, .profile = profile, .slope = slope,
+                 .bend = bend, .prox = prox);
