@@ -40,3 +40,17 @@ bvl_status bvl_grow_bytes(int64_t count, size_t size, int64_t *capacity, void *i
   *capacity = wanted;
   return BVL_OK;
 }
+
+bvl_status bvl_grow_all(int64_t *capacity, int64_t count, size_t n_arrays, const bvl_grown *arrays)
+{
+  const int64_t before = *capacity;
+  int64_t after = INT64_MAX;
+  for (size_t k = 0; k < n_arrays; k++) {
+    int64_t room = before;
+    bvl_status status = bvl_grow_bytes(count, arrays[k].size, &room, arrays[k].pointer);
+    if (status != BVL_OK) return status;
+    after = bvl_lesser(after, room);
+  }
+  *capacity = after;
+  return BVL_OK;
+}

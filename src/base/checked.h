@@ -25,6 +25,20 @@ bvl_status bvl_grow_bytes(int64_t count, size_t size, int64_t *capacity, void *i
 #define BVL_GROW(pointer, capacity, count)                                                         \
   bvl_grow_bytes((count), sizeof **(pointer), (capacity), (void *)(pointer))
 
+/** One of several arrays that hold as many elements each. */
+typedef struct bvl_grown {
+  void *pointer; /* to the array */
+  size_t size;   /* of an element */
+} bvl_grown;
+#define BVL_GROWN(pointer) ((bvl_grown){(pointer), sizeof **(pointer)})
+
+/** Grows all of them as BVL_GROW does one; *capacity is what each has room for, and stays where one
+ * fails. Not collective. BVL_TRY(BVL_GROW_ALL(&capacity, n, BVL_GROWN(&a), BVL_GROWN(&b))) */
+bvl_status bvl_grow_all(int64_t *capacity, int64_t count, size_t n_arrays, const bvl_grown *arrays);
+#define BVL_GROW_ALL(capacity, count, ...)                                                         \
+  bvl_grow_all((capacity), (count), sizeof((bvl_grown[]){__VA_ARGS__}) / sizeof(bvl_grown),        \
+               (bvl_grown[]){__VA_ARGS__})
+
 static inline int64_t bvl_lesser(int64_t a, int64_t b)
 {
   return a < b ? a : b;

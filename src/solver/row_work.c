@@ -43,15 +43,8 @@ cleanup:
 
 static bvl_status reserve(bvl_row_work *w)
 {
-  bvl_status status = BVL_OK;
-  const int64_t needed = w->set->d + HEADER;
-  int64_t capacity[3] = {w->capacity, w->capacity, w->capacity};
-  BVL_TRY(BVL_GROW(&w->message, &capacity[0], needed));
-  BVL_TRY(BVL_GROW(&w->v, &capacity[1], needed));
-  BVL_TRY(BVL_GROW(&w->list, &capacity[2], needed));
-  w->capacity = capacity[0];
-cleanup:
-  return status;
+  return BVL_GROW_ALL(&w->capacity, w->set->d + HEADER, BVL_GROWN(&w->message), BVL_GROWN(&w->v),
+                      BVL_GROWN(&w->list));
 }
 
 bvl_status bvl_row_work_open(bvl_row_work *w)

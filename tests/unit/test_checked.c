@@ -68,6 +68,46 @@ static void test_grow_keeps_and_zeroes(void **state)
 }
 
 /* floor(k n / parts) <=> parts cut <= k n < parts (cut + 1) */
+/* Arrays of several types keep what they held, are zero beyond, and share one capacity. */
+static void test_grow_all_alike(void **state)
+{
+  (void)state;
+  double *x = NULL;
+  unsigned char *y = NULL;
+  int64_t capacity = 0;
+  for (int64_t n = 0; n <= 300; n += 7) {
+    const int64_t before = capacity;
+    assert_int_equal(BVL_GROW_ALL(&capacity, n, BVL_GROWN(&x), BVL_GROWN(&y)), BVL_OK);
+    assert_true(capacity >= n && x != NULL && y != NULL);
+    for (int64_t i = 0; i < before; i++) assert_true(x[i] == (double)i + 1 && y[i] == i % 200 + 1);
+    for (int64_t i = before; i < capacity; i++) {
+      assert_true(x[i] == 0 && y[i] == 0);
+      x[i] = (double)i + 1;
+      y[i] = (unsigned char)(i % 200 + 1);
+    }
+  }
+  free(x);
+  free(y);
+}
+
+/* What cannot be had leaves the capacity that all still have. */
+static void test_grow_all_refuses(void **state)
+{
+  (void)state;
+  double *x = NULL;
+  unsigned char *y = NULL;
+  int64_t capacity = 0;
+  assert_int_equal(BVL_GROW_ALL(&capacity, 5, BVL_GROWN(&y), BVL_GROWN(&x)), BVL_OK);
+  x[4] = 3;
+  y[4] = 4;
+  /* more bytes than size_t counts */
+  assert_int_equal(BVL_GROW_ALL(&capacity, INT64_MAX, BVL_GROWN(&x), BVL_GROWN(&y)), BVL_ERR_NOMEM);
+  assert_int_equal(capacity, 5);
+  assert_true(x[4] == 3 && y[4] == 4);
+  free(x);
+  free(y);
+}
+
 static void test_cut_is_the_floor(void **state)
 {
   (void)state;
@@ -96,4 +136,5 @@ static void test_cut_of_large_numbers(void **state)
 BVL_TEST_MAIN(cmocka_unit_test(test_to_int_at_the_border),
               cmocka_unit_test(test_alloc_is_zero_and_freeable),
               cmocka_unit_test(test_alloc_refuses), cmocka_unit_test(test_grow_keeps_and_zeroes),
+              cmocka_unit_test(test_grow_all_alike), cmocka_unit_test(test_grow_all_refuses),
               cmocka_unit_test(test_cut_is_the_floor), cmocka_unit_test(test_cut_of_large_numbers))

@@ -74,11 +74,8 @@ cleanup:
 static bvl_status reserve(bvl_concave_model *m)
 {
   bvl_status status = BVL_OK;
-  int64_t capacity[2] = {m->capacity, m->capacity};
   if (m->problem->loss->quadratic) BVL_TRY(bvl_null_fit_reserve(&m->null));
-  BVL_TRY(BVL_GROW(&m->lw, &capacity[0], m->set->d + 1));
-  BVL_TRY(BVL_GROW(&m->b, &capacity[1], m->set->d + 1));
-  m->capacity = capacity[0];
+  BVL_TRY(BVL_GROW_ALL(&m->capacity, m->set->d, BVL_GROWN(&m->lw), BVL_GROWN(&m->b)));
 cleanup:
   return status;
 }

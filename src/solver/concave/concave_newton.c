@@ -27,21 +27,9 @@ void bvl_concave_newton_free(bvl_concave_newton *s)
 
 static bvl_status reserve(bvl_concave_newton *s, int64_t d)
 {
-  bvl_status status = BVL_OK;
-  int64_t capacity[9];
-  for (int k = 0; k < 9; k++) capacity[k] = s->capacity;
-  BVL_TRY(BVL_GROW(&s->q, &capacity[0], d));
-  BVL_TRY(BVL_GROW(&s->step, &capacity[1], d));
-  BVL_TRY(BVL_GROW(&s->rest, &capacity[2], d));
-  BVL_TRY(BVL_GROW(&s->delta, &capacity[3], d));
-  BVL_TRY(BVL_GROW(&s->moved, &capacity[4], d));
-  BVL_TRY(BVL_GROW(&s->trial, &capacity[5], d));
-  BVL_TRY(BVL_GROW(&s->piece, &capacity[6], d));
-  BVL_TRY(BVL_GROW(&s->support, &capacity[7], d));
-  BVL_TRY(BVL_GROW(&s->threshold, &capacity[8], d));
-  s->capacity = capacity[0]; /* all grew alike */
-cleanup:
-  return status;
+  return BVL_GROW_ALL(&s->capacity, d, BVL_GROWN(&s->q), BVL_GROWN(&s->step), BVL_GROWN(&s->rest),
+                      BVL_GROWN(&s->delta), BVL_GROWN(&s->moved), BVL_GROWN(&s->trial),
+                      BVL_GROWN(&s->piece), BVL_GROWN(&s->support), BVL_GROWN(&s->threshold));
 }
 
 /* out = G x; d is far below a BLAS integer: its square was allocated. */

@@ -33,17 +33,8 @@ void bvl_concave_rows_free(bvl_concave_rows *s)
 
 static bvl_status reserve(bvl_concave_rows *s, int64_t d)
 {
-  bvl_status status = BVL_OK;
-  int64_t capacity[5];
-  for (int k = 0; k < 5; k++) capacity[k] = s->capacity;
-  BVL_TRY(BVL_GROW(&s->b, &capacity[0], d));
-  BVL_TRY(BVL_GROW(&s->g, &capacity[1], d));
-  BVL_TRY(BVL_GROW(&s->b_before, &capacity[2], d));
-  BVL_TRY(BVL_GROW(&s->g_before, &capacity[3], d));
-  BVL_TRY(BVL_GROW(&s->listed, &capacity[4], d));
-  s->capacity = capacity[0];
-cleanup:
-  return status;
+  return BVL_GROW_ALL(&s->capacity, d, BVL_GROWN(&s->b), BVL_GROWN(&s->g), BVL_GROWN(&s->b_before),
+                      BVL_GROWN(&s->g_before), BVL_GROWN(&s->listed));
 }
 
 /* Room for n unknowns in the model; *lost: what G held is gone, its columns stand elsewhere. */
@@ -52,24 +43,17 @@ static bvl_status make_room(bvl_concave_rows *s, int64_t n, int *lost)
   bvl_status status = BVL_OK;
   if (n <= s->room) return BVL_OK;
   const int64_t room = bvl_greater(bvl_greater(n, s->room + s->room / 2), MIN_ROOM);
-  int64_t capacity[9];
-  int64_t entries[2] = {s->room * s->room, s->room * s->room};
-  for (int k = 0; k < 9; k++) capacity[k] = s->room;
-  if (s->room > 0) capacity[7]++;
+  int64_t capacity = s->room;
+  int64_t bounds = s->room > 0 ? s->room + 1 : 0;
+  int64_t entries = s->room * s->room;
   *lost = 1;
   s->room = 0;
   s->n_held = 0;
-  BVL_TRY(BVL_GROW(&s->list, &capacity[0], room));
-  BVL_TRY(BVL_GROW(&s->c, &capacity[1], room));
-  BVL_TRY(BVL_GROW(&s->lw_listed, &capacity[2], room));
-  BVL_TRY(BVL_GROW(&s->x, &capacity[3], room));
-  BVL_TRY(BVL_GROW(&s->curvature, &capacity[4], room));
-  BVL_TRY(BVL_GROW(&s->gradient, &capacity[5], room));
-  BVL_TRY(BVL_GROW(&s->block, &capacity[6], room));
-  BVL_TRY(BVL_GROW(&s->begin_listed, &capacity[7], room + 1));
-  BVL_TRY(BVL_GROW(&s->moving, &capacity[8], room));
-  BVL_TRY(BVL_GROW(&s->G, &entries[0], room * room));
-  BVL_TRY(BVL_GROW(&s->H, &entries[1], room * room));
+  BVL_TRY(BVL_GROW_ALL(&capacity, room, BVL_GROWN(&s->list), BVL_GROWN(&s->c),
+                       BVL_GROWN(&s->lw_listed), BVL_GROWN(&s->x), BVL_GROWN(&s->curvature),
+                       BVL_GROWN(&s->gradient), BVL_GROWN(&s->block), BVL_GROWN(&s->moving)));
+  BVL_TRY(BVL_GROW(&s->begin_listed, &bounds, room + 1));
+  BVL_TRY(BVL_GROW_ALL(&entries, room * room, BVL_GROWN(&s->G), BVL_GROWN(&s->H)));
   s->room = room;
 cleanup:
   return status;

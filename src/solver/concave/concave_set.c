@@ -28,15 +28,8 @@ void bvl_concave_set_free(bvl_concave_set *s)
 
 static bvl_status reserve(bvl_concave_set *s, int64_t d)
 {
-  bvl_status status = BVL_OK;
-  int64_t capacity[4] = {s->capacity, s->capacity, s->capacity, s->capacity};
-  BVL_TRY(BVL_GROW(&s->b, &capacity[0], d));
-  BVL_TRY(BVL_GROW(&s->q, &capacity[1], d));
-  BVL_TRY(BVL_GROW(&s->in, &capacity[2], d));
-  BVL_TRY(BVL_GROW(&s->wish, &capacity[3], d));
-  s->capacity = capacity[0];
-cleanup:
-  return status;
+  return BVL_GROW_ALL(&s->capacity, d, BVL_GROWN(&s->b), BVL_GROWN(&s->q), BVL_GROWN(&s->in),
+                      BVL_GROWN(&s->wish));
 }
 
 /* Room for n unknowns in the small problem. Another leading dimension: G is gathered anew. */
@@ -45,21 +38,16 @@ static bvl_status make_room(bvl_concave_set *s, int64_t n)
   bvl_status status = BVL_OK;
   if (n <= s->room) return BVL_OK;
   const int64_t room = bvl_greater(bvl_greater(n, s->room + s->room / 2), MIN_ROOM);
-  int64_t capacity[9];
-  for (int k = 0; k < 9; k++) capacity[k] = s->room;
-  capacity[1] = s->room > 0 ? s->room + 1 : 0;
-  capacity[8] = s->room * s->room;
+  int64_t capacity = s->room;
+  int64_t bounds = s->room > 0 ? s->room + 1 : 0;
+  int64_t entries = s->room * s->room;
   s->room = 0; /* until all have grown; the list stays what it is */
   s->n_held = 0;
-  BVL_TRY(BVL_GROW(&s->block, &capacity[0], room));
-  BVL_TRY(BVL_GROW(&s->begin, &capacity[1], room + 1));
-  BVL_TRY(BVL_GROW(&s->unknown, &capacity[2], room));
-  BVL_TRY(BVL_GROW(&s->lw, &capacity[3], room));
-  BVL_TRY(BVL_GROW(&s->curvature, &capacity[4], room));
-  BVL_TRY(BVL_GROW(&s->c, &capacity[5], room));
-  BVL_TRY(BVL_GROW(&s->x, &capacity[6], room));
-  BVL_TRY(BVL_GROW(&s->gradient, &capacity[7], room));
-  BVL_TRY(BVL_GROW(&s->G, &capacity[8], room * room));
+  BVL_TRY(BVL_GROW_ALL(&capacity, room, BVL_GROWN(&s->block), BVL_GROWN(&s->unknown),
+                       BVL_GROWN(&s->lw), BVL_GROWN(&s->curvature), BVL_GROWN(&s->c),
+                       BVL_GROWN(&s->x), BVL_GROWN(&s->gradient)));
+  BVL_TRY(BVL_GROW(&s->begin, &bounds, room + 1));
+  BVL_TRY(BVL_GROW(&s->G, &entries, room * room));
   s->room = room;
 cleanup:
   return status;

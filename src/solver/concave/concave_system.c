@@ -29,12 +29,8 @@ void bvl_concave_system_forget(bvl_concave_system *s)
 static bvl_status reserve(bvl_concave_system *s, int64_t d)
 {
   bvl_status status = BVL_OK;
-  int64_t capacity[4] = {s->capacity, s->capacity, s->capacity, s->capacity};
-  BVL_TRY(BVL_GROW(&s->held, &capacity[0], d));
-  BVL_TRY(BVL_GROW(&s->addition, &capacity[1], d));
-  BVL_TRY(BVL_GROW(&s->list, &capacity[2], d));
-  BVL_TRY(BVL_GROW(&s->refused, &capacity[3], d));
-  s->capacity = capacity[0]; /* all grew alike */
+  BVL_TRY(BVL_GROW_ALL(&s->capacity, d, BVL_GROWN(&s->held), BVL_GROWN(&s->addition),
+                       BVL_GROWN(&s->list), BVL_GROWN(&s->refused)));
   for (; s->d < d; s->d++) s->held[s->d] = NAN;
 cleanup:
   return status;

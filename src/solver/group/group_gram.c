@@ -62,16 +62,8 @@ cleanup:
 
 static bvl_status reserve(bvl_group_model *m)
 {
-  bvl_status status = BVL_OK;
-  int64_t room[4] = {m->room, m->room, m->room, m->room};
-  const int64_t wanted = m->set->d * BVL_GROUP_BATCH;
-  BVL_TRY(BVL_GROW(&m->z, &room[0], wanted));
-  BVL_TRY(BVL_GROW(&m->h, &room[1], wanted));
-  BVL_TRY(BVL_GROW(&m->v, &room[2], wanted));
-  BVL_TRY(BVL_GROW(&m->c, &room[3], wanted));
-  m->room = room[0];
-cleanup:
-  return status;
+  return BVL_GROW_ALL(&m->room, m->set->d * BVL_GROUP_BATCH, BVL_GROWN(&m->z), BVL_GROWN(&m->h),
+                      BVL_GROWN(&m->v), BVL_GROWN(&m->c));
 }
 
 /* v (d x k, one after the other) on rank 0 <- X'r / n of k residuals. */

@@ -53,7 +53,6 @@ static bvl_status reserve(bvl_group_newton *s, int64_t m)
 {
   bvl_status status = BVL_OK;
   const int64_t capacity = bvl_greater(bvl_greater(m, s->capacity + s->capacity / 2), 64);
-  int64_t room = s->capacity;
   double *K = NULL;
   int limit = 0;
   BVL_TRY(BVL_GROW(&s->V, &s->V_room, m * s->order));
@@ -65,10 +64,7 @@ static bvl_status reserve(bvl_group_newton *s, int64_t m)
   free(s->K);
   s->K = K;
   s->ld = capacity;
-  BVL_TRY(BVL_GROW(&s->c, &room, capacity));
-  room = s->capacity;
-  BVL_TRY(BVL_GROW(&s->lw, &room, capacity));
-  s->capacity = capacity;
+  BVL_TRY(BVL_GROW_ALL(&s->capacity, capacity, BVL_GROWN(&s->c), BVL_GROWN(&s->lw)));
 cleanup:
   return status;
 }
@@ -115,15 +111,9 @@ bvl_status bvl_group_newton_by_gram(bvl_group_newton *s, int64_t n, const double
 {
   bvl_status status = BVL_OK;
   int limit = 0;
-  int64_t room[6] = {s->room, s->room, s->room, s->room, s->room, s->room};
   BVL_TRY(bvl_to_int(ld, &limit));
-  BVL_TRY(BVL_GROW(&s->D, &room[0], n));
-  BVL_TRY(BVL_GROW(&s->list, &room[1], n));
-  BVL_TRY(BVL_GROW(&s->root_tau, &room[2], n));
-  BVL_TRY(BVL_GROW(&s->u, &room[3], n));
-  BVL_TRY(BVL_GROW(&s->column, &room[4], n));
-  BVL_TRY(BVL_GROW(&s->used, &room[5], n));
-  s->room = room[0];
+  BVL_TRY(BVL_GROW_ALL(&s->room, n, BVL_GROWN(&s->D), BVL_GROWN(&s->list), BVL_GROWN(&s->root_tau),
+                       BVL_GROWN(&s->u), BVL_GROWN(&s->column), BVL_GROWN(&s->used)));
   for (int64_t k = s->n; k < n; k++) s->column[k] = -1;
   for (int64_t k = 0; k < n; k++) s->D[k] = sqrt(fmax(G[k + k * ld], 0));
   s->n = n;

@@ -30,14 +30,10 @@ void bvl_multi_model_destroy(bvl_multi_model **model)
 static bvl_status reserve(bvl_multi_model *m)
 {
   bvl_status status = BVL_OK;
-  int64_t room[5] = {m->capacity, m->capacity, m->capacity, m->block_capacity, m->block_capacity};
-  BVL_TRY(BVL_GROW(&m->B, &room[0], m->set->d * m->K));
-  BVL_TRY(BVL_GROW(&m->C, &room[1], m->set->d * m->K));
-  BVL_TRY(BVL_GROW(&m->wide, &room[2], m->set->d * m->K));
-  BVL_TRY(BVL_GROW(&m->target, &room[3], m->set->n_blocks));
-  BVL_TRY(BVL_GROW(&m->ridge, &room[4], m->set->n_blocks));
-  m->capacity = room[0];
-  m->block_capacity = room[3];
+  BVL_TRY(BVL_GROW_ALL(&m->capacity, m->set->d * m->K, BVL_GROWN(&m->B), BVL_GROWN(&m->C),
+                       BVL_GROWN(&m->wide)));
+  BVL_TRY(BVL_GROW_ALL(&m->block_capacity, m->set->n_blocks, BVL_GROWN(&m->target),
+                       BVL_GROWN(&m->ridge)));
 cleanup:
   return status;
 }

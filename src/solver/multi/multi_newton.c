@@ -40,31 +40,17 @@ void bvl_multi_newton_free(bvl_multi_newton *s)
 static bvl_status reserve(bvl_multi_newton *s, const bvl_multi_quadratic *q)
 {
   bvl_status status = BVL_OK;
-  int64_t room[13];
   int limit = 0;
-  for (int k = 0; k < 10; k++) room[k] = s->block_capacity;
-  for (int k = 10; k < 13; k++) room[k] = s->row_capacity;
   BVL_TRY(bvl_to_int(bvl_greater(q->d, q->K), &limit)); /* every BLAS size below fits */
-  BVL_TRY(BVL_GROW(&s->tau, &room[0], q->n_blocks));
-  BVL_TRY(BVL_GROW(&s->old_tau, &room[1], q->n_blocks));
-  BVL_TRY(BVL_GROW(&s->norm, &room[2], q->n_blocks));
-  BVL_TRY(BVL_GROW(&s->rhs, &room[3], q->n_blocks));
-  BVL_TRY(BVL_GROW(&s->step, &room[4], q->n_blocks));
-  BVL_TRY(BVL_GROW(&s->x, &room[5], q->n_blocks));
-  BVL_TRY(BVL_GROW(&s->leaves, &room[6], q->n_blocks));
-  BVL_TRY(BVL_GROW(&s->active, &room[7], q->n_blocks));
-  BVL_TRY(BVL_GROW(&s->is_active, &room[8], q->n_blocks));
-  s->block_capacity = room[0];
-  BVL_TRY(BVL_GROW(&s->row, &room[10], q->d));
-  BVL_TRY(BVL_GROW(&s->own, &room[11], q->d));
-  BVL_TRY(BVL_GROW(&s->root, &room[12], q->d));
-  s->row_capacity = room[10];
-  for (int k = 0; k < 3; k++) room[k] = s->wide_capacity;
-  BVL_TRY(BVL_GROW(&s->Y, &room[0], q->d * q->K));
-  BVL_TRY(BVL_GROW(&s->E, &room[1], q->d * q->K));
-  BVL_TRY(BVL_GROW(&s->V, &room[2], q->d * q->K));
+  BVL_TRY(BVL_GROW_ALL(&s->block_capacity, q->n_blocks, BVL_GROWN(&s->tau), BVL_GROWN(&s->old_tau),
+                       BVL_GROWN(&s->norm), BVL_GROWN(&s->rhs), BVL_GROWN(&s->step),
+                       BVL_GROWN(&s->x), BVL_GROWN(&s->leaves), BVL_GROWN(&s->active),
+                       BVL_GROWN(&s->is_active)));
+  BVL_TRY(BVL_GROW_ALL(&s->row_capacity, q->d, BVL_GROWN(&s->row), BVL_GROWN(&s->own),
+                       BVL_GROWN(&s->root)));
+  BVL_TRY(BVL_GROW_ALL(&s->wide_capacity, q->d * q->K, BVL_GROWN(&s->Y), BVL_GROWN(&s->E),
+                       BVL_GROWN(&s->V)));
   BVL_TRY(BVL_GROW(&s->wide, &s->wide_room, 2 * q->d * q->K));
-  s->wide_capacity = room[0];
   BVL_TRY(BVL_GROW(&s->free_factor, &s->free_capacity, q->n_free * q->n_free));
   BVL_TRY(BVL_GROW(&s->P, &s->P_capacity, q->n_free * q->d));
   BVL_TRY(BVL_GROW(&s->free_C, &s->free_C_capacity, q->n_free * q->K));

@@ -33,21 +33,9 @@ void bvl_active_newton_free(bvl_active_newton *s)
 
 static bvl_status reserve(bvl_active_newton *s, int64_t d)
 {
-  bvl_status status = BVL_OK;
-  int64_t capacity[9];
-  for (int k = 0; k < 9; k++) capacity[k] = s->capacity;
-  BVL_TRY(BVL_GROW(&s->b, &capacity[0], d));
-  BVL_TRY(BVL_GROW(&s->sign, &capacity[1], d));
-  BVL_TRY(BVL_GROW(&s->q, &capacity[2], d));
-  BVL_TRY(BVL_GROW(&s->step, &capacity[3], d));
-  BVL_TRY(BVL_GROW(&s->list, &capacity[4], d));
-  BVL_TRY(BVL_GROW(&s->refused, &capacity[5], d));
-  BVL_TRY(BVL_GROW(&s->active, &capacity[6], d));
-  BVL_TRY(BVL_GROW(&s->b_of_q, &capacity[7], d));
-  BVL_TRY(BVL_GROW(&s->rest, &capacity[8], d));
-  s->capacity = capacity[0]; /* all grew alike */
-cleanup:
-  return status;
+  return BVL_GROW_ALL(&s->capacity, d, BVL_GROWN(&s->b), BVL_GROWN(&s->sign), BVL_GROWN(&s->q),
+                      BVL_GROWN(&s->step), BVL_GROWN(&s->list), BVL_GROWN(&s->refused),
+                      BVL_GROWN(&s->active), BVL_GROWN(&s->b_of_q), BVL_GROWN(&s->rest));
 }
 
 /* q -= G delta. One product where most of delta moves, else column by column. */

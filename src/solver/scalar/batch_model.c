@@ -22,7 +22,8 @@ struct bvl_batch_model {
   double *lw;
   double *ridge;
   bvl_interval *bounds; /* NULL = none */
-  int64_t capacity;
+  int64_t capacity;     /* of lw and ridge */
+  int64_t bounds_capacity;
   bvl_active_newton newton;           /* quadratic, rank 0 */
   bvl_row_work work;                  /* other losses */
   bvl_stale_newton stale;             /* other losses, rank 0 */
@@ -74,12 +75,10 @@ int bvl_batch_model_is_distributed(const bvl_batch_model *m)
 static bvl_status reserve(bvl_batch_model *m)
 {
   bvl_status status = BVL_OK;
-  int64_t capacity[3] = {m->capacity, m->capacity, m->capacity};
+  const int64_t d = m->set->d;
   if (m->problem->loss->quadratic) BVL_TRY(bvl_null_fit_reserve(&m->null));
-  BVL_TRY(BVL_GROW(&m->lw, &capacity[0], m->set->d + 2));
-  BVL_TRY(BVL_GROW(&m->ridge, &capacity[1], m->set->d + 2));
-  if (m->problem->bounds != NULL) BVL_TRY(BVL_GROW(&m->bounds, &capacity[2], m->set->d + 2));
-  m->capacity = capacity[0];
+  if (m->problem->bounds != NULL) BVL_TRY(BVL_GROW(&m->bounds, &m->bounds_capacity, d));
+  BVL_TRY(BVL_GROW_ALL(&m->capacity, d, BVL_GROWN(&m->lw), BVL_GROWN(&m->ridge)));
 cleanup:
   return status;
 }

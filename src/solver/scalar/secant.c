@@ -28,19 +28,14 @@ void bvl_secant_free(bvl_secant *secant)
 bvl_status bvl_secant_reserve(bvl_secant *secant, int64_t d)
 {
   bvl_status status = BVL_OK;
+  int64_t packed = 2 * BVL_SECANT_PAIRS * secant->capacity;
   int64_t capacity = secant->capacity;
-  int64_t packed = 2 * BVL_SECANT_PAIRS * capacity;
   for (int q = 0; q < BVL_SECANT_PAIRS; q++) {
-    int64_t room = secant->capacity;
-    BVL_TRY(BVL_GROW(&secant->s[q], &room, d));
-    room = secant->capacity;
-    BVL_TRY(BVL_GROW(&secant->y[q], &room, d));
-    capacity = room;
+    capacity = secant->capacity;
+    BVL_TRY(BVL_GROW_ALL(&capacity, d, BVL_GROWN(&secant->s[q]), BVL_GROWN(&secant->y[q])));
   }
-  int64_t room = secant->capacity;
-  BVL_TRY(BVL_GROW(&secant->left, &room, d));
-  room = secant->capacity;
-  BVL_TRY(BVL_GROW(&secant->products, &room, d));
+  capacity = secant->capacity;
+  BVL_TRY(BVL_GROW_ALL(&capacity, d, BVL_GROWN(&secant->left), BVL_GROWN(&secant->products)));
   BVL_TRY(BVL_GROW(&secant->packed, &packed, 2 * BVL_SECANT_PAIRS * capacity));
   secant->capacity = capacity;
 cleanup:

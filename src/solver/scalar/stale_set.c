@@ -31,22 +31,11 @@ void bvl_stale_newton_free(bvl_stale_newton *s)
 static bvl_status reserve(bvl_stale_newton *s, int64_t d)
 {
   bvl_status status = BVL_OK;
-  int64_t capacity[12];
-  for (int k = 0; k < 12; k++) capacity[k] = s->capacity;
-  BVL_TRY(BVL_GROW(&s->b, &capacity[0], d));
-  BVL_TRY(BVL_GROW(&s->sign, &capacity[1], d));
-  BVL_TRY(BVL_GROW(&s->g, &capacity[2], d));
-  BVL_TRY(BVL_GROW(&s->b_before, &capacity[3], d));
-  BVL_TRY(BVL_GROW(&s->g_before, &capacity[4], d));
-  BVL_TRY(BVL_GROW(&s->rest, &capacity[5], d));
-  BVL_TRY(BVL_GROW(&s->step, &capacity[6], d));
-  BVL_TRY(BVL_GROW(&s->list, &capacity[7], d));
-  BVL_TRY(BVL_GROW(&s->joining, &capacity[8], d));
-  BVL_TRY(BVL_GROW(&s->refused, &capacity[9], d));
-  BVL_TRY(BVL_GROW(&s->position, &capacity[10], d));
-  BVL_TRY(BVL_GROW(&s->active, &capacity[11], d));
+  BVL_TRY(BVL_GROW_ALL(&s->capacity, d, BVL_GROWN(&s->b), BVL_GROWN(&s->sign), BVL_GROWN(&s->g),
+                       BVL_GROWN(&s->b_before), BVL_GROWN(&s->g_before), BVL_GROWN(&s->rest),
+                       BVL_GROWN(&s->step), BVL_GROWN(&s->list), BVL_GROWN(&s->joining),
+                       BVL_GROWN(&s->refused), BVL_GROWN(&s->position), BVL_GROWN(&s->active)));
   BVL_TRY(bvl_secant_reserve(&s->secant, d));
-  s->capacity = capacity[0]; /* all grew alike */
 cleanup:
   return status;
 }
