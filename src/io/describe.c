@@ -3,7 +3,6 @@
  */
 #include <inttypes.h>
 #include <math.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,22 +11,9 @@
 #include "io/data_file.h"
 
 typedef struct printer {
-  void (*emit)(void *context, const char *line);
-  void *context;
+  const bvl_lines *lines;
   hid_t file;
 } printer;
-
-static void say(const printer *to, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-static void say(const printer *to, const char *format, ...)
-{
-  char line[512];
-  va_list args;
-  va_start(args, format);
-  vsnprintf(line, sizeof line, format, args);
-  va_end(args);
-  to->emit(to->context, line);
-}
 
 /* ---- attributes of the root --------------------------------------------------------------------
  */
@@ -41,11 +27,11 @@ static void say_number(const printer *to, const char *name)
   int64_t integer;
   H5T_class_t class = H5Tget_class(type);
   if (H5Sget_simple_extent_npoints(space) != 1)
-    say(to, "%s: (%lld values)", name, (long long)H5Sget_simple_extent_npoints(space));
+    bvl_say(to->lines, "%s: (%lld values)", name, (long long)H5Sget_simple_extent_npoints(space));
   else if (class == H5T_INTEGER && H5Aread(attr, H5T_NATIVE_INT64, &integer) >= 0)
-    say(to, "%s: %" PRId64, name, integer);
+    bvl_say(to->lines, "%s: %" PRId64, name, integer);
   else if (class == H5T_FLOAT && H5Aread(attr, H5T_NATIVE_DOUBLE, &value) >= 0)
-    say(to, "%s: %.10g", name, value);
+    bvl_say(to->lines, "%s: %.10g", name, value);
   bvl_h5_release(&space);
   bvl_h5_release(&type);
   bvl_h5_release(&attr);
@@ -57,7 +43,7 @@ static herr_t say_attribute(hid_t object, const char *name, const H5A_info_t *in
   (void)info;
   char *text = bvl_h5_attr_text(object, name);
   if (text != NULL)
-    say(to, "%s: %s", name, text);
+    bvl_say(to->lines, "%s: %s", name, text);
   else
     say_number(to, name);
   free(text);
@@ -90,14 +76,15 @@ static void say_x(const printer *to, const bvl_data *data)
 {
   const bvl_source *x = &data->source;
   if (x->format == BVL_DENSE) {
-    say(to, "%s: %" PRId64 " x %" PRId64 ", dense %s%s", x->name, x->n, x->p, dtype_name(&data->x),
-        data->x.filtered ? ", compressed" : "");
-    if (x->has_missing) say(to, "%s: %d stands for a missing value", x->name, x->missing);
+    bvl_say(to->lines, "%s: %" PRId64 " x %" PRId64 ", dense %s%s", x->name, x->n, x->p,
+            dtype_name(&data->x), data->x.filtered ? ", compressed" : "");
+    if (x->has_missing)
+      bvl_say(to->lines, "%s: %d stands for a missing value", x->name, x->missing);
     return;
   }
-  say(to, "%s: %" PRId64 " x %" PRId64 ", sparse %s %s, %" PRId64 " entries (%.3g%%)", x->name,
-      x->n, x->p, x->format == BVL_CSC ? "csc" : "csr", dtype_name(&data->values), x->nnz,
-      100.0 * (double)x->nnz / ((double)x->n * (double)x->p));
+  bvl_say(to->lines, "%s: %" PRId64 " x %" PRId64 ", sparse %s %s, %" PRId64 " entries (%.3g%%)",
+          x->name, x->n, x->p, x->format == BVL_CSC ? "csc" : "csr", dtype_name(&data->values),
+          x->nnz, 100.0 * (double)x->nnz / ((double)x->n * (double)x->p));
 }
 
 static void say_vector(const printer *to, const char *name)
@@ -107,10 +94,10 @@ static void say_vector(const printer *to, const char *name)
       bvl_array_open(to->file, name, &array) != BVL_OK)
     return;
   if (array.n_dims == 1)
-    say(to, "%s: %" PRId64 " %s", name, array.dims[0], dtype_name(&array));
+    bvl_say(to->lines, "%s: %" PRId64 " %s", name, array.dims[0], dtype_name(&array));
   else
-    say(to, "%s: %" PRId64 " x %" PRId64 " %s", name, array.dims[0], array.dims[1],
-        dtype_name(&array));
+    bvl_say(to->lines, "%s: %" PRId64 " x %" PRId64 " %s", name, array.dims[0], array.dims[1],
+            dtype_name(&array));
   bvl_array_close(&array);
 }
 
@@ -132,7 +119,7 @@ static bvl_status say_groups(const printer *to)
   BVL_TRY(bvl_array_read(&array, H5T_NATIVE_INT64, 0, array.dims[0], ids));
   qsort(ids, (size_t)array.dims[0], sizeof *ids, compare_ids);
   for (int64_t k = 0; k < array.dims[0]; k++) n_groups += k == 0 || ids[k] != ids[k - 1];
-  say(to, "/groups: %" PRId64 " columns in %" PRId64 " groups", array.dims[0], n_groups);
+  bvl_say(to->lines, "/groups: %" PRId64 " columns in %" PRId64 " groups", array.dims[0], n_groups);
 cleanup:
   free(ids);
   bvl_array_close(&array);
@@ -147,7 +134,7 @@ static herr_t say_column(hid_t obs, const char *name, const H5L_info_t *info, vo
   (void)info;
   snprintf(path, sizeof path, "/obs/%s", name);
   if (bvl_anndata_is_categorical(to->file, path))
-    say(to, "%s: categorical", path);
+    bvl_say(to->lines, "%s: categorical", path);
   else
     say_vector(to, path);
   return 0;
@@ -174,7 +161,7 @@ static bvl_status describe_data(const printer *to, const char *path)
   bvl_status status = BVL_OK;
   BVL_TRY(bvl_comm_dup(MPI_COMM_SELF, &traffic, &self));
   BVL_TRY(bvl_data_open(&self, path, &x_only, 0, 0, &data));
-  say(to, "data file %s", path);
+  bvl_say(to->lines, "data file %s", path);
   say_x(to, data);
   for (size_t k = 0; k < sizeof vectors / sizeof *vectors; k++) say_vector(to, vectors[k]);
   BVL_TRY(say_groups(to));
@@ -219,7 +206,7 @@ static bvl_status say_range(const printer *to, const char *name)
     high = fmax(high, values[k]);
   }
   if (status == BVL_OK && n > 0 && low <= high)
-    say(to, "%s: %" PRId64 " values, %.6g to %.6g", name, n, low, high);
+    bvl_say(to->lines, "%s: %" PRId64 " values, %.6g to %.6g", name, n, low, high);
   free(values);
   return status;
 }
@@ -233,7 +220,7 @@ static bvl_status say_status(const printer *to)
   for (int64_t k = 0; k < n; k++)
     if (values[k] >= 0.0 && values[k] <= 3.0) counts[(int)values[k]]++;
   for (int s = 0; s < 4 && status == BVL_OK; s++)
-    if (counts[s] > 0) say(to, "/status: %" PRId64 " %s", counts[s], words[s]);
+    if (counts[s] > 0) bvl_say(to->lines, "/status: %" PRId64 " %s", counts[s], words[s]);
   free(values);
   return status;
 }
@@ -244,10 +231,10 @@ static bvl_status describe_result(const printer *to, const char *path)
                                        "/dual_gap", "/kkt_residual", "/seconds"};
   bvl_status status = BVL_OK;
   int64_t shape[2] = {0, 0};
-  say(to, "result file %s", path);
+  bvl_say(to->lines, "result file %s", path);
   hid_t group = H5Gopen2(to->file, "/coef", H5P_DEFAULT);
   if (bvl_h5_attr_i64(group, "shape", 2, shape) == 2)
-    say(to, "/coef: %" PRId64 " coefficients x %" PRId64 " lambdas", shape[0], shape[1]);
+    bvl_say(to->lines, "/coef: %" PRId64 " coefficients x %" PRId64 " lambdas", shape[0], shape[1]);
   bvl_h5_release(&group);
   for (size_t k = 0; k < sizeof ranges / sizeof *ranges; k++) BVL_TRY(say_range(to, ranges[k]));
   BVL_TRY(say_status(to));
@@ -274,24 +261,23 @@ static void say_lines(const printer *to, char *text)
 {
   char *rest = NULL;
   for (char *line = strtok_r(text, "\n", &rest); line != NULL; line = strtok_r(NULL, "\n", &rest))
-    say(to, "%s", line);
+    bvl_say(to->lines, "%s", line);
 }
 
 static void describe_checkpoint(const printer *to, const char *path)
 {
   int64_t complete = 0;
   int whole = bvl_h5_attr_i64(to->file, "complete", 1, &complete) == 1 && complete == 1;
-  say(to, "%s %s", whole ? "checkpoint" : "unfinished checkpoint", path);
+  bvl_say(to->lines, "%s %s", whole ? "checkpoint" : "unfinished checkpoint", path);
   char *text = bvl_h5_attr_text(to->file, "text");
   if (text != NULL) say_lines(to, text);
   free(text);
   H5Ovisit2(to->file, H5_INDEX_NAME, H5_ITER_INC, say_array, (void *)to, H5O_INFO_BASIC);
 }
 
-bvl_status bvl_describe_file(const char *path, void (*emit)(void *context, const char *line),
-                             void *context)
+bvl_status bvl_describe_file(const char *path, const bvl_lines *lines)
 {
-  printer to = {.emit = emit, .context = context, .file = 0};
+  printer to = {.lines = lines, .file = 0};
   bvl_status status = bvl_h5_open_serial(path, &to.file);
   if (status != BVL_OK) return status;
   if (H5Aexists(to.file, "bevel_checkpoint") > 0)

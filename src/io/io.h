@@ -6,6 +6,7 @@
 
 #include <stdint.h>
 
+#include "base/lines.h"
 #include "bevel/monitor.h"
 #include "bevel/source.h"
 #include "comm/comm.h"
@@ -167,9 +168,8 @@ bvl_status bvl_data_finish(bvl_data_writer **writer, int commit);
 
 /* ---- looking into any file ------------------------------------------------------------------ */
 
-/** What `bevel info FILE` prints: a description of a data, result or checkpoint file, line by line
- * through `emit`. Rank 0 alone (not collective). */
-bvl_status bvl_describe_file(const char *path, void (*emit)(void *context, const char *line),
-                             void *context);
+/** What `bevel info FILE` prints: a description of a data, result or checkpoint file, line by line.
+ * Rank 0 alone (not collective). */
+bvl_status bvl_describe_file(const char *path, const bvl_lines *lines);
 
 #endif

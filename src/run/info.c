@@ -3,49 +3,31 @@
 #include "run/run.h"
 
 #include <inttypes.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/lines.h"
 #include "data/design.h"
 #include "data/rounded.h"
 #include "kernels/kernels.h"
 #include "run/grid.h"
 #include "run/memory.h"
 
-typedef struct speaker {
-  void (*emit)(void *context, const char *line);
-  void *context;
-} speaker;
-
-static void say(const speaker *to, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-static void say(const speaker *to, const char *format, ...)
-{
-  char line[512];
-  va_list args;
-  va_start(args, format);
-  vsnprintf(line, sizeof line, format, args);
-  va_end(args);
-  to->emit(to->context, line);
-}
-
-static void describe_machine(const speaker *to)
+static void describe_machine(const bvl_lines *to)
 {
   char mpi[MPI_MAX_LIBRARY_VERSION_STRING], memory[32];
   int length = 0;
   MPI_Get_library_version(mpi, &length);
   mpi[strcspn(mpi, ",\n")] = '\0';
   bvl_memory_words(bvl_memory_machine(), memory, sizeof memory);
-  say(to, "bevel    %s", bvl_version());
-  say(to, "kernels  %s", bvl_kernels_get()->name);
-  say(to, "MPI      %s", mpi);
-  say(to, "cores    %ld", sysconf(_SC_NPROCESSORS_ONLN));
-  say(to, "memory   %s", memory);
+  bvl_say(to, "bevel    %s", bvl_version());
+  bvl_say(to, "kernels  %s", bvl_kernels_get()->name);
+  bvl_say(to, "MPI      %s", mpi);
+  bvl_say(to, "cores    %ld", sysconf(_SC_NPROCESSORS_ONLN));
+  bvl_say(to, "memory   %s", memory);
 }
 
-static void describe_memory(const speaker *to, const bvl_source *source)
+static void describe_memory(const bvl_lines *to, const bvl_source *source)
 {
   const bvl_step_shape step = {source->n, source->p, source->nnz, source->n, 0};
   const bvl_dtype held[] = {source->dtype, bvl_design_held_dtype(source, 1)};
@@ -60,8 +42,8 @@ static void describe_memory(const speaker *to, const bvl_source *source)
       .gram = BVL_GRAM_AUTO,
       .rounded = bvl_rounded_pays(source->format, source->dtype, source->n),
   };
-  say(to, "memory a rank would need for a path of 100 lambdas%s:",
-      choice ? " (and with --precision single)" : "");
+  bvl_say(to, "memory a rank would need for a path of 100 lambdas%s:",
+          choice ? " (and with --precision single)" : "");
   for (int ranks = 1; ranks <= 64; ranks *= 2) {
     char words[2][32];
     bvl_grid_choose(&step, ranks, &shape.grid_rows, &shape.grid_cols);
@@ -69,21 +51,22 @@ static void describe_memory(const speaker *to, const bvl_source *source)
       shape.dtype = held[k];
       bvl_memory_words(bvl_memory_estimate(&shape), words[k], sizeof words[k]);
     }
-    say(to, "  %2d rank%s  grid %dx%d  %s%s%s%s", ranks, ranks == 1 ? " " : "s", shape.grid_rows,
-        shape.grid_cols, words[0], choice ? " (" : "", choice ? words[1] : "", choice ? ")" : "");
+    bvl_say(to, "  %2d rank%s  grid %dx%d  %s%s%s%s", ranks, ranks == 1 ? " " : "s",
+            shape.grid_rows, shape.grid_cols, words[0], choice ? " (" : "", choice ? words[1] : "",
+            choice ? ")" : "");
   }
 }
 
 /* Rank 0 alone. A file that does not open as data is a result or a checkpoint: no memory to tell.
  */
-static bvl_status describe(const speaker *to, const char *path)
+static bvl_status describe(const bvl_lines *to, const char *path)
 {
   bvl_traffic traffic = {0};
   bvl_comm alone = {0};
   bvl_data *data = NULL;
   bvl_data_names names = {0};
   bvl_status status = BVL_OK;
-  BVL_TRY(bvl_describe_file(path, to->emit, to->context));
+  BVL_TRY(bvl_describe_file(path, to));
   BVL_TRY(bvl_comm_dup(MPI_COMM_SELF, &traffic, &alone));
   if (bvl_data_open(&alone, path, &names, 0, 0, &data) == BVL_OK)
     describe_memory(to, bvl_data_source(data));
@@ -96,7 +79,7 @@ cleanup:
 bvl_status bvl_run_info(MPI_Comm comm, const char *path,
                         void (*emit)(void *context, const char *line), void *context)
 {
-  const speaker to = {emit, context};
+  const bvl_lines to = {emit, context};
   bvl_traffic traffic = {0};
   bvl_comm all = {0};
   bvl_status status = BVL_OK;

@@ -360,6 +360,8 @@ static void count_obs(void *context, const char *line)
                  strcmp(line, "/obs/even: 13 boolean") == 0;
 }
 
+static const bvl_lines to_count = {count_obs, NULL};
+
 static void test_h5ad(void **state)
 {
   (void)state;
@@ -395,7 +397,7 @@ static void test_h5ad(void **state)
   bvl_data_close(&data);
   n_obs_lines = 0;
   ASSERT_ALL(bvl_test_rank() != 0 ||
-             (bvl_describe_file(io_path("a.h5ad"), count_obs, NULL) == BVL_OK && n_obs_lines == 2));
+             (bvl_describe_file(io_path("a.h5ad"), &to_count) == BVL_OK && n_obs_lines == 2));
 }
 
 static void test_label_missing(void **state)
