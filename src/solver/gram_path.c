@@ -15,6 +15,7 @@
 #include "solver/multi/classes_model.h"
 #include "solver/multi/multi_model.h"
 #include "solver/scalar/batch_model.h"
+#include "solver/screen.h"
 
 enum { MAX_BATCH = BVL_GROUP_LANES, MIN_NEW = 64, MAX_PARTS = 32 };
 
@@ -332,12 +333,6 @@ static bvl_status find_violations(bvl_gram_path *s, int64_t batch, const double 
   return status;
 }
 
-/* There is no gap where the penalty is not convex; a bad point's kkt is infinite. */
-static int certified(const bvl_certificate *c, double tol)
-{
-  return (isnan(c->gap) || c->gap <= tol) && c->kkt <= 100 * tol;
-}
-
 /* v at lambda q of the batch, and how it moved on the way there. */
 static void keep_gradient(bvl_gram_path *s, int64_t q, double way, bvl_solve_state *state)
 {
@@ -365,7 +360,7 @@ static bvl_status finish(bvl_gram_path *s, int64_t q, int last, double lambda,
   if (last) keep_gradient(s, q, state->lambda_previous - lambda, state);
   state->certificate = *certificate;
   state->iterations = (int64_t)answer_at(s, q)[answer_len(s)];
-  state->status = !certified(certificate, control->options->tol);
+  state->status = !bvl_screen_is_certified(certificate, control->options->tol);
   return control->finished(control->context);
 }
 
@@ -513,7 +508,7 @@ static bvl_status one_batch(bvl_gram_path *s, int64_t n, const double *asked,
                              certificate));
     BVL_TRY(find_violations(s, batch, lambdas, &first));
   }
-  while (*done < first && certified(&certificate[*done], tol)) (*done)++;
+  while (*done < first && bvl_screen_is_certified(&certificate[*done], tol)) (*done)++;
   const int unsolved = *done < first; /* and no column outside W is to blame */
   *general = unsolved && batch == 1;
   /* the general solver knows one output, and wants the whole Gram on one rank: uncertified, then */

@@ -19,6 +19,7 @@
 #include "solver/gram_path.h"
 #include "solver/quadratic.h"
 #include "solver/scalar/covariance_path.h"
+#include "solver/screen.h"
 #include "solver/solver.h"
 #include "solver/working_set.h"
 
@@ -29,11 +30,9 @@ enum {
   FEW_HALVINGS = 4,
   MAX_STIFFER = 16,
   DEFAULT_MAX_ITER = 1000,
-  DEFAULT_MAX_SWEEPS = 50000, /* of a solver that has nothing else where curvatures cancel */
-  MIN_NEW = 100
+  DEFAULT_MAX_SWEEPS = 50000 /* of a solver that has nothing else where curvatures cancel */
 };
 
-static const double WIDEST = 0.8;
 static const double STIFFER = 4;
 
 typedef struct newton {
@@ -385,52 +384,15 @@ static bvl_status certify(newton *s, bvl_solve_state *state)
 {
   bvl_working_set_store(s->set, &state->point);
   bvl_working_set_eta(s->set, 1, s->set->b, s->set->d, s->eta);
-  bvl_status status = bvl_certify(s->problem, state->lambda, &state->point, s->eta, state->v,
-                                  &state->certificate);
-  state->v_valid = status == BVL_OK;
-  return status;
+  return bvl_screen_certify(s->problem, state, s->eta);
 }
 
-static int certified(const bvl_solve_state *state, double tol)
-{
-  const bvl_certificate *c = &state->certificate;
-  return (isnan(c->gap) || c->gap <= tol) && c->kkt <= 100 * tol;
-}
-
-/* v at the warm start, when it is not known (first lambda, after an interruption). */
-static bvl_status freshen(newton *s, bvl_solve_state *state)
-{
-  if (state->v_valid) return BVL_OK;
-  bvl_status status = bvl_problem_eta(s->problem, &state->point, s->eta);
-  if (status != BVL_OK) return status;
-  status = bvl_certify(s->problem, state->lambda, &state->point, s->eta, state->v,
-                       &state->certificate);
-  state->v_valid = status == BVL_OK;
-  state->lambda_previous = state->lambda; /* v is no solution's: screen at lambda itself */
-  return status;
-}
-
-/* Takes into W what stands at `level` or above, the strongest first where that is too much at once:
- * the rest is found again by the next certification. */
+/* What stands at `level` or above comes into W, and W's coefficients are the point's. */
 static bvl_status widen(newton *s, const bvl_solve_state *state, double level, int strict,
                         int64_t *n_new)
 {
-  bvl_status status = BVL_OK;
-  const bvl_comm *all = &s->problem->grid->all;
-  double capped = level;
-  BVL_TRY(bvl_working_set_cap(s->set, state->v, fmax(state->lambda_previous, state->lambda),
-                              bvl_greater(MIN_NEW, 2 * (int64_t)state->certificate.support),
-                              &capped));
-  *n_new = bvl_working_set_mark(s->set, state->v, &state->point, capped, strict, s->wanted);
-  BVL_TRY(bvl_max_i64(all, n_new, 1));
-  if (*n_new == 0 && capped > level) { /* the histogram's edge was rounded past all of them */
-    *n_new = bvl_working_set_mark(s->set, state->v, &state->point, level, strict, s->wanted);
-    BVL_TRY(bvl_max_i64(all, n_new, 1));
-  }
-  if (*n_new > 0) BVL_TRY(bvl_working_set_add(s->set, s->wanted));
-  BVL_TRY(bvl_working_set_load(s->set, &state->point));
-cleanup:
-  return status;
+  bvl_status status = bvl_screen_widen(s->set, state, level, strict, s->wanted, n_new);
+  return status != BVL_OK ? status : bvl_working_set_load(s->set, &state->point);
 }
 
 static bvl_status newton_solve(void *solver, bvl_solve_state *state, bvl_solve_control *control)
@@ -449,11 +411,8 @@ static bvl_status newton_solve(void *solver, bvl_solve_state *state, bvl_solve_c
   int wants = 0;
   const bvl_phase before = bvl_phase_enter(BVL_PHASE_SCREEN);
   state->status = 1;
-  BVL_TRY(freshen(s, state));
-  /* the strong rule, but no further than a big step of lambda needs: it would keep all columns when
-   * lambda halves, while a missed one costs only another round */
-  const double level = fmax(2 * state->lambda - state->lambda_previous, WIDEST * state->lambda);
-  BVL_TRY(widen(s, state, level, 0, &n_new));
+  BVL_TRY(bvl_screen_freshen(s->problem, state, s->eta));
+  BVL_TRY(widen(s, state, bvl_screen_level(state), 0, &n_new));
   for (int round = 0; round < MAX_ROUNDS; round++) {
     BVL_TRY(solve_on_set(s, state, control, tol, max_iter));
     BVL_TRY(certify(s, state));
@@ -465,7 +424,7 @@ static bvl_status newton_solve(void *solver, bvl_solve_state *state, bvl_solve_c
       if ((wants & BVL_WANT_TIME_UP) || state->iterations >= max_iter) break;
       continue;
     }
-    if (certified(state, options->tol)) state->status = 0;
+    if (bvl_screen_is_certified(&state->certificate, options->tol)) state->status = 0;
     if (state->status == 0 || state->iterations >= max_iter || tol < 1e-6 * options->tol * unit)
       break;
     tol /= 100;
@@ -513,7 +472,7 @@ static bvl_status newton_solve_run(void *solver, int64_t n, const double *lambda
   BVL_TRY(run_covariance(s, n, lambdas, state, control, &handled));
   if (handled) goto cleanup;
   if (s->gram != NULL) {
-    BVL_TRY(freshen(s, state));
+    BVL_TRY(bvl_screen_freshen(s->problem, state, s->eta));
     BVL_TRY(bvl_gram_path_run(s->gram, n, lambdas, state, control, &n_done, &general));
     if (n_done > 0 || !general || s->problem->outputs > 1) goto cleanup;
   }

@@ -16,20 +16,18 @@
 
 #include "base/checked.h"
 #include "base/phase.h"
+#include "solver/screen.h"
 #include "solver/varpro/varpro_point.h"
 
 enum {
   DEFAULT_STEPS = 1000,
   MAX_ROUNDS = 100,
-  MIN_NEW = 100,
   LARGEST = 6000,
   SHARED = 2500,
   LARGEST_SHARED = 30000
 };
 enum { GRAM, ROWS, CYCLIC, CG, N_FORMS };
 
-/* No further than a big step of lambda needs: see newton.c. */
-static const double WIDEST = 0.8;
 /* A lambda is led up to in steps of this factor, none below that part of lambda_max, to a gap of.
  */
 static const double BIG_STEP = 0.5, SMALLEST_STOP = 1e-6, ROUGH = 1e-3;
@@ -174,52 +172,15 @@ static bvl_status certify(varpro *s, bvl_solve_state *state)
 {
   bvl_varpro_point_store(&s->at, &state->point);
   bvl_varpro_point_eta(&s->at, s->eta);
-  bvl_status status = bvl_certify(s->problem, state->lambda, &state->point, s->eta, state->v,
-                                  &state->certificate);
-  state->v_valid = status == BVL_OK;
-  return status;
+  return bvl_screen_certify(s->problem, state, s->eta);
 }
 
-/* v at the warm start, when it is not known (first lambda, after an interruption). */
-static bvl_status freshen(varpro *s, bvl_solve_state *state)
-{
-  if (state->v_valid) return BVL_OK;
-  bvl_status status = bvl_problem_eta(s->problem, &state->point, s->eta);
-  if (status != BVL_OK) return status;
-  status = bvl_certify(s->problem, state->lambda, &state->point, s->eta, state->v,
-                       &state->certificate);
-  state->v_valid = status == BVL_OK;
-  state->lambda_previous = state->lambda; /* v is no solution's: screen at lambda itself */
-  return status;
-}
-
-/* Takes in what stands at `level` or above, the strongest first where that is too much at once. */
+/* What stands at `level` or above comes into the set, and the set's B is the point's. */
 static bvl_status widen(varpro *s, const bvl_solve_state *state, double level, int strict,
                         int64_t *n_new)
 {
-  bvl_status status = BVL_OK;
-  const bvl_comm *all = &s->problem->grid->all;
-  const int64_t most = bvl_greater(MIN_NEW,
-                                   2 * (int64_t)state->certificate.support / s->problem->outputs);
-  double capped = level;
-  BVL_TRY(bvl_working_set_cap(s->set, state->v, fmax(state->lambda_previous, state->lambda), most,
-                              &capped));
-  for (int full = 0; full < 2; full++) { /* the histogram's edge may be rounded past all of them */
-    *n_new = bvl_working_set_mark(s->set, state->v, &state->point, full ? level : capped, strict,
-                                  s->wanted);
-    BVL_TRY(bvl_max_i64(all, n_new, 1));
-    if (*n_new > 0 || capped == level) break;
-  }
-  if (*n_new > 0) BVL_TRY(bvl_working_set_add(s->set, s->wanted));
-  BVL_TRY(bvl_varpro_point_load(&s->at, &state->point));
-cleanup:
-  return status;
-}
-
-static int is_certified(const bvl_solve_state *state, double tol)
-{
-  const bvl_certificate *c = &state->certificate;
-  return (isnan(c->gap) || c->gap <= tol) && c->kkt <= 100 * tol;
+  bvl_status status = bvl_screen_widen(s->set, state, level, strict, s->wanted, n_new);
+  return status != BVL_OK ? status : bvl_varpro_point_load(&s->at, &state->point);
 }
 
 /* Rounds at state->lambda until the certificate holds to tol, or nothing helps. */
@@ -229,14 +190,13 @@ static bvl_status run_rounds(varpro *s, bvl_solve_state *state, bvl_solve_contro
   bvl_status status = BVL_OK;
   varpro_goal goal = {0.1 * tol, 0.01 * tol * s->problem->null_half, most};
   int64_t n_new = 0;
-  const double level = fmax(2 * state->lambda - state->lambda_previous, WIDEST * state->lambda);
   state->status = 1;
-  BVL_TRY(widen(s, state, level, 0, &n_new));
+  BVL_TRY(widen(s, state, bvl_screen_level(state), 0, &n_new));
   for (int round = 0; round < MAX_ROUNDS; round++) {
     BVL_TRY(solve_on_set(s, state, control, &goal, time_up));
     BVL_TRY(certify(s, state));
     bvl_solve_report(s->problem, control, "certify", state);
-    if (is_certified(state, tol)) state->status = 0;
+    if (bvl_screen_is_certified(&state->certificate, tol)) state->status = 0;
     if (state->status == 0 || *time_up || state->iterations >= goal.most) break;
     BVL_TRY(widen(s, state, state->lambda, 1, &n_new));
     if (n_new > 0) continue;
@@ -260,7 +220,7 @@ static bvl_status solve(void *solver, bvl_solve_state *state, bvl_solve_control 
   const int64_t most = max_iter > 0 ? max_iter : DEFAULT_STEPS;
   int time_up = 0;
   const bvl_phase before = bvl_phase_enter(BVL_PHASE_SCREEN);
-  BVL_TRY(freshen(s, state));
+  BVL_TRY(bvl_screen_freshen(s->problem, state, s->eta));
   while (!time_up && state->iterations < most) {
     const double next = BIG_STEP * state->lambda_previous;
     if (next <= lambda / BIG_STEP || next < SMALLEST_STOP * s->problem->lambda_max) break;
