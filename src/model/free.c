@@ -13,7 +13,7 @@
 
 #include "base/checked.h"
 #include "base/lapack.h"
-#include "model/problem.h"
+#include "model/free_block.h"
 
 enum { MAX_ITERATIONS = 100, MAX_HALVINGS = 40 };
 
@@ -26,7 +26,7 @@ typedef struct free_fit {
   double *h;       /* n_split */
   double *sums;    /* 1 + m + m^2: loss, gradient F'r, Hessian F'HF, owned */
   double *step;    /* m */
-  double *factor;  /* m x m */
+  double *factor;  /* m x m; scratch between factorisations */
 } free_fit;
 
 static void free_fit_release(free_fit *fit)
@@ -42,7 +42,7 @@ static void free_fit_release(free_fit *fit)
 static bvl_status free_fit_init(free_fit *fit, bvl_problem *problem)
 {
   bvl_status status = BVL_OK;
-  const int64_t m = problem->intercept + problem->free_columns->n_cols;
+  const int64_t m = bvl_free_width(problem);
   *fit = (free_fit){.problem = problem, .m = m, .n_split = bvl_problem_n_split(problem)};
   BVL_TRY(BVL_ALLOC(&fit->eta, fit->n_split));
   BVL_TRY(BVL_ALLOC(&fit->r, fit->n_split));
@@ -58,31 +58,14 @@ cleanup:
 static bvl_status evaluate(free_fit *fit)
 {
   bvl_problem *problem = fit->problem;
-  bvl_active *F = problem->free_columns;
   const int64_t split0 = problem->X->rows.split0;
   const int64_t m = fit->m;
-  const int64_t b = problem->intercept; /* columns before those of F */
   double *gradient = fit->sums + 1;
-  double *hessian = gradient + m;
   memset(fit->sums, 0, (size_t)(1 + m + m * m) * sizeof *fit->sums);
   fit->sums[0] = bvl_loss_eval(problem->loss, fit->n_split, problem->y + split0,
                                problem->w + split0, fit->eta, fit->r, fit->h);
-  bvl_status status = BVL_OK;
-  if (b) {
-    for (int64_t i = 0; i < fit->n_split; i++) {
-      gradient[0] += fit->r[i];
-      hessian[0] += fit->h[i];
-    }
-  }
-  if (F->n_cols > 0) {
-    double *gram = fit->factor; /* scratch until the factorisation */
-    bvl_active_adjoint(F, fit->r, gradient + b);
-    status = bvl_active_gram(F, fit->h, 0, gram);
-    for (int64_t l = 0; l < F->n_cols; l++)
-      memcpy(hessian + b + (b + l) * m, gram + l * F->n_cols, (size_t)F->n_cols * sizeof *gram);
-    if (b) bvl_active_adjoint(F, fit->h, hessian + b * 1);
-    for (int64_t l = 0; b && l < F->n_cols; l++) hessian[(1 + l) * m] = hessian[1 + l];
-  }
+  bvl_free_correlate(problem, fit->r, gradient);
+  bvl_status status = bvl_free_gram(problem, fit->h, fit->factor, gradient + m);
   status = bvl_agree(&problem->grid->all, status);
   return status != BVL_OK ? status : bvl_sum(&problem->grid->all, fit->sums, 1 + m + m * m);
 }
@@ -113,18 +96,6 @@ static bvl_status newton_step(free_fit *fit, double *decrement)
 cleanup:
   free(packed);
   return status;
-}
-
-static void add_step(const free_fit *fit, double t, const double *from, double *to)
-{
-  const bvl_problem *problem = fit->problem;
-  const double shift = problem->intercept ? t * fit->step[0] : 0;
-  for (int64_t i = 0; i < fit->n_split; i++) to[i] = from[i] + shift;
-  const bvl_active *F = problem->free_columns;
-  if (F->n_cols == 0) return;
-  double *scaled = fit->factor; /* free between factorisations */
-  for (int64_t k = 0; k < F->n_cols; k++) scaled[k] = t * fit->step[problem->intercept + k];
-  bvl_active_forward(F, scaled, to);
 }
 
 static void move_point(const free_fit *fit, double t, bvl_point *point)
@@ -162,7 +133,7 @@ bvl_status bvl_problem_fit_free(bvl_problem *problem, bvl_point *point, double *
                            (decrement < 1e-9 * scale ? 1e-8 * scale : 1e-14 * fabs(fit.sums[0]));
     double t = 1;
     for (int halving = 0; halving < MAX_HALVINGS; halving++, t /= 2) {
-      add_step(&fit, t, eta, fit.eta);
+      bvl_free_add_step(problem, t, fit.step, fit.factor, eta, fit.eta);
       BVL_TRY(evaluate(&fit));
       if (fit.sums[0] <= allowed) break;
     }

@@ -15,7 +15,7 @@
 #include "base/checked.h"
 #include "base/lapack.h"
 #include "loss/multi.h"
-#include "model/problem.h"
+#include "model/free_block.h"
 
 enum { MAX_ITERATIONS = 100, MAX_HALVINGS = 40 };
 
@@ -30,7 +30,7 @@ typedef struct free_multi {
   double *h;       /* n_split, owned */
   double *sums;    /* 1 + m K + n_pairs m^2: loss, gradient F'r, blocks; owned */
   double *step;    /* m K + 1, owned */
-  double *matrix;  /* of the system rank 0 solves, owned */
+  double *matrix;  /* of the system rank 0 solves; scratch between factorisations; owned */
 } free_multi;
 
 static void release(free_multi *fit)
@@ -46,7 +46,7 @@ static void release(free_multi *fit)
 static bvl_status open_fit(free_multi *fit, bvl_problem *problem)
 {
   bvl_status status = BVL_OK;
-  const int64_t m = problem->intercept + problem->free_columns->n_cols;
+  const int64_t m = bvl_free_width(problem);
   const int64_t K = problem->outputs;
   const int64_t side = problem->loss->coupled ? m * K : m;
   *fit = (free_multi){.problem = problem, .m = m, .K = K};
@@ -62,23 +62,6 @@ cleanup:
   return status;
 }
 
-/* out (m x m) = F' diag(h) F over this rank's rows. */
-static bvl_status weigh(free_multi *fit, double *out)
-{
-  bvl_active *F = fit->problem->free_columns;
-  const int64_t b = fit->problem->intercept;
-  const int64_t m = fit->m;
-  double *gram = fit->matrix; /* scratch until the factorisation */
-  for (int64_t i = 0; b && i < fit->n_split; i++) out[0] += fit->h[i];
-  if (F->n_cols == 0) return BVL_OK;
-  bvl_status status = bvl_active_gram(F, fit->h, 0, gram);
-  for (int64_t l = 0; l < F->n_cols; l++)
-    memcpy(out + b + (b + l) * m, gram + l * F->n_cols, (size_t)F->n_cols * sizeof *gram);
-  if (b) bvl_active_adjoint(F, fit->h, out + b);
-  for (int64_t l = 0; b && l < F->n_cols; l++) out[(1 + l) * m] = out[1 + l];
-  return status;
-}
-
 static bvl_status make_blocks(free_multi *fit, double *blocks)
 {
   const double *w = fit->problem->w + fit->problem->X->rows.split0;
@@ -86,7 +69,7 @@ static bvl_status make_blocks(free_multi *fit, double *blocks)
   bvl_status status = BVL_OK;
   if (!fit->problem->loss->coupled) {
     memcpy(fit->h, w, (size_t)n * sizeof *w);
-    return weigh(fit, blocks);
+    return bvl_free_gram(fit->problem, fit->h, fit->matrix, blocks);
   }
   bvl_multi_mean(fit->problem->loss, n, fit->K, fit->eta, fit->r);
   for (int64_t k = 0; k < fit->K; k++)
@@ -95,7 +78,7 @@ static bvl_status make_blocks(free_multi *fit, double *blocks)
       const double *other = fit->r + l * n;
       for (int64_t i = 0; i < n; i++) /* of l < k: the negative, a Gram's weights are not */
         fit->h[i] = w[i] > 0 ? w[i] * mu[i] * (k == l ? 1 - mu[i] : other[i]) : 0;
-      status = weigh(fit, blocks);
+      status = bvl_free_gram(fit->problem, fit->h, fit->matrix, blocks);
     }
   return status;
 }
@@ -104,16 +87,11 @@ static bvl_status make_blocks(free_multi *fit, double *blocks)
 static bvl_status evaluate(free_multi *fit)
 {
   bvl_problem *problem = fit->problem;
-  const int64_t b = problem->intercept;
   const int64_t length = 1 + fit->m * fit->K + fit->n_pairs * fit->m * fit->m;
   memset(fit->sums, 0, (size_t)length * sizeof *fit->sums);
   fit->sums[0] = bvl_problem_residuals(problem, fit->eta, fit->r);
-  for (int64_t k = 0; k < fit->K; k++) {
-    const double *r = fit->r + k * fit->n_split;
-    double *gradient = fit->sums + 1 + k * fit->m;
-    for (int64_t i = 0; b && i < fit->n_split; i++) gradient[0] += r[i];
-    bvl_active_adjoint(problem->free_columns, r, gradient + b);
-  }
+  for (int64_t k = 0; k < fit->K; k++)
+    bvl_free_correlate(problem, fit->r + k * fit->n_split, fit->sums + 1 + k * fit->m);
   bvl_status status = make_blocks(fit, fit->sums + 1 + fit->m * fit->K);
   status = bvl_agree(&problem->grid->all, status);
   return status != BVL_OK ? status : bvl_sum(&problem->grid->all, fit->sums, length);
@@ -173,16 +151,9 @@ static bvl_status newton_step(free_multi *fit)
 
 static void add_step(const free_multi *fit, double t, const double *from, double *to)
 {
-  const bvl_problem *problem = fit->problem;
-  const int64_t b = problem->intercept;
-  double *scaled = fit->matrix; /* free between factorisations */
-  for (int64_t k = 0; k < fit->K; k++) {
-    const double *step = fit->step + k * fit->m;
-    const int64_t row = k * fit->n_split;
-    for (int64_t i = row; i < row + fit->n_split; i++) to[i] = from[i] + (b ? t * step[0] : 0);
-    for (int64_t a = b; a < fit->m; a++) scaled[a - b] = t * step[a];
-    if (fit->m > b) bvl_active_forward(problem->free_columns, scaled, to + row);
-  }
+  for (int64_t k = 0; k < fit->K; k++)
+    bvl_free_add_step(fit->problem, t, fit->step + k * fit->m, fit->matrix, from + k * fit->n_split,
+                      to + k * fit->n_split);
 }
 
 static void move_point(const free_multi *fit, double t, bvl_point *point)
