@@ -4,7 +4,7 @@
     scripts/bench [ROW ...] [--quick] [--keep] [--peers a,b] [--limit S] [--repeats K]
 
 ROW: against the peers  lasso group group-deep logistic poisson sparse wide tall responses spred
-     mcp scad colon golub
+     mcp scad lq colon golub
      about the machine  bandwidth path memory large
 (default: all). Problems are `bevel simulate` recipes, standardised once, and two real sets. Each row
 runs bevel at 2 ranks and at 1, and every peer at its default tolerance and at tighter ones until the gap,

@@ -8,7 +8,9 @@ t is the residual y - mean(x'b), shrunk until it is feasible; gaussian: times th
 number. What is returned is (F - D) over half the null deviance (null = no column, eta = 0): an upper
 bound on how far b is from the optimum, whoever computed it. Penalties that are not convex have no D:
 for them it is the largest violation of stationarity, over lambda (column by column |x_j't/n - P'(|b_j|)
-sign b_j|, at zero what |x_j't/n| has above lambda).
+sign b_j|; at zero what |x_j't/n| has above the most that leaves a zero where it is: lambda, and for lq,
+of infinite slope there, the most that the prox along the column brings to zero; for lq also what a
+nonzero lacks to the least size a minimum along its column can have, times the column's curvature).
 """
 import numpy as np
 
@@ -50,6 +52,12 @@ class Mcp:
     def slope(self, t, lambdas):
         return np.maximum(lambdas - t / self.gamma, 0.0)
 
+    def at_zero(self, _h, lambdas):
+        return lambdas
+
+    def least(self, _h, _lambdas):
+        return 0.0
+
 
 class Scad:
     """Slope lambda up to t = lambda, falling to 0 at t = gamma lambda."""
@@ -67,8 +75,36 @@ class Scad:
         a = self.gamma
         return np.where(t <= lambdas, lambdas + 0 * t, np.maximum(a * lambdas - t, 0.0) / (a - 1))
 
+    def at_zero(self, _h, lambdas):
+        return lambdas
 
-CONCAVE = {"mcp": Mcp(3.0), "scad": Scad(3.7)}
+    def least(self, _h, _lambdas):
+        return 0.0
+
+
+class Lq:
+    """lambda t^q, q < 1. h (p x 1): curvature of the loss along each column."""
+
+    def __init__(self, q):
+        self.q = q
+
+    def total(self, B, lambdas):
+        return lambdas * (np.abs(B) ** self.q).sum(axis=0)
+
+    def slope(self, t, lambdas):
+        return lambdas * self.q * np.where(t > 0.0, t, 1.0) ** (self.q - 1)
+
+    def at_zero(self, h, lambdas):
+        """h times the largest c whose prox, argmin h/2 (x - c)^2 + lambda |x|^q, is zero."""
+        q = self.q
+        return h * (2 - q) / (2 * (1 - q)) * (2 * (1 - q) * lambdas / h) ** (1 / (2 - q))
+
+    def least(self, h, lambdas):
+        """Where the curvatures of loss and penalty cancel: below it there is no minimum."""
+        return (lambdas * self.q * (1 - self.q) / h) ** (1 / (2 - self.q))
+
+
+CONCAVE = {"mcp": Mcp(3.0), "scad": Scad(3.7), "lq": Lq(0.5)}
 
 
 def _entropy(m):
@@ -78,6 +114,8 @@ def _entropy(m):
 
 
 class Gaussian:
+    most_curved = 1.0
+
     def loss(self, y, eta):
         return 0.5 * (y - eta) ** 2
 
@@ -96,6 +134,8 @@ class Gaussian:
 
 
 class Binomial:
+    most_curved = 0.25
+
     def loss(self, y, eta):
         return np.logaddexp(0.0, eta) - y * eta
 
@@ -147,11 +187,15 @@ def objectives(X, y, B, lambdas, family, name):
 
 
 def residuals(X, y, B, lambdas, family, name):
-    """The largest violation of stationarity over lambda at each lambda, under a penalty of CONCAVE."""
+    """The largest violation of stationarity over lambda at each lambda, under a penalty of CONCAVE; X dense, no
+    column of it zero."""
+    pen, t = CONCAVE[name], np.abs(B)
     theta = y[:, None] - FAMILIES[family].mean(_predict(X, B))
     V = np.asarray(X.T @ theta) / len(y)
-    active = np.abs(V - CONCAVE[name].slope(np.abs(B), lambdas) * np.sign(B))
-    worst = np.where(B != 0.0, active, np.maximum(np.abs(V) - lambdas, 0.0)).max(axis=0) / lambdas
+    h = FAMILIES[family].most_curved * np.einsum("ij,ij->j", X, X)[:, None] / len(y)
+    active = np.abs(V - pen.slope(t, lambdas) * np.sign(B))
+    active = np.maximum(active, h * np.maximum(pen.least(h, lambdas) - t, 0.0))
+    worst = np.where(B != 0.0, active, np.maximum(np.abs(V) - pen.at_zero(h, lambdas), 0.0)).max(axis=0) / lambdas
     return np.where(np.isfinite(worst), worst, np.inf)
 
 

@@ -75,7 +75,7 @@ def phases(line):
 
 def _model(problem):
     words = ["--family", problem.family, "--no-standardize", "--no-intercept"]
-    return words + ["--penalty", problem.penalty]
+    return words + ["--penalty", problem.penalty, *problem.row.get("flags", ())]
 
 
 def solve(problem, ranks, out, repeats):

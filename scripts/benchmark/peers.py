@@ -40,7 +40,7 @@ class Peer:
                        str(problem.p), str(int(meta["sparse"])), str(meta.get("nnz", 0)), problem.family]
         else:
             command = [sys.executable, os.path.join(HERE, "worker.py"), name, problem.folder, lambda_file,
-                       str(problem.group_size), problem.penalty]
+                       str(problem.group_size), problem.penalty, str(problem.row.get("skip", 0))]
         threads = {key: str(THREADS) for key in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")}
         self.log = open(self.out + ".log", "wb")
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log,
@@ -119,12 +119,16 @@ class Climb:
     def run(self):
         problem = self.peer.problem
         seconds, coef = self.peer.solve(self.tol, self.limit)
-        gap = float(np.max(problem.measure(coef.toarray(), self.lambdas)))
+        coef, lambdas = coef.toarray(), np.asarray(self.lambdas)
+        there = ~problem.unanswered(coef)
+        gap = float(np.max(problem.measure(coef[:, there], lambdas[there]), initial=0.0 if there.any() else np.inf))
         if not self.runs or gap <= problem.row["target"]:
             seconds = _again(self.peer, self.tol, seconds, self.limit, 5.0, self.repeats)
-        found = dict(tol=self.tol, seconds=seconds, gap=gap, objective=problem.objectives(coef.toarray(), self.lambdas))
+        found = dict(tol=self.tol, seconds=seconds, gap=gap, objective=problem.objectives(coef, lambdas),
+                     unanswered=np.flatnonzero(~there).tolist())
         self.runs.append(found)
-        self.say(f"{NAMES.get(self.peer.name, self.peer.name)}: tol {self.tol:.0e}: {seconds:.3f} s, gap {gap:.1e}")
+        less = f", {np.sum(~there)} of {len(there)} lambdas skipped or unfinished" if not there.all() else ""
+        self.say(f"{NAMES.get(self.peer.name, self.peer.name)}: tol {self.tol:.0e}: {seconds:.3f} s, gap {gap:.1e}{less}")
         return found
 
     def go(self, found):

@@ -23,7 +23,8 @@ RESPONSES = ("celer", "sklearn")
 # ratio: smallest lambda over lambda_max; target: relative gap a peer must reach; floor: bevel's least
 # lead over the peers named by `against` at that gap; beat_default: peers that bevel is to be no slower than
 # at their own default tolerance; default_floor: bevel's least lead over `against` there; nlambda, 100; most_s, most_worth, speedup, sweep_speedup: bevel's own seconds, passes'
-# worth of read bandwidth, and gain from 1 to 2 ranks, of the path and of its sweeps alone; quick: sizes of a
+# worth of read bandwidth, and gain from 1 to 2 ranks, of the path and of its sweeps alone; skip: so many lambdas
+# at the head of the path are not asked of the peers; quick: sizes of a
 # smoke test
 ROWS = {
     "lasso": dict(recipe="lasso", ratio=0.01, target=1e-5, peers=DENSE, against=DENSE, floor=10,
@@ -51,6 +52,9 @@ ROWS = {
                 against=CONCAVE, quick=(60, 400, 5), title="MCP (3) 1000×20000 to 0.05, 50 λ"),
     "scad": dict(recipe="lasso", penalty="scad", nlambda=50, ratio=0.05, target=1e-6, peers=CONCAVE, default_floor=5,
                  against=CONCAVE, quick=(60, 400, 5), title="SCAD (3.7) 1000×20000 to 0.05, 50 λ"),
+    # at lq's lambda_max zero and a nonzero value are equally good: skglm goes to and fro until its budget is spent
+    "lq": dict(recipe="lasso", penalty="lq", flags=("--q", 0.5), nlambda=50, ratio=0.05, target=1e-6, peers=CONCAVE,
+               skip=1, quick=(60, 400, 5), title="ℓq (1/2) 1000×20000 to 0.05, 50 λ"),
     "colon": dict(file="tests/data/colon.h5", ratio=0.01, target=1e-6, peers=LOGISTIC,
                   title="colon: logistic 62×2000 to 0.01"),
     "golub": dict(file="scripts/benchmark/data/golub.h5", ratio=0.01, target=1e-6, peers=LOGISTIC,
@@ -77,6 +81,11 @@ class Problem:
     def x_bytes(self):
         return 12 * self.meta["nnz"] if self.meta["sparse"] else 8 * self.n * self.p
 
+    def unanswered(self, coef):
+        """Which lambdas a peer was not asked for or did not finish within its budget: it gives NaN there (see
+        worker.py; only where the penalty is not convex)."""
+        return np.isnan(coef).all(axis=0) & self.concave
+
     def measure(self, coef, lambdas):
         """At each lambda the relative gap of coef (p x L), or the residual where the penalty is not convex."""
         about = (self.X(), self.y, coef, np.asarray(lambdas), self.family)
@@ -87,7 +96,9 @@ class Problem:
     def objectives(self, coef, lambdas):
         """Told where there is no gap: stationary points may differ."""
         about = (self.X(), self.y, coef, np.asarray(lambdas), self.family)
-        return gap.objectives(*about, self.penalty).tolist() if self.concave else None
+        if not self.concave:
+            return None
+        return [value if np.isfinite(value) else None for value in gap.objectives(*about, self.penalty)]
 
     def X(self):
         return load_x(self.folder, self.meta)

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""One peer on one problem: worker.py PEER FOLDER LAMBDAS.f64 GROUP_SIZE PENALTY
+"""One peer on one problem: worker.py PEER FOLDER LAMBDAS.f64 GROUP_SIZE PENALTY SKIP
 
 Loads the data, lets the peer compile what it compiles on a tiny problem of the same kind, and then for
 every line "TOL OUT.npz" on standard input solves all lambdas at that tolerance and answers with the
 seconds that the solve alone took. Scales of the peers' objectives: methods' dictionary, in each class.
+The first SKIP lambdas are left out: NaN stands for their coefficients, and for those of a lambda that a
+penalty which is not convex did not finish within the solver's budget.
 """
 import json
 import os
@@ -15,6 +17,7 @@ import numpy as np
 import scipy.sparse
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from gap import CONCAVE  # noqa: E402
 from problems import load_x, load_y  # noqa: E402
 
 THREADS = int(os.environ.get("OMP_NUM_THREADS", "2"))
@@ -104,9 +107,12 @@ class Skglm:
                     penalties.WeightedGroupL2(1.0, weights, starts, indices),
                     solvers.GroupBCD(tol=tol, fit_intercept=False, warm_start=True))
         if self.family == "gaussian":
-            kinds = {"mcp": lambda: penalties.MCPenalty(1.0, 3.0), "scad": lambda: penalties.SCAD(1.0, 3.7)}
+            kinds = {"mcp": lambda: penalties.MCPenalty(1.0, 3.0), "scad": lambda: penalties.SCAD(1.0, 3.7),
+                     "lq": lambda: penalties.L0_5(1.0)}
+            # no slope of lq is finite at zero: only the prox tells which zeros may stay
+            choice = dict(ws_strategy="fixpoint") if self.penalty == "lq" else {}
             return (datafits.Quadratic(), kinds.get(self.penalty, lambda: penalties.L1(1.0))(),
-                    solvers.AndersonCD(tol=tol, max_iter=1000, fit_intercept=False, warm_start=True))
+                    solvers.AndersonCD(tol=tol, max_iter=1000, fit_intercept=False, warm_start=True, **choice))
         fit = datafits.Logistic() if self.family == "binomial" else datafits.Poisson()
         return fit, penalties.L1(1.0), solvers.ProxNewton(tol=tol, max_iter=200, fit_intercept=False, warm_start=True)
 
@@ -117,8 +123,8 @@ class Skglm:
         for k, lam in enumerate(lambdas):
             penalty.alpha = lam
             solver.p0 = max(int(np.count_nonzero(w)) // self.group_size, 10)
-            w = solver.solve(self.X, self.y, datafit, penalty, w, Xw)[0]
-            out[:, k] = w
+            w, _, left = solver.solve(self.X, self.y, datafit, penalty, w, Xw)
+            out[:, k] = w if left <= tol or self.penalty not in CONCAVE else np.nan
             w = w.copy()  # Xw has followed w in place
         return out
 
@@ -159,7 +165,7 @@ def tiny(X, y, family, group_size, penalty):
 
 
 def main():
-    peer, folder, lambda_file, group_size, penalty = sys.argv[1:6]
+    peer, folder, lambda_file, group_size, penalty, skip = sys.argv[1:7]
     warnings.simplefilter("ignore")
     with open(os.path.join(folder, "meta.json")) as f:
         meta = json.load(f)
@@ -176,8 +182,9 @@ def main():
     for line in sys.stdin:
         tol, out = line.split()
         begin = time.perf_counter()
-        coef = solver.solve(lambdas, float(tol))
+        coef = solver.solve(lambdas[int(skip):], float(tol))
         seconds = time.perf_counter() - begin
+        coef = np.hstack([np.full((coef.shape[0], int(skip)), np.nan), coef]) if int(skip) else coef
         scipy.sparse.save_npz(out, scipy.sparse.csc_matrix(coef), compressed=False)
         print(repr(seconds), file=answers, flush=True)
 
