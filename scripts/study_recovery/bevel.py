@@ -21,6 +21,10 @@ def write(path, x, y, groups=None):
             f["groups"], f["group_weights"] = groups, np.ones(groups.max() + 1)
 
 
+def simulate(path, words):
+    subprocess.run([PROGRAM, "simulate", path, "--quiet"] + [str(word) for word in words], check=True, env=ENVIRONMENT)
+
+
 def solve(data, out, words):
     """lam (L), coef (p x L), status (L); columns are taken as they are."""
     words = [PROGRAM, "path", data, "-o", out, "--quiet", "--no-intercept", "--no-standardize"] + words

@@ -29,13 +29,16 @@ static void automatic_grid(bvl_path *path)
     path->lambda[k] = k == 0 ? top : top * pow(ratio, (double)k / (double)(n - 1));
 }
 
-static bvl_status add_stop(bvl_path *path, int64_t *capacity, double lambda, int64_t point)
+bvl_status bvl_path_add_stop(bvl_path *path, int64_t *capacity, double lambda, int64_t point,
+                             double shape)
 {
-  int64_t point_capacity = *capacity;
+  int64_t others[2] = {*capacity, *capacity};
   bvl_status status = BVL_GROW(&path->stop, capacity, path->n_stops + 1);
-  if (status == BVL_OK) status = BVL_GROW(&path->stop_point, &point_capacity, path->n_stops + 1);
+  if (status == BVL_OK) status = BVL_GROW(&path->stop_point, &others[0], path->n_stops + 1);
+  if (status == BVL_OK) status = BVL_GROW(&path->stop_shape, &others[1], path->n_stops + 1);
   if (status != BVL_OK) return status;
   path->stop[path->n_stops] = lambda;
+  path->stop_shape[path->n_stops] = shape;
   path->stop_point[path->n_stops++] = point;
   return BVL_OK;
 }
@@ -70,7 +73,8 @@ static bvl_status add_way(bvl_path *path, int64_t *capacity, double from, double
   const int64_t parts = (int64_t)ceil(log(end / from) / log(STRIDE) - 1e-6);
   const int64_t n = end > to ? parts + 1 : parts; /* the last one is the end itself */
   for (int64_t k = 1; k < n; k++)
-    BVL_TRY(add_stop(path, capacity, from * pow(end / from, (double)k / (double)parts), -1));
+    BVL_TRY(bvl_path_add_stop(path, capacity, from * pow(end / from, (double)k / (double)parts), -1,
+                              NAN));
 cleanup:
   return status;
 }
@@ -86,7 +90,7 @@ static bvl_status add_stops(bvl_path *path)
   for (int64_t k = 0; k < path->n_lambda; k++) {
     const double lambda = path->lambda[order[k]];
     if (is_led(path)) BVL_TRY(add_way(path, &capacity, from, lambda));
-    BVL_TRY(add_stop(path, &capacity, lambda, order[k]));
+    BVL_TRY(bvl_path_add_stop(path, &capacity, lambda, order[k], NAN));
     from = fmin(from, lambda);
   }
 cleanup:

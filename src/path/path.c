@@ -170,6 +170,7 @@ bvl_status bvl_path_create(bvl_problem *problem, const bvl_path_options *options
   BVL_TRY(bvl_agree(all, BVL_ALLOC(&path->state.point.beta, n_coef)));
   BVL_TRY(bvl_agree(all, BVL_ALLOC(&path->state.v, n_coef)));
   BVL_TRY(bvl_problem_lambda_max(problem, &path->lambda_max, path->state.v));
+  BVL_TRY(bvl_path_measure_shapes(path));
   BVL_TRY(bvl_agree(all, bvl_path_make_grid(path)));
   memcpy(path->state.point.beta, problem->null_point.beta, (size_t)n_coef * sizeof *path->state.v);
   path->state.point.intercept = problem->null_point.intercept;
@@ -205,6 +206,7 @@ void bvl_path_destroy(bvl_path **path)
   free(p->lambda);
   free(p->stop);
   free(p->stop_point);
+  free(p->stop_shape);
   free(p->batches);
   free(p->state.point.beta);
   free(p->state.point.intercepts);
@@ -380,7 +382,13 @@ static bvl_status advance(bvl_path *path)
 {
   bvl_status status = bvl_path_shake(path);
   if (status != BVL_OK) return status;
-  if (path->solver->solve_run == NULL || path->next_stop >= path->n_first) return solve_stop(path);
+  if (path->next_stop >= path->n_first) {
+    const double own = bvl_path_bend(path);
+    status = solve_stop(path);
+    path->problem->penalty.shape = own;
+    return status;
+  }
+  if (path->solver->solve_run == NULL) return solve_stop(path);
   return path->solver->solve_run(path->solver_data, path->n_first - path->next_stop,
                                  path->stop + path->next_stop, &path->state, &path->control);
 }

@@ -5,6 +5,9 @@
 
 #include "solver/solver.h"
 
+/* Shapes of the penalty between its own and a convex one that a start goes by. */
+enum { BVL_PATH_SHAPES = 2 };
+
 struct bvl_path {
   bvl_problem *problem;       /* borrowed */
   const bvl_monitor *monitor; /* borrowed, never NULL */
@@ -17,9 +20,11 @@ struct bvl_path {
   int64_t n_stops;
   double *stop;        /* n_stops, descending up to n_first, owned */
   int64_t *stop_point; /* n_stops: which point it is, -1 for one that only warms the next; owned */
+  double *stop_shape;  /* n_stops: the penalty's shape there, NaN: its own; owned */
   int64_t next_stop;   /* first stop not finished */
   int64_t n_first;     /* stops of the first start; those behind it go up, down, ... (starts.c) */
   int64_t first_shaken;
+  double shape_top[BVL_PATH_SHAPES]; /* lambda_max at these shapes; 0: no start goes by them */
   /* where it stands */
   const bvl_solver_type *solver; /* the one asked for */
   void *solver_data;
@@ -45,6 +50,16 @@ bvl_status bvl_path_make_grid(bvl_path *path);
 /** Of the first n stops those that are points. Not collective. */
 int64_t bvl_path_count_points(const bvl_path *path, int64_t n);
 
+/** lambda_max at the shapes that the second start goes by, where it does. state.v is the null
+ * fit's. Collective: one reduction. */
+bvl_status bvl_path_measure_shapes(bvl_path *path);
+/** Appends a stop. shape NaN: the penalty's own. Not collective. */
+bvl_status bvl_path_add_stop(bvl_path *path, int64_t *capacity, double lambda, int64_t point,
+                             double shape);
+/** Gives the penalty the shape of the stop that is next, and returns the one it had. Not
+ * collective.
+ */
+double bvl_path_bend(bvl_path *path);
 /** Appends the stops of the second and later starts. Not collective, replicated. */
 bvl_status bvl_path_add_starts(bvl_path *path);
 /** Before a stop of a later start is begun: puts blocks of the state's point to zero at random, the
