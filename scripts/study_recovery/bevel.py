@@ -22,15 +22,19 @@ def write(path, x, y, groups=None):
 
 
 def simulate(path, words):
-    subprocess.run([PROGRAM, "simulate", path, "--quiet"] + [str(word) for word in words], check=True, env=ENVIRONMENT)
+    run(["simulate", path] + [str(word) for word in words])
+
+
+def run(words):
+    words = [PROGRAM] + words + ["--quiet"]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=600, env=ENVIRONMENT)
+    if done.returncode not in (0, 4):  # 4: a lambda that did not converge, and the result says which
+        sys.exit(f"study-recovery: {' '.join(words)}: {done.stderr.strip()}")
 
 
 def solve(data, out, words):
     """lam (L), coef (p x L), status (L); columns are taken as they are."""
-    words = [PROGRAM, "path", data, "-o", out, "--quiet", "--no-intercept", "--no-standardize"] + words
-    done = subprocess.run(words, capture_output=True, text=True, timeout=600, env=ENVIRONMENT)
-    if done.returncode not in (0, 4):
-        sys.exit(f"study-recovery: {' '.join(words)}: {done.stderr.strip()}")
+    run(["path", data, "-o", out, "--no-intercept", "--no-standardize"] + words)
     with h5py.File(out, "r") as f:
         coef = np.zeros((int(f["coef"].attrs["shape"][0]), len(f["lambda"])))
         for k, (a, b) in enumerate(itertools.pairwise(f["coef/indptr"][:])):

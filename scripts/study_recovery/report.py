@@ -106,6 +106,51 @@ def _transition_table(rows):
                                  f"{lower} of {len(failed)}"]) + " |"
 
 
+def _better(row):
+    """auto's objective over the surrogate's, less 1, at each lambda."""
+    return np.array(row["auto"]) / np.array(row["surrogate"]) - 1
+
+
+def _as_good(row):
+    return int(np.sum(_better(row) <= AS_GOOD))
+
+
+def _start_claims(rows):
+    counts, n = [_as_good(row) for row in rows], len(rows[0]["auto"])
+    yield _claim("`auto` is within 0.1 % of L-BFGS on the factors or below at 90 % of the λs of every path", min(counts) >= 0.9 * n,
+                 f"{sum(counts)} of {n * len(rows)} on {len(rows)} paths, at least {min(counts)} of {n} on one")
+
+
+def _start_table(rows):
+    yield "| data | ρ | penalty | as good | least | worst | mean | seconds, auto | seconds, L-BFGS | open λs |"
+    yield "|---|---|---|---|---|---|---|---|---|---|"
+    cells = {}
+    for row in rows:
+        cells.setdefault((row["family"], row["rho"], row["penalty"]), []).append(row)
+    for (family, rho, name), cell in cells.items():
+        counts, n = [_as_good(row) for row in cell], len(cell[0]["auto"])
+        apart = 100 * np.array([_better(row) for row in cell])
+        seconds = np.mean([row["seconds"] for row in cell], axis=0)
+        yield (f"| {family} | {rho:g} | {name} | {sum(counts)} of {n * len(cell)} | {min(counts)} of {n} | {apart.max():.2f} | "
+               f"{apart.mean():.2f} | {seconds[0]:.2f} | {seconds[1]:.2f} | {sum(row['open'] for row in cell)} |")
+
+
+def _stationary_claims(rows):
+    total, lies = sum(row["lambdas"] for row in rows), sum(len(row["lies"]) for row in rows)
+    fine, certified = sum(row["stationary"] for row in rows), sum(row["certified"] for row in rows)
+    yield _claim("every answer of `auto` is d-stationary to 1e-6 λ and certified", fine == certified == total,
+                 f"{fine} of {total} by scripts/check's formulas, {certified} certified, worst {max(row['worst'] for row in rows):.1e}")
+    yield _claim("scripts/check finds nothing else in these results", lies == 0, f"{lies} complaints")
+
+
+def _stationary_table(rows):
+    families = list(_by(rows, "family"))
+    yield "| penalty | " + " | ".join(f"{family}, certified | worst" for family in families) + " |"
+    yield "|" + "---|" * (2 * len(families) + 1)
+    for name, cell in _by(rows, "penalty").items():
+        yield f"| {name} | " + " | ".join(f"{row['certified']} of {row['lambdas']} | {row['worst']:.1e}" for row in cell) + " |"
+
+
 def _finish(axis, x, y):
     axis.set_xlabel(x)
     axis.set_ylabel(y)
@@ -139,13 +184,30 @@ def _draw_transition(axis, rows):
     _finish(axis, "rows", "share of trials recovered")
 
 
+def _draw_starts(axis, rows):
+    """One line a path: where auto's objective is against L-BFGS's."""
+    colours = dict(zip(_by(rows, "penalty"), ("#c2642d", "#1f6f8b", "#8b5a9f")))
+    for name, cell in _by(rows, "penalty").items():
+        for i, row in enumerate(cell):
+            axis.plot(0.1 ** np.linspace(0, 1, len(row["auto"])), 100 * _better(row), color=colours[name], linewidth=0.7,
+                      alpha=0.7, label=name if i == 0 else None)
+    axis.axhline(100 * AS_GOOD, color="#111111", linewidth=0.8, linestyle=":")
+    axis.set_xscale("log")
+    axis.invert_xaxis()
+    _finish(axis, "λ / λ_max", "objective over L-BFGS's, %")
+
+
 def _picture(path, found):
-    panels = 2 * ("groups" in found) + ("transition" in found)
+    panels = 2 * ("groups" in found) + ("transition" in found) + ("starts" in found)
+    if panels == 0:
+        return
     figure, axes = plt.subplots(1, panels, figsize=(4.4 * panels, 3.4), squeeze=False, layout="constrained")
     if "groups" in found:
         _draw_groups(*axes[0, :2], found["groups"])
     if "transition" in found:
-        _draw_transition(axes[0, -1], found["transition"])
+        _draw_transition(axes[0, 2 * ("groups" in found)], found["transition"])
+    if "starts" in found:
+        _draw_starts(axes[0, -1], found["starts"])
     figure.savefig(path, dpi=130)
     plt.close(figure)
 
@@ -163,6 +225,15 @@ def write(folder, found):
         trials = len(_by(found["transition"], "trial"))
         lines += ["", f"## Transition, {trials} trials: share recovered by rows", "", *mine, "",
                   *_transition_table(found["transition"])]
+        claims += mine
+    if "starts" in found:
+        mine = list(_start_claims(found["starts"]))
+        seeds = len(_by(found["starts"], "seed"))
+        lines += ["", f"## Starts, {seeds} seeds", "", *mine, "", *_start_table(found["starts"])]
+        claims += mine
+    if "stationary" in found:
+        mine = list(_stationary_claims(found["stationary"]))
+        lines += ["", "## Stationary", "", *mine, "", *_stationary_table(found["stationary"])]
         claims += mine
     with open(os.path.join(folder, "results.md"), "w", encoding="utf-8") as f:
         f.write("\n".join(lines) + "\n")
