@@ -319,9 +319,9 @@ static int check_bounds(settings *s, char error[FLAGS_ERROR_BYTES])
   return -1;
 }
 
-/* Under lq a block at zero rests there whatever lambda is: the way up finds what the way down has
- * missed. (The recovery study: within 0.1 % of L-BFGS on the factors at 76-81 % of the lambdas with
- * one start, 94-99 % with two.) */
+/* Under lq a block at zero rests there whatever lambda is: the second start finds what the way down
+ * has missed. (The recovery study, 36 paths of 20 lambdas: within 0.1 % of L-BFGS on the factors at
+ * 712 of 720 lambdas, 18 of 20 on the worst path; with one start at 572, 7 of 20.) */
 static void choose_starts(settings *s)
 {
   const bvl_penalty_type *type = bvl_penalty_find(s->run.penalty);

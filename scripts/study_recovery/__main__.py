@@ -27,7 +27,7 @@ l_1/2, l_2/3, group l_2/3, 20 lambdas to 0.1 lambda_max; objectives recomputed f
 
   as good        lambdas at which auto's objective is at most 0.1 % above L-BFGS's, of all; least: on one path
   worst, mean    of auto's objective over L-BFGS's, less 1, in %
-  seconds        of a path, the whole process
+  seconds        of processor time of a path, the whole process
 
 Stationary: the paths of every penalty that is not convex on 300 x 1000, 30 lambdas to 0.05 lambda_max, and the
 violation of d-stationarity over lambda that scripts/check's formulas find at each.

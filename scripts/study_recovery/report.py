@@ -161,7 +161,7 @@ def _finish(axis, x, y):
 
 def _draw_groups(error, size, rows):
     for name, cell in _by(rows, "method").items():
-        if name.endswith("2 starts") or name in ("D = 3", "D = 4"):
+        if name.endswith(("1 start", "2 starts")):
             continue
         style = dict(color=METHOD_COLOURS[name.split(",")[0]], linestyle=":" if "gates" in name else "-", linewidth=1.4,
                      label=name)
