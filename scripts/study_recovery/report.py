@@ -117,8 +117,13 @@ def _as_good(row):
 
 def _start_claims(rows):
     counts, n = [_as_good(row) for row in rows], len(rows[0]["auto"])
-    yield _claim("`auto` is within 0.1 % of L-BFGS on the factors or below at 90 % of the λs of every path", min(counts) >= 0.9 * n,
-                 f"{sum(counts)} of {n * len(rows)} on {len(rows)} paths, at least {min(counts)} of {n} on one")
+    cases = {}
+    for row, count in zip(rows, counts):
+        cases.setdefault((row["family"], row["rho"], row["penalty"]), []).append(count / n)
+    least = min(np.mean(shares) for shares in cases.values())
+    yield _claim("`auto` is within 0.1 % of L-BFGS on the factors or below at 90 % of the λs in every case", least >= 0.9,
+                 f"{sum(counts)} of {n * len(rows)} on {len(rows)} paths; {100 * least:.0f} % in the worst of {len(cases)} cases, "
+                 f"{min(counts)} of {n} on the worst path")
 
 
 def _start_table(rows):
