@@ -27,6 +27,7 @@ typedef struct bvl_design_options {
   int64_t n_blocks;     /**< column blocks that no rank boundary may cross; 0 = every column */
   const int64_t *block_begin; /**< n_blocks + 1 positions; borrowed during create */
   const int64_t *input;       /**< p: input column at each position, NULL = identity; copied */
+  int equal_columns; /**< sparse: cut columns by their number, as dense ones are, not by nonzeros */
 } bvl_design_options;
 
 /** Reads this rank's block of the matrix and nothing else.

@@ -173,7 +173,7 @@ static bvl_status create_sparse(bvl_design *X, const bvl_source *source,
   weigh_columns(source->p, options->input, counts, weight);
   BVL_TRY(bvl_agree(all, bvl_columns_create(X->grid, source->p, options->input, options->n_blocks,
                                             options->n_blocks > 0 ? options->block_begin : NULL,
-                                            weight, &X->columns)));
+                                            options->equal_columns ? NULL : weight, &X->columns)));
   BVL_TRY(bvl_read_sparse(X, source, options->row_access, buffer_bytes));
 cleanup:
   free(weight);

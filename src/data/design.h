@@ -73,6 +73,18 @@ bvl_status bvl_design_adjoint_local(bvl_design *X, int64_t row0, int64_t row1, i
  * collective. */
 void bvl_design_load(const bvl_design *X, int64_t panel, int64_t c, double *out);
 
+/** Sets the lazy standardisation from outside: m = center, s = scale (p_local each, copied), as
+ * another matrix had them. Not collective. @return BVL_ERR_NOMEM. */
+bvl_status bvl_design_set_scaling(bvl_design *X, const double *center, const double *scale);
+
+/** Dense: the standardised rows row0 .. row1 - 1 of columns c0 .. c1 - 1 written out, column-major
+ * with leading dimension row1 - row0, to floats or doubles; a missing code is its fill. Not
+ * collective. */
+void bvl_design_unpack_f32(const bvl_design *X, int64_t row0, int64_t row1, int64_t c0, int64_t c1,
+                           float *out);
+void bvl_design_unpack_f64(const bvl_design *X, int64_t row0, int64_t row1, int64_t c0, int64_t c1,
+                           double *out);
+
 /** A loss as the fused step sees it: turns eta[0..n) of local rows row0.. into the weighted
  * residual r[0..n) (r may be eta). */
 typedef void (*bvl_residual_fn)(void *context, int64_t row0, int64_t n, const double *eta,
