@@ -183,39 +183,44 @@ void bvl_sparsity_forward(const bvl_sparsity *s, const double *theta, double *sh
   }
 }
 
-/* (decay/2) ||share||^2 of a part, its gradient added. */
-static double add_decay(double decay, int64_t n, const double *share, double *grad)
+static double sum_of_squares(int64_t n, const double *x)
 {
   double sum = 0.0;
-  for (int64_t k = 0; k < n; k++) {
-    sum += share[k] * share[k];
-    grad[k] += decay * share[k];
-  }
-  return 0.5 * decay * sum;
+  for (int64_t k = 0; k < n; k++) sum += x[k] * x[k];
+  return sum;
 }
 
-double bvl_sparsity_pull_back(const bvl_sparsity *s, const double *theta, const double *share,
-                              double *grad_share, double *grad)
+double bvl_sparsity_penalty(const bvl_sparsity *s, const double *theta, const double *share)
 {
   double value = 0.0;
   for (int k = 0; k < 2; k++) {
-    double part = 0.0;
-    if (s->options.weight_decay > 0.0)
-      part += add_decay(s->options.weight_decay, s->part_count[k], share, grad_share);
+    if (counts(s, k) && s->options.weight_decay > 0.0)
+      value += 0.5 * s->options.weight_decay * sum_of_squares(s->part_count[k], share);
+    if (counts(s, k) && s->penalty.type != NULL)
+      value += bvl_surrogate_penalty(&s->map, &s->penalty, s->options.lambda, &s->part[k], theta,
+                                     NULL);
+    theta += s->theta_count[k];
+    share += s->part_count[k];
+  }
+  return value;
+}
+
+void bvl_sparsity_pull_back(const bvl_sparsity *s, const double *theta, const double *share,
+                            double *grad_share, double *grad)
+{
+  const double decay = s->options.weight_decay;
+  for (int64_t k = 0; k < s->count && decay > 0.0; k++) grad_share[k] += decay * share[k];
+  for (int k = 0; k < 2; k++) {
     if (s->plain)
       memcpy(grad, grad_share, (size_t)s->part_count[k] * sizeof *grad);
     else
       bvl_surrogate_pull_back(&s->map, &s->part[k], theta, grad_share, grad);
     if (s->penalty.type != NULL)
-      part += bvl_surrogate_penalty(&s->map, &s->penalty, s->options.lambda, &s->part[k], theta,
-                                    grad);
-    if (counts(s, k)) value += part;
+      bvl_surrogate_penalty(&s->map, &s->penalty, s->options.lambda, &s->part[k], theta, grad);
     theta += s->theta_count[k];
     grad += s->theta_count[k];
-    share += s->part_count[k];
     grad_share += s->part_count[k];
   }
-  return value;
 }
 
 /* ---- what the share looks like ---------------------------------------------------------------
@@ -223,9 +228,7 @@ double bvl_sparsity_pull_back(const bvl_sparsity *s, const double *theta, const 
 
 static double norm(int64_t m, const double *b)
 {
-  double sum = 0.0;
-  for (int64_t k = 0; k < m; k++) sum += b[k] * b[k];
-  return sqrt(sum);
+  return sqrt(sum_of_squares(m, b));
 }
 
 double bvl_sparsity_value(const bvl_sparsity *s, const double *share)

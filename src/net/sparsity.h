@@ -61,10 +61,12 @@ void bvl_sparsity_start(const bvl_sparsity *s, const double *params, double *the
 /** share (count) <- the parameters that theta makes. Not collective. */
 void bvl_sparsity_forward(const bvl_sparsity *s, const double *theta, double *share);
 /** The factor penalty and the weight decay of the share, each parameter of the network counted on
- * one rank of a grid row. grad (n_theta, may be NULL) <- the gradient, pulled back from grad_share
- * (count), the loss's by the share (weight decay is added to it). Not collective. */
-double bvl_sparsity_pull_back(const bvl_sparsity *s, const double *theta, const double *share,
-                              double *grad_share, double *grad);
+ * one rank of a grid row. Not collective. */
+double bvl_sparsity_penalty(const bvl_sparsity *s, const double *theta, const double *share);
+/** grad (n_theta) <- the gradient of the loss, pulled back from grad_share (count, the loss's by
+ * the share; weight decay is added to it), and of that penalty. Not collective. */
+void bvl_sparsity_pull_back(const bvl_sparsity *s, const double *theta, const double *share,
+                            double *grad_share, double *grad);
 /** The penalty of the parameters themselves: lambda Pen, 0 without one; the share's, counted
  * likewise. */
 double bvl_sparsity_value(const bvl_sparsity *s, const double *share);
