@@ -15,8 +15,8 @@
  * and behind a share of the gradient. */
 enum { UP_PENALTY, UP_FLAGS, N_UP = UP_FLAGS + 3, UP_HOYER = N_UP };
 enum { DOWN_LOSS, DOWN_HITS, DOWN_WEIGHT, N_DOWN };
-_Static_assert(N_UP + BVL_HOYER_RIDERS <= BVL_PASS_RIDERS, "riders");
-_Static_assert(N_DOWN <= N_UP, "room in the packed shares");
+_Static_assert((int)N_UP + (int)BVL_HOYER_RIDERS <= (int)BVL_PASS_RIDERS, "riders");
+_Static_assert((int)N_DOWN <= (int)N_UP, "room in the packed shares");
 
 /* ---- life cycle ------------------------------------------------------------------------------
  */
@@ -103,11 +103,10 @@ static void count_shares(bvl_net_objective *self, int64_t riders)
 }
 
 /* params <- the shares of the grid column; riders (n of them, behind each share) <- their sums. */
-static bvl_status gather(bvl_net_objective *self, const double *theta, int64_t n, double *riders)
+static bvl_status gather(bvl_net_objective *self, int64_t n, double *riders)
 {
   bvl_status status = BVL_OK;
   const bvl_sparsity *s = self->sparsity;
-  bvl_sparsity_forward(s, theta, self->share);
   if (self->net->grid->n_rows == 1) {
     memcpy(self->params, self->share, (size_t)s->count * sizeof *self->params);
     return BVL_OK;
@@ -209,7 +208,7 @@ bvl_status bvl_net_objective_eval(void *context, const double *theta, int64_t ba
   bvl_wants_to_flags(wanted(self), riders + UP_FLAGS);
   bvl_sparsity_forward(s, theta, self->share);
   riders[UP_PENALTY] = bvl_sparsity_penalty(s, theta, self->share);
-  BVL_TRY(gather(self, theta, N_UP, riders));
+  BVL_TRY(gather(self, N_UP, riders));
   measure(self, riders);
   BVL_TRY(pass_rows(self, batch, riders));
   BVL_TRY(scatter(self));
@@ -231,7 +230,8 @@ cleanup:
 bvl_status bvl_net_objective_expand(bvl_net_objective *self, const double *theta)
 {
   double none[1] = {0.0};
-  return gather(self, theta, 0, none);
+  bvl_sparsity_forward(self->sparsity, theta, self->share);
+  return gather(self, 0, none);
 }
 
 bvl_status bvl_net_objective_try(bvl_net_objective *self, bvl_net_rows *rows, bvl_pass_sums *sums)
