@@ -90,6 +90,7 @@ static bvl_status record(bvl_train *train, double value, double start_s)
   BVL_TRY(bvl_agree(&o->net->grid->all,
                     BVL_GROW(&train->history, &train->capacity, train->n_epochs + 1)));
   train->history[train->n_epochs++] = epoch;
+  o->epoch = (bvl_pass_sums){0};
 cleanup:
   return status;
 }
@@ -134,7 +135,6 @@ bvl_status bvl_train_run(bvl_train *train, double every_s, void *context, bvl_tr
   BVL_TRY(heed(train, 0, every_s, NULL, save));
   while (train->n_epochs < train->epochs && !train->diverged) {
     const double until = (double)(train->n_epochs + 1);
-    if (outcome.stop != BVL_STOP_WANTED) o->epoch = (bvl_pass_sums){0};
     BVL_TRY(bvl_optim_run(train->optim, until, train->theta, &outcome));
     train->step = outcome.iterations;
     train->diverged = outcome.stop == BVL_STOP_DIVERGED;
