@@ -15,7 +15,7 @@ enum { MOST_STRIP_ROWS = 1 << 16, COLUMNS_AT_ONCE = 64 };
 /* A strip on its way from the buffer to the panels. */
 typedef struct strip {
   bvl_design *X;
-  const char *name;
+  const bvl_source *source;
   const void *buffer; /* n_rows x n_cols, row-major */
   int64_t row0;       /* first input row */
   int64_t n_rows;
@@ -56,8 +56,9 @@ static bvl_status refuse(const strip *s, bvl_dtype dtype, int64_t at)
 {
   double x = dtype == BVL_F64 ? ((const double *)s->buffer)[at] : ((const float *)s->buffer)[at];
   const char *what = isnan(x) ? "NaN" : isinf(x) ? "Inf" : "too large for float32";
-  return bvl_fail(BVL_ERR_INPUT, "%s: row %" PRId64 ", column %" PRId64 ": %s", s->name,
-                  s->row0 + at / s->n_cols, s->input[at % s->n_cols], what);
+  return bvl_fail(BVL_ERR_INPUT, "%s: row %" PRId64 ", column %" PRId64 ": %s", s->source->name,
+                  bvl_source_row(s->source, s->row0 + at / s->n_cols), s->input[at % s->n_cols],
+                  what);
 }
 
 static bvl_status scatter(const strip *s, bvl_dtype dtype)
@@ -154,7 +155,7 @@ bvl_status bvl_read_dense(bvl_design *X, const bvl_source *source, int64_t buffe
     int64_t first = bvl_lesser(k * at_once, n_local);
     int64_t n_rows = bvl_lesser(at_once, n_local - first);
     strip s = {
-        X,     source->name,   buffer,    X->rows.row0 + first, n_rows, X->columns.p_local, input,
+        X,     source,         buffer,    X->rows.row0 + first, n_rows, X->columns.p_local, input,
         local, offset + first, ld + first};
     BVL_TRY(source->read_dense(source->context, s.row0, n_rows, s.n_cols, input, buffer));
     if (found == BVL_OK) found = scatter(&s, source->dtype);

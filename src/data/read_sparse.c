@@ -153,18 +153,26 @@ static const char *major_name(const stream *s)
   return s->source->format == BVL_CSC ? "column" : "row";
 }
 
+/* What a message calls a wanted slice. */
+static int64_t major_index(const stream *s, int64_t slice)
+{
+  return s->source->format == BVL_CSR ? bvl_source_row(s->source, s->major[slice])
+                                      : s->major[slice];
+}
+
 static bvl_status check_index(const stream *s, int64_t slice, int64_t previous, int64_t index)
 {
   const char *minor = s->source->format == BVL_CSC ? "row" : "column";
+  const int64_t major = major_index(s, slice);
   if (index < 0 || index >= s->n_minor)
     return bvl_fail(BVL_ERR_INPUT,
                     "%s/indices: %s %" PRId64 ": %s index %" PRId64 " outside 0..%" PRId64,
-                    s->source->name, major_name(s), s->major[slice], minor, index, s->n_minor - 1);
+                    s->source->name, major_name(s), major, minor, index, s->n_minor - 1);
   if (index <= previous)
     return bvl_fail(BVL_ERR_INPUT,
                     "%s/indices: %s %" PRId64 ": %s index %" PRId64 " not above %" PRId64
                     " (unsorted or duplicate)",
-                    s->source->name, major_name(s), s->major[slice], minor, index, previous);
+                    s->source->name, major_name(s), major, minor, index, previous);
   return BVL_OK;
 }
 
@@ -173,7 +181,7 @@ static bvl_status check_value(const stream *s, int64_t slice, int64_t index, dou
   if (isfinite(value)) return BVL_OK;
   int csc = s->source->format == BVL_CSC;
   return bvl_fail(BVL_ERR_INPUT, "%s: row %" PRId64 ", column %" PRId64 ": %s", s->source->name,
-                  csc ? index : s->major[slice], csc ? s->major[slice] : index,
+                  csc ? index : major_index(s, slice), csc ? s->major[slice] : index,
                   isnan(value) ? "NaN" : "Inf");
 }
 
