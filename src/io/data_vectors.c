@@ -73,6 +73,22 @@ bvl_status bvl_data_read_group_weights(bvl_data *data, int64_t *count, double **
   return read_replicated(data, &data->group_weights, H5T_NATIVE_DOUBLE, out);
 }
 
+bvl_status bvl_data_read_index(bvl_data *data, const char *name, int64_t *count, int64_t **out)
+{
+  bvl_status status = BVL_OK;
+  bvl_array index = {0};
+  *out = NULL;
+  status = bvl_array_open(data->file, name, &index);
+  if (status == BVL_OK && (!bvl_array_is_integer(&index) || index.dims[1] != 1))
+    status = bvl_fail(BVL_ERR_INPUT, "%s: not a vector of integers", name);
+  BVL_TRY(bvl_agree(&data->comm, status));
+  *count = index.dims[0];
+  BVL_TRY(read_replicated(data, &index, H5T_NATIVE_INT64, out));
+cleanup:
+  bvl_array_close(&index);
+  return status;
+}
+
 bvl_status bvl_data_read_penalty_factor(bvl_data *data, double **out)
 {
   return read_replicated(data, &data->penalty_factor, H5T_NATIVE_DOUBLE, out);

@@ -62,6 +62,8 @@ bvl_status bvl_data_read_groups(bvl_data *data, int64_t **out);
 bvl_status bvl_data_read_group_weights(bvl_data *data, int64_t *count, double **out);
 bvl_status bvl_data_read_penalty_factor(bvl_data *data, double **out);
 bvl_status bvl_data_read_bounds(bvl_data *data, double **lower, double **upper);
+/** A vector of integers of any name, replicated: *count of them, the caller's. */
+bvl_status bvl_data_read_index(bvl_data *data, const char *name, int64_t *count, int64_t **out);
 /** Feature names on rank 0 only (NULL elsewhere and when the file has none): *out is p strings in
  * one malloc'ed block of pointers and bytes. */
 bvl_status bvl_data_read_feature_names(bvl_data *data, char ***out);

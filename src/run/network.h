@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What every job on a network begins with: data opened and checked, rows cut into those to learn
+ * from and those to try, inputs scaled, a grid chosen, the network laid out over it. */
+#ifndef BVL_RUN_NETWORK_H
+#define BVL_RUN_NETWORK_H
+
+#include "bevel/monitor.h"
+#include "io/io.h"
+#include "net/net.h"
+#include "net/rows.h"
+
+typedef struct bvl_network_options {
+  const char *data;
+  bvl_data_names names;
+  const char *family; /* NULL = the file's, else gaussian */
+  const char *layers; /* "784-300-100-10", or ... */
+  const char *arch;   /* ... a name or a file's text; one of the two */
+  const char *arch_name;     /* what to call it in messages */
+  bvl_activation activation; /* BVL_RELU */
+  double test_fraction;      /* of the rows, drawn by the seed; 0 = none */
+  const char *train_index;   /* dataset of the rows to learn from, the rest is tried; NULL = none */
+  bvl_scaling scaling;
+  int is_double;    /* --precision double */
+  int by_output;    /* weights lie by neuron: groups of neurons */
+  int whole_inputs; /* all inputs on a rank: Pc = 1 */
+  int64_t batch;    /* rows a minibatch; 0 = all */
+  uint64_t seed;
+  int grid_rows; /* 0 x 0 = chosen */
+  int grid_cols;
+  int collective_io;
+  int64_t memory_limit;
+  const char *command_line;
+} bvl_network_options;
+
+void bvl_network_options_init(bvl_network_options *options);
+
+typedef struct bvl_network_job {
+  const bvl_network_options *options; /* borrowed */
+  const bvl_monitor *monitor;         /* borrowed, may be NULL */
+  bvl_traffic traffic;
+  bvl_comm comm;
+  bvl_data *data; /* owned; closed once the rows are in memory */
+  char family[32];
+  bvl_architecture arch;
+  int64_t n, p, nnz;
+  int64_t n_responses;
+  int sparse;
+  uint64_t fingerprint;
+  char **feature_names; /* rank 0: p strings in one block, owned; NULL = none */
+  int64_t n_train;
+  int64_t n_test;
+  int64_t *train_index; /* n_train rows of the file, ascending, owned */
+  int64_t *test_index;  /* n_test, owned */
+  int64_t n_slices;     /* minibatches an epoch */
+  int grid_rows, grid_cols;
+  bvl_grid *grid;      /* owned */
+  bvl_net_rows *train; /* owned */
+  bvl_net_rows *test;  /* owned; NULL = none */
+  bvl_net *net;        /* owned */
+  int64_t estimate_bytes;
+  char start_time[24];
+} bvl_network_job;
+
+/** Opens and reads everything. Collective over comm. bvl_network_close in any case.
+ * @return BVL_ERR_USAGE (layers that do not fit the data, a batch larger than the rows), BVL_ERR_INPUT,
+ * BVL_ERR_NOMEM (before anything large is read) ..., the same on every rank. */
+bvl_status bvl_network_open(MPI_Comm comm, const bvl_network_options *options,
+                            const bvl_monitor *monitor, bvl_network_job *job);
+void bvl_network_close(bvl_network_job *job);
+
+#endif
