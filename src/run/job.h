@@ -61,6 +61,10 @@ bvl_status bvl_name_file(const char *file, bvl_status status);
 /** "2026-01-31T12:00:00Z" for now. Not collective. */
 void bvl_time_now(char out[24]);
 
+/** Whether a checkpoint's description is this run's; the first line that differs names the key. Not
+ * collective. @return BVL_ERR_USAGE. */
+bvl_status bvl_compare_identity(const char *file, const char *there, const char *here);
+
 /** Fills job->identity. Not collective. */
 bvl_status bvl_job_identify(bvl_job *job);
 /** bvl_path_solve's save callback; context is the job. A checkpoint that cannot be written is a

@@ -103,8 +103,7 @@ bvl_status bvl_job_save(void *context)
   return BVL_OK;
 }
 
-/* The first line that differs names the key. */
-static bvl_status compare_identity(const char *file, const char *there, const char *here)
+bvl_status bvl_compare_identity(const char *file, const char *there, const char *here)
 {
   while (*there != '\0' || *here != '\0') {
     size_t there_len = strcspn(there, "\n"), here_len = strcspn(here, "\n");
@@ -142,7 +141,7 @@ bvl_status bvl_job_resume(bvl_job *job, int64_t *n_done)
     bvl_job_log(job, "no checkpoint %s: starting afresh", file);
     goto cleanup;
   }
-  BVL_TRY(bvl_agree(&job->comm, compare_identity(file, text, job->identity)));
+  BVL_TRY(bvl_agree(&job->comm, bvl_compare_identity(file, text, job->identity)));
   BVL_TRY(bvl_path_restore(job->path, &store));
   *n_done = count_done(job->path);
   bvl_job_log(job, "resumed from %s: %" PRId64 " of %" PRId64 " lambdas done", file, *n_done,

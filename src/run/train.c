@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* bevel train: open, lay out, train with checkpoints, cut and finetune, write. */
+#include "run/train.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "base/checked.h"
+#include "base/phase.h"
+#include "penalty/penalty.h"
+#include "run/job.h"
+#include "run/train_job.h"
+
+/* A block of factors below this norm stands for an exact zero: the loss cannot tell. */
+#define TINY 1e-8
+
+void bvl_train_options_init(bvl_train_options *options)
+{
+  *options = (bvl_train_options){.penalty = "none",
+                                 .prune_threshold = NAN,
+                                 .prune_std = NAN,
+                                 .finetune_step = NAN,
+                                 .checkpoint_every_s = 600.0,
+                                 .max_seconds = INFINITY};
+  bvl_network_options_init(&options->network);
+  options->network.batch = 100;
+  bvl_penalty_parameters_init(&options->parameters);
+  bvl_optim_options_init(BVL_OPTIM_ADAM, &options->optim);
+  options->optim.step = 1e-3;
+  options->optim.epochs = 100;
+}
+
+/* ---- the objective ---------------------------------------------------------------------------
+ */
+
+/* What the penalty's name asks for. */
+static bvl_status choose_sparsity(bvl_train_job *job, bvl_sparsity_options *out)
+{
+  const bvl_train_options *o = job->options;
+  *out = (bvl_sparsity_options){.param = o->param,
+                                .structure = o->structure,
+                                .lambda = o->lambda,
+                                .weight_decay = o->weight_decay};
+  if (strcmp(o->penalty, "none") == 0) return BVL_OK;
+  if (strcmp(o->penalty, "hoyer-square") == 0 || strcmp(o->penalty, "group-hs") == 0) {
+    out->hoyer = o->penalty[0] == 'h' ? BVL_HOYER_SQUARE : BVL_HOYER_GROUP;
+    out->hoyer_lambda = o->lambda;
+    return BVL_OK;
+  }
+  const bvl_penalty_type *type = bvl_penalty_find(o->penalty);
+  if (type == NULL) return bvl_fail(BVL_ERR_USAGE, "penalty %.31s: not available", o->penalty);
+  bvl_status status = bvl_penalty_init(type, &o->parameters, &job->penalty);
+  out->penalty = &job->penalty;
+  return status;
+}
+
+/* The objective and its trainer; params holds where it starts. */
+static bvl_status create_trainer(bvl_train_job *job, const bvl_sparsity_options *sparsity,
+                                 const bvl_optim_options *optim, const double *params)
+{
+  bvl_status status = BVL_OK;
+  bvl_network_job *network = &job->network;
+  bvl_train_destroy(&job->train);
+  bvl_net_objective_destroy(&job->objective);
+  bvl_sparsity_destroy(&job->sparsity);
+  BVL_TRY(bvl_agree(&network->comm, bvl_sparsity_create(network->net, sparsity, &job->sparsity)));
+  BVL_TRY(bvl_net_objective_create(network->net, network->train, job->sparsity, &job->objective));
+  job->objective->control.monitor = network->monitor;
+  if (network->comm.rank == 0) job->objective->control.deadline_s = job->deadline_s;
+  BVL_TRY(bvl_train_create(job->objective, network->test, optim, params, &job->train));
+cleanup:
+  return status;
+}
+
+static bvl_status run_trainer(bvl_train_job *job)
+{
+  const bvl_train_options *o = job->options;
+  bvl_status status = BVL_OK;
+  BVL_TRY(bvl_train_run(job->train, o->checkpoint_every_s, job,
+                        o->checkpoint != NULL ? bvl_train_job_save : NULL));
+  if (o->checkpoint != NULL) BVL_TRY(bvl_train_job_save(job));
+cleanup:
+  return status;
+}
+
+/* ---- training --------------------------------------------------------------------------------
+ */
+
+/* Blocks that the factors have brought to zero for all the loss can tell become exact zeros. */
+static void settle_zeros(bvl_train_job *job)
+{
+  const bvl_sparsity *s = job->sparsity;
+  if (s->penalty.type == NULL) return;
+  for (int64_t k = 0; k < job->network.net->n_params; k++)
+    if (fabs(job->objective->params[k]) <= TINY) job->objective->params[k] = 0.0;
+}
+
+static bvl_status count_dead(bvl_train_job *job, bvl_train_outcome *outcome)
+{
+  const bvl_sparsity *s = job->sparsity;
+  const double *share = job->objective->params + s->begin;
+  int64_t counts[2] = {0, 0};
+  double sums[2] = {0.0, 0.0};
+  bvl_status status = BVL_OK;
+  outcome->imbalance = NAN;
+  if (s->penalty.type == NULL) return BVL_OK;
+  bvl_sparsity_count_dead(s, share, TINY, &counts[0], &counts[1]);
+  sums[0] = bvl_sparsity_penalty(s, job->train->theta, share);
+  sums[1] = bvl_sparsity_value(s, share);
+  BVL_TRY(bvl_sum_i64(&job->network.comm, counts, 2));
+  BVL_TRY(bvl_sum(&job->network.comm, sums, 2));
+  outcome->n_blocks = counts[0];
+  outcome->n_dead = counts[1];
+  if (!(s->options.weight_decay > 0.0)) outcome->imbalance = sums[0] - sums[1];
+cleanup:
+  return status;
+}
+
+/* History of what came before the trainer of now goes in front. */
+static bvl_status keep_history(bvl_train_job *job)
+{
+  bvl_train *train = job->train;
+  const int64_t n = job->n_history + train->n_epochs;
+  const double before = job->n_history > 0 ? job->history[job->n_history - 1].epoch : 0.0;
+  const double seconds = job->n_history > 0 ? job->history[job->n_history - 1].seconds : 0.0;
+  bvl_status status = BVL_GROW(&job->history, &job->history_capacity, n);
+  for (int64_t k = 0; status == BVL_OK && k < train->n_epochs; k++) {
+    job->history[job->n_history] = train->history[k];
+    job->history[job->n_history].epoch += before;
+    job->history[job->n_history++].seconds += seconds;
+  }
+  return bvl_agree(&job->network.comm, status);
+}
+
+static bvl_status learn(bvl_train_job *job, bvl_train_outcome *outcome)
+{
+  const bvl_train_options *o = job->options;
+  bvl_status status = BVL_OK;
+  bvl_sparsity_options sparsity;
+  double *params = NULL;
+  BVL_TRY(bvl_agree(&job->network.comm, choose_sparsity(job, &sparsity)));
+  BVL_TRY(bvl_agree(&job->network.comm, BVL_ALLOC(&params, job->network.net->n_params)));
+  bvl_net_start(job->network.net, o->network.seed, params);
+  BVL_TRY(create_trainer(job, &sparsity, &o->optim, params));
+  outcome->epochs_wanted = o->optim.epochs;
+  if (o->checkpoint != NULL && o->resume)
+    BVL_TRY(bvl_train_job_resume(job, &outcome->resumed_from));
+  BVL_TRY(run_trainer(job));
+  BVL_TRY(count_dead(job, outcome));
+  settle_zeros(job);
+  BVL_TRY(keep_history(job));
+cleanup:
+  free(params);
+  return status;
+}
+
+/* ---- the job ---------------------------------------------------------------------------------
+ */
+
+static bvl_status measure(bvl_train_job *job, bvl_train_outcome *outcome)
+{
+  bvl_status status = BVL_OK;
+  const bvl_network_job *network = &job->network;
+  const bvl_sparsity *s = job->sparsity;
+  const bvl_grid *grid = network->grid;
+  struct rusage usage;
+  int64_t left = 0;
+  const int64_t counted = grid->j == 0 ? s->count : s->part_count[0];
+  for (int64_t k = 0; k < counted; k++) left += job->objective->params[s->begin + k] != 0.0;
+  BVL_TRY(bvl_sum_i64(&network->comm, &left, 1));
+  outcome->left = left;
+  outcome->n = network->n;
+  outcome->p = network->p;
+  outcome->n_train = network->n_train;
+  outcome->n_test = network->n_test;
+  outcome->n_params = bvl_architecture_parameters(&network->arch);
+  outcome->grid_rows = network->grid_rows;
+  outcome->grid_cols = network->grid_cols;
+  outcome->estimate_bytes = network->estimate_bytes;
+  outcome->epochs = job->n_history;
+  if (job->n_history > 0) outcome->last = job->history[job->n_history - 1];
+  outcome->diverged = job->train->diverged;
+  outcome->step = job->train->step;
+  outcome->rate = job->train->rate;
+  outcome->traffic = bvl_traffic_add(&network->traffic, &grid->traffic, 1);
+  getrusage(RUSAGE_SELF, &usage);
+  outcome->peak_bytes = (int64_t)usage.ru_maxrss * 1024;
+  BVL_TRY(bvl_max_i64(&network->comm, &outcome->peak_bytes, 1));
+cleanup:
+  return status;
+}
+
+static void close_job(bvl_train_job *job)
+{
+  if (job->writer != NULL) bvl_result_close(&job->writer, 0);
+  bvl_train_destroy(&job->train);
+  bvl_net_objective_destroy(&job->objective);
+  bvl_sparsity_destroy(&job->sparsity);
+  free(job->history);
+  free(job->identity);
+  bvl_network_close(&job->network);
+}
+
+bvl_status bvl_run_train(MPI_Comm comm, const bvl_train_options *options,
+                         const bvl_monitor *monitor, bvl_train_outcome *outcome)
+{
+  bvl_status status = BVL_OK;
+  const double start_s = MPI_Wtime();
+  bvl_train_job job = {.options = options, .deadline_s = INFINITY};
+  *outcome = (bvl_train_outcome){.resumed_from = -1, .pruned_accuracy = NAN};
+  BVL_TRY(bvl_network_open(comm, &options->network, monitor, &job.network));
+  BVL_TRY(bvl_network_create(&job.network.comm, options->output, &job.writer));
+  outcome->load_s = MPI_Wtime() - start_s;
+  job.deadline_s = MPI_Wtime() + options->max_seconds;
+  BVL_TRY(bvl_agree(&job.network.comm, bvl_train_job_identify(&job)));
+  BVL_TRY(learn(&job, outcome));
+  outcome->solve_s = MPI_Wtime() - start_s - outcome->load_s;
+  BVL_TRY(measure(&job, outcome));
+  BVL_TRY(bvl_train_job_write(&job, outcome));
+  BVL_TRY(bvl_result_close(&job.writer, 1));
+  outcome->write_s = MPI_Wtime() - start_s - outcome->load_s - outcome->solve_s;
+cleanup:
+  close_job(&job);
+  return status;
+}
