@@ -101,7 +101,7 @@ cleanup:
 static bvl_status create_dataset(bvl_out *out, const char *name, hid_t file_type, int n_dims,
                                  const int64_t *dims, hid_t *dataset)
 {
-  hsize_t size[3] = {1, 1, 1};
+  hsize_t size[4] = {1, 1, 1, 1};
   for (int k = 0; k < n_dims; k++) size[k] = (hsize_t)dims[k];
   hid_t links = H5Pcreate(H5P_LINK_CREATE);
   H5Pset_create_intermediate_group(links, 1);
@@ -138,8 +138,8 @@ static bvl_status write_rows(const bvl_out *out, hid_t dataset, hid_t memory_typ
                              int64_t count, int64_t n_cols, const void *values)
 {
   if (count == 0 || n_cols == 0) return BVL_OK;
-  hsize_t start[3] = {(hsize_t)first, 0, 0};
-  hsize_t size[3] = {0, 1, 1}; /* whole rows */
+  hsize_t start[4] = {(hsize_t)first, 0, 0, 0};
+  hsize_t size[4] = {0, 1, 1, 1}; /* whole rows */
   hsize_t flat[2] = {(hsize_t)count, (hsize_t)n_cols};
   hid_t file_space = H5Dget_space(dataset);
   H5Sget_simple_extent_dims(file_space, size, NULL);

@@ -30,7 +30,7 @@ bvl_status bvl_out_create(const bvl_comm *comm, const char *path, int parallel, 
  * fixed-size elements themselves. @return BVL_ERR_DISK. */
 bvl_status bvl_out_claim(bvl_out *out, int64_t n_bytes);
 
-/** Creates a dataset (n_dims 1 to 3; HDF5 file type; groups in its name are made) and, in
+/** Creates a dataset (n_dims 1 to 4; HDF5 file type; groups in its name are made) and, in
  * `*dataset` when that is not NULL, leaves it open on the ranks that write. */
 bvl_status bvl_out_dataset(bvl_out *out, const char *name, hid_t file_type, int n_dims,
                            const int64_t *dims, hid_t *dataset);

@@ -1,28 +1,18 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Result files: written by rank 0, one column of /coef at a time, which the other ranks send their
- * nonzeros for. Per column: a gather of the counts and one of the nonzeros. */
+/* Result files: the vectors and attributes of any, which are rank 0's; and of a path, written by
+ * rank 0, one column of /coef at a time, which the other ranks send their nonzeros for. Per column:
+ * a gather of the counts and one of the nonzeros. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/checked.h"
-#include "io/hdf5_out.h"
-#include "io/io.h"
+#include "io/result_file.h"
 
 typedef struct entry {
   int64_t column;
   double value;
 } entry;
-
-struct bvl_result_writer {
-  bvl_out out;
-  int64_t p;
-  int64_t n_lambda;
-  int64_t n_written;     /* columns of /coef so far */
-  int64_t *indptr;       /* n_lambda + 1, owned; filled on rank 0 */
-  int64_t *counts;       /* size, owned: every rank's nonzeros in the column at hand */
-  hid_t values, indices; /* /coef/data, /coef/indices on rank 0; 0 elsewhere */
-};
 
 /* Elements of a chunk of /coef: one suits one column, within reason. */
 static int64_t chunk_length(int64_t p)
@@ -77,10 +67,16 @@ cleanup:
   return status;
 }
 
+/* Entries of a vector that this rank writes: rank 0 all of them. */
+static int64_t mine(const bvl_result_writer *writer, int64_t n)
+{
+  return writer->out.comm.rank == 0 ? n : 0;
+}
+
 bvl_status bvl_result_put_f64(bvl_result_writer *writer, const char *name, int64_t n,
                               const double *values)
 {
-  return bvl_out_vector(&writer->out, name, H5T_NATIVE_DOUBLE, n, 0, n, values);
+  return bvl_out_vector(&writer->out, name, H5T_NATIVE_DOUBLE, n, 0, mine(writer, n), values);
 }
 
 bvl_status bvl_result_put_rows(bvl_result_writer *writer, const char *name, int64_t n,
@@ -90,7 +86,8 @@ bvl_status bvl_result_put_rows(bvl_result_writer *writer, const char *name, int6
   hid_t dataset = 0;
   bvl_status status = bvl_out_dataset(&writer->out, name, H5T_IEEE_F64LE, 2, dims, &dataset);
   if (status == BVL_OK)
-    status = bvl_out_rows(&writer->out, dataset, H5T_NATIVE_DOUBLE, 0, n, n_cols, values);
+    status = bvl_out_rows(&writer->out, dataset, H5T_NATIVE_DOUBLE, 0, mine(writer, n), n_cols,
+                          values);
   bvl_h5_release(&dataset);
   return status;
 }
@@ -98,12 +95,41 @@ bvl_status bvl_result_put_rows(bvl_result_writer *writer, const char *name, int6
 bvl_status bvl_result_put_i64(bvl_result_writer *writer, const char *name, int64_t n,
                               const int64_t *values)
 {
-  return bvl_out_vector(&writer->out, name, H5T_NATIVE_INT64, n, 0, n, values);
+  return bvl_out_vector(&writer->out, name, H5T_NATIVE_INT64, n, 0, mine(writer, n), values);
+}
+
+/* HDF5 writes strings of variable length from one process alone; what all write has them padded to
+ * the longest. */
+static bvl_status put_padded(bvl_result_writer *writer, const char *name, int64_t n,
+                             char *const *values)
+{
+  bvl_status status = BVL_OK;
+  char *padded = NULL;
+  hid_t dataset = 0, type = 0;
+  int64_t width = 1;
+  for (int64_t k = 0; k < mine(writer, n); k++)
+    width = bvl_greater(width, (int64_t)strlen(values[k]));
+  BVL_TRY(bvl_bcast_i64(&writer->out.comm, 0, &width, 1));
+  BVL_TRY(bvl_agree(&writer->out.comm, BVL_ALLOC(&padded, mine(writer, n) * width)));
+  for (int64_t k = 0; k < mine(writer, n); k++)
+    memcpy(padded + k * width, values[k], strlen(values[k]));
+  type = H5Tcopy(H5T_C_S1);
+  H5Tset_size(type, (size_t)width);
+  H5Tset_strpad(type, H5T_STR_NULLPAD);
+  H5Tset_cset(type, H5T_CSET_UTF8);
+  BVL_TRY(bvl_out_dataset(&writer->out, name, type, 1, &n, &dataset));
+  BVL_TRY(bvl_out_rows(&writer->out, dataset, type, 0, mine(writer, n), 1, padded));
+cleanup:
+  bvl_h5_release(&dataset);
+  bvl_h5_release(&type);
+  free(padded);
+  return status;
 }
 
 bvl_status bvl_result_put_strings(bvl_result_writer *writer, const char *name, int64_t n,
                                   char *const *values)
 {
+  if (writer->parallel) return put_padded(writer, name, n, values);
   hid_t dataset = 0;
   int64_t n_bytes = 0; /* of HDF5's heap: the strings, each with a head and padded */
   for (int64_t k = 0; k < n && writer->out.writes; k++) n_bytes += 32 + (int64_t)strlen(values[k]);
@@ -205,19 +231,40 @@ cleanup:
   return status;
 }
 
+/* All ranks that have the file open must write the same attribute: rank 0's. */
+static bvl_status share_text(const bvl_result_writer *writer, const char *value, char **out)
+{
+  const bvl_comm *comm = &writer->out.comm;
+  int64_t n_bytes = comm->rank == 0 ? (int64_t)strlen(value) + 1 : 0;
+  bvl_status status = BVL_OK;
+  BVL_TRY(bvl_bcast_i64(comm, 0, &n_bytes, 1));
+  BVL_TRY(bvl_agree(comm, BVL_ALLOC(out, n_bytes)));
+  if (comm->rank == 0) memcpy(*out, value, (size_t)n_bytes);
+  BVL_TRY(bvl_bcast_bytes(comm, 0, *out, n_bytes));
+cleanup:
+  return status;
+}
+
 bvl_status bvl_result_attr_text(bvl_result_writer *writer, const char *name, const char *value)
 {
-  return bvl_out_attr_text(&writer->out, name, value);
+  if (!writer->parallel) return bvl_out_attr_text(&writer->out, name, value);
+  char *shared = NULL;
+  bvl_status status = share_text(writer, value, &shared);
+  if (status == BVL_OK) status = bvl_out_attr_text(&writer->out, name, shared);
+  free(shared);
+  return status;
 }
 
 bvl_status bvl_result_attr_f64(bvl_result_writer *writer, const char *name, double value)
 {
-  return bvl_out_attr_f64(&writer->out, name, value);
+  bvl_status status = writer->parallel ? bvl_bcast(&writer->out.comm, 0, &value, 1) : BVL_OK;
+  return status != BVL_OK ? status : bvl_out_attr_f64(&writer->out, name, value);
 }
 
 bvl_status bvl_result_attr_i64(bvl_result_writer *writer, const char *name, int64_t value)
 {
-  return bvl_out_attr_i64(&writer->out, name, value);
+  bvl_status status = writer->parallel ? bvl_bcast_i64(&writer->out.comm, 0, &value, 1) : BVL_OK;
+  return status != BVL_OK ? status : bvl_out_attr_i64(&writer->out, name, value);
 }
 
 bvl_status bvl_result_close(bvl_result_writer **handle, int commit)
@@ -229,7 +276,7 @@ bvl_status bvl_result_close(bvl_result_writer **handle, int commit)
   if (commit && writer->n_written != writer->n_lambda)
     status = bvl_fail(BVL_ERR_USAGE, "/coef has %" PRId64 " of its %" PRId64 " columns",
                       writer->n_written, writer->n_lambda);
-  if (commit && status == BVL_OK)
+  if (commit && status == BVL_OK && writer->indptr != NULL)
     status = bvl_result_put_i64(writer, "/coef/indptr", writer->n_lambda + 1, writer->indptr);
   bvl_h5_release(&writer->values);
   bvl_h5_release(&writer->indices);

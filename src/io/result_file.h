@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The inside of bvl_result_writer, for the files of this room. */
+#ifndef BVL_IO_RESULT_FILE_H
+#define BVL_IO_RESULT_FILE_H
+
+#include "io/hdf5_out.h"
+#include "io/io.h"
+
+struct bvl_result_writer {
+  bvl_out out;
+  int parallel; /* all ranks write: networks; else rank 0 alone: paths, which have /coef */
+  int64_t p;
+  int64_t n_lambda;
+  int64_t n_written;     /* columns of /coef so far */
+  int64_t *indptr;       /* n_lambda + 1, owned; filled on rank 0; NULL without /coef */
+  int64_t *counts;       /* size, owned: every rank's nonzeros in the column at hand */
+  hid_t values, indices; /* /coef/data, /coef/indices on rank 0; 0 elsewhere */
+};
+
+#endif
