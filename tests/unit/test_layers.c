@@ -358,7 +358,7 @@ static void test_nan(void **state)
     make(&a, shapes[s], 0, 3);
     const int64_t size = a.n_in / 3;
     int found = 0;
-    a.in[size + 1 % size] = NAN;
+    a.in[size] = NAN;
     forward(&a);
     for (int64_t i = 0; i < a.n_out; i++) {
       const int its_own = i / (a.n_out / 3) == 1;
