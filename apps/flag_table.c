@@ -14,19 +14,25 @@
 
 /* ---- the table ------------------------------------------------------------------------------ */
 
-enum { SOLVE = COMMANDS_SOLVE, SAYS = COMMANDS_SOLVE | COMMAND_PREDICT | COMMAND_SIMULATE };
+enum {
+  SOLVE = COMMANDS_SOLVE,
+  TRAIN = COMMAND_TRAIN,
+  SAYS = COMMANDS_SOLVE | COMMAND_PREDICT | COMMAND_SIMULATE | COMMAND_TRAIN
+};
 
 #define AT(member) offsetof(settings, member)
 #define FAMILIES "@families" /* filled in from the tables of loss/ and penalty/ */
 #define PENALTIES "@penalties"
 #define RECIPES "@recipes" /* of run/recipe.c */
 #define PARAMS "@params"   /* of surrogate/ */
+#define TRAIN_PENALTIES "none|lasso|lq|group-lasso|group-lq|hoyer-square|group-hs" /* of weights   \
+                                                                                    */
 #define POSITIVE DBL_MIN, DBL_MAX, "a number above 0"
 #define COUNT 1, 0x1p62, "an integer of at least 1"
 #define ANY 0, 0, NULL
 
 const flag flag_table[] = {
-    {"output", KIND_TEXT, SOLVE | COMMAND_PREDICT, AT(output), ANY, "FILE",
+    {"output", KIND_TEXT, SOLVE | COMMAND_PREDICT | TRAIN, AT(output), ANY, "FILE",
      "result file (also -o)"},
     {"family", KIND_WORD, SOLVE, AT(run.family), 0, 0, FAMILIES, "NAME",
      "default: the data's attribute, else gaussian"},
@@ -160,12 +166,82 @@ const flag flag_table[] = {
      "of everything random"},
     {"seed", KIND_INTEGER, COMMAND_SIMULATE, AT(simulate.seed), 0, 0x1p56,
      "an integer in [0, 2^56]", "S", "of everything random, default 1"},
-    {"run", KIND_TEXT, SOLVE, AT(run_file), ANY, "FILE",
+    {"layers", KIND_TEXT, TRAIN, AT(train.network.layers), ANY, "P-H-...-K",
+     "dense layers: inputs, hidden units, outputs, as in 784-300-100-10"},
+    {"arch", KIND_TEXT, TRAIN, AT(train.network.arch), ANY, "NAME|FILE",
+     "lenet300, lenet5, or a file with a line a layer: input 1x28x28, conv 20 5x5, pool 2x2, dense "
+     "500"},
+    {"activation", KIND_INDEX, TRAIN, AT(activation), 0, 0, "linear|relu|tanh", "NAME",
+     "of hidden layers, default relu"},
+    {"family", KIND_WORD, TRAIN, AT(train.network.family), 0, 0, FAMILIES, "NAME",
+     "what the outputs mean; default: the data's attribute, else gaussian"},
+    {"penalty", KIND_WORD, TRAIN, AT(train.penalty), 0, 0, TRAIN_PENALTIES, "NAME",
+     "default none; of weights, never of biases"},
+    {"lambda", KIND_REAL, TRAIN, AT(train.lambda), 0, DBL_MAX, "a number of at least 0", "L",
+     "level of the penalty on the mean loss"},
+    {"structure", KIND_INDEX, TRAIN, AT(structure), 0, 0, "element|input|neuron|filter", "NAME",
+     "blocks of a group penalty: what an input sends out (default), what a neuron or filter "
+     "gathers"},
+    {"q", KIND_REAL, TRAIN, AT(train.parameters.q), DBL_MIN, 1, "a number in (0, 1]", "Q",
+     "lq, group-lq: the power of the norm, default 0.5"},
+    {"depth", KIND_REAL, TRAIN, AT(depth), 2, BVL_SURROGATE_MAX_FACTORS, "a number in [2, 64]", "D",
+     "lq, group-lq by the depth of their factors: q = 2/D"},
+    {"param", KIND_WORD, TRAIN, AT(train.param), 0, 0, PARAMS, "NAME",
+     "factors of a penalised weight, default product"},
+    {"weight-decay", KIND_REAL, TRAIN, AT(train.weight_decay), 0, DBL_MAX, "a number of at least 0",
+     "D", "adds (D/2) ||parameters||^2, default 0"},
+    {"solver", KIND_INDEX, TRAIN, AT(optimizer), 0, 0, "sgd|momentum|adam|lbfgs", "NAME",
+     "sgd, momentum, adam (default), lbfgs (all rows at once)"},
+    {"epochs", KIND_INTEGER, TRAIN, AT(train.optim.epochs), COUNT, "E",
+     "default 100; lbfgs: iterations"},
+    {"batch", KIND_INTEGER, TRAIN, AT(train.network.batch), COUNT, "B",
+     "rows a minibatch, default 100"},
+    {"lr", KIND_REAL, TRAIN, AT(train.optim.step), POSITIVE, "S", "learning rate, default 0.001"},
+    {"schedule", KIND_INDEX, TRAIN, AT(schedule), 0, 0, "constant|step|cosine", "NAME",
+     "of the learning rate: constant, step, cosine (default)"},
+    {"test-fraction", KIND_REAL, TRAIN, AT(train.network.test_fraction), 0, 1 - DBL_EPSILON,
+     "a number in [0, 1)", "F", "share of the rows kept to try the network on, default 0"},
+    {"train-index", KIND_TEXT, TRAIN, AT(train.network.train_index), ANY, "PATH",
+     "dataset of the rows to learn from, counted from 0; the rest is tried"},
+    {"scale", KIND_INDEX, TRAIN, AT(scaling), 0, 0, "none|standard|max|global", "WORD",
+     "inputs by their mean and deviation, all by the largest |x|, or by their mean and one "
+     "deviation; default none"},
+    {"prune-threshold", KIND_REAL, TRAIN, AT(train.prune_threshold), 0, DBL_MAX,
+     "a number of at least 0", "T", "after training cut weights of magnitude at most T"},
+    {"prune-std", KIND_REAL, TRAIN, AT(train.prune_std), 0, DBL_MAX, "a number of at least 0", "S",
+     "after training cut weights of at most S deviations of their layer's"},
+    {"finetune-epochs", KIND_INTEGER, TRAIN, AT(train.finetune_epochs), COUNT, "E",
+     "after cutting train what is left, without the penalty"},
+    {"finetune-lr", KIND_REAL, TRAIN, AT(train.finetune_step), POSITIVE, "S",
+     "default: a tenth of --lr"},
+    {"max-seconds", KIND_REAL, TRAIN, AT(train.max_seconds), POSITIVE, "S",
+     "finish with what there is after S seconds of training"},
+    {"x", KIND_TEXT, TRAIN, AT(train.network.names.x), ANY, "PATH", "dataset, default /X"},
+    {"y", KIND_TEXT, TRAIN, AT(train.network.names.y), ANY, "PATH", "dataset, default /y"},
+    {"weights", KIND_TEXT, TRAIN, AT(train.network.names.weights), ANY, "PATH|none",
+     "default /weights if there"},
+    {"checkpoint", KIND_TEXT, TRAIN, AT(train.checkpoint), ANY, "FILE", "save the state there"},
+    {"checkpoint-every", KIND_REAL, TRAIN, AT(train.checkpoint_every_s), POSITIVE, "SECONDS",
+     "default 600"},
+    {"resume", KIND_SWITCH, TRAIN, AT(train.resume), 1, 1, NULL, NULL,
+     "go on from the checkpoint if there is one"},
+    {"seed", KIND_INTEGER, TRAIN, AT(train.network.seed), 0, 0x1p56, "an integer in [0, 2^56]", "S",
+     "of everything random, default 1"},
+    {"grid", KIND_GRID, TRAIN, AT(run.grid_rows), 0, 0, "RxC, as in 2x4", "RxC",
+     "process grid: R over samples, C over inputs of a dense first layer"},
+    {"precision", KIND_EITHER, TRAIN, AT(train.network.is_double), 0, 0, "double|single", "WORD",
+     "of products: single (default) or double; sums and parameters are double"},
+    {"io", KIND_EITHER, TRAIN, AT(train.network.collective_io), 0, 0, "collective|independent",
+     "WORD", "how ranks read: collective (default) or independent"},
+    {"memory-limit", KIND_BYTES, TRAIN, AT(train.network.memory_limit), 1, 0x1p62,
+     "bytes, as in 500M or 4G", "BYTES", "a rank; default: its share of the machine or cgroup"},
+    {"run", KIND_TEXT, SOLVE | TRAIN, AT(run_file), ANY, "FILE",
      "ini file with the same keys; the command line wins"},
     {"quiet", KIND_SWITCH, SAYS, AT(quiet), 1, 1, NULL, NULL, "errors and warnings only"},
     {"json", KIND_SWITCH, SAYS, AT(json), 1, 1, NULL, NULL,
      "one machine-readable line on standard output at the end"},
-    {"log", KIND_TEXT, SOLVE, AT(log), ANY, "FILE", "append what is said to FILE, with times"},
+    {"log", KIND_TEXT, SOLVE | TRAIN, AT(log), ANY, "FILE",
+     "append what is said to FILE, with times"},
     {"profile", KIND_SWITCH, SOLVE, AT(profile), 1, 1, NULL, NULL,
      "times, messages and bytes of every rank"},
 };
@@ -176,9 +252,8 @@ _Static_assert(sizeof flag_table / sizeof flag_table[0] <= FLAGS_MAX,
 
 /* Announced, refused by name until they exist. */
 static const char *const later_flags[] = {"init", "missing", "folds"};
-static const char *const later_words[] = {"none", "hoyer-square", "group-hs", "lambda.min",
-                                          "lambda.1se"};
-static const char *const later_commands[] = {"cv",        "train", "prune", "pareto",
+static const char *const later_words[] = {"lambda.min", "lambda.1se"};
+static const char *const later_commands[] = {"cv",        "prune", "pareto",
                                              "stability", "study", "import"};
 
 static int is_in(const char *word, const char *const *list, size_t n)
@@ -198,6 +273,8 @@ const manual manuals[] = {
     {COMMAND_FIT, "fit", "DATA.h5 -o OUT.h5 --lambda L",
      "Fits one lambda, from a warm path inside."},
     {COMMAND_PREDICT, "predict", "DATA.h5 --model RESULT.h5 -o OUT.h5", "Predicts with a result."},
+    {COMMAND_TRAIN, "train", "DATA.h5 -o OUT.h5 --layers P-H-K | --arch NAME|FILE",
+     "Trains a network, sparse where asked."},
     {COMMAND_INFO, "info", "[FILE.h5]", "Describes a file, or the machine."},
 };
 

@@ -57,6 +57,12 @@ const char *flag_words(const flag *f, char *out, size_t size);
 /** Sets one flag. `text` must outlive the settings; switches take "yes" or "no". Returns 0, or -1
  * with the flag, the value and what is allowed in `error`. */
 int flag_set(settings *s, int row, const char *text, char error[FLAGS_ERROR_BYTES]);
+/** Whether a flag of that name was given. */
+int flag_given(const settings *s, const char *name);
+/** Copies a sentence to `error` and returns -1. */
+int flag_complain(char error[FLAGS_ERROR_BYTES], const char *text);
+/** Whether the flags of train make sense together, and what follows from them. 0, or -1. */
+int check_train_flags(settings *s, char error[FLAGS_ERROR_BYTES]);
 /** Appends a and b to a bounded line. */
 void line_append(char *line, size_t size, const char *a, const char *b);
 

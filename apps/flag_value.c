@@ -63,6 +63,8 @@ static int parse_grid(const char *text, settings *s)
   if (*end != '\0' || rows < 1 || cols < 1 || rows > 1 << 20 || cols > 1 << 20) return -1;
   s->run.grid_rows = (int)rows;
   s->run.grid_cols = (int)cols;
+  s->train.network.grid_rows = (int)rows;
+  s->train.network.grid_cols = (int)cols;
   return 0;
 }
 

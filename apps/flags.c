@@ -149,13 +149,13 @@ static int take_run_file(settings *s, const char *text, char error[FLAGS_ERROR_B
 
 /* ---- sense ---------------------------------------------------------------------------------- */
 
-static int given(const settings *s, const char *name)
+int flag_given(const settings *s, const char *name)
 {
   int row = flag_find(s->command, name, strlen(name));
   return row >= 0 && s->given[row];
 }
 
-static int refuse(char error[FLAGS_ERROR_BYTES], const char *why)
+int flag_complain(char error[FLAGS_ERROR_BYTES], const char *why)
 {
   snprintf(error, FLAGS_ERROR_BYTES, "%s", why);
   return -1;
@@ -173,8 +173,8 @@ static int check_files(settings *s, char error[FLAGS_ERROR_BYTES])
     s->output = s->file;
     return 0;
   }
-  if (s->output == NULL) return refuse(error, "-o OUT.h5 is missing");
-  if (strcmp(s->output, s->file) == 0) return refuse(error, "-o would overwrite the data");
+  if (s->output == NULL) return flag_complain(error, "-o OUT.h5 is missing");
+  if (strcmp(s->output, s->file) == 0) return flag_complain(error, "-o would overwrite the data");
   return 0;
 }
 
@@ -189,17 +189,19 @@ static int take_depth(settings *s, char error[FLAGS_ERROR_BYTES])
   const bvl_penalty_type *type = bvl_penalty_find(s->run.penalty);
   const char *shape = type != NULL && type->shape_name != NULL ? type->shape_name : "";
   double *q = &s->run.parameters.q;
-  if (!given(s, "depth")) return 0;
-  if (strcmp(shape, "q") == 0 && !given(s, "q")) {
+  if (!flag_given(s, "depth")) return 0;
+  if (strcmp(shape, "q") == 0 && !flag_given(s, "q")) {
     *q = 2.0 / s->depth;
     return 0;
   }
   if (strcmp(shape, "q") == 0)
-    return fabs(*q * s->depth - 2.0) <= 1e-9 ? 0 : refuse(error, "--q and --depth: q is 2/depth");
+    return fabs(*q * s->depth - 2.0) <= 1e-9
+               ? 0
+               : flag_complain(error, "--q and --depth: q is 2/depth");
   if (s->depth == 2.0 && type != NULL && type->convex) return 0;
-  return refuse(error,
-                "--depth goes with --penalty lq or group-lq (lasso, enet and group-lasso have "
-                "depth 2)");
+  return flag_complain(
+      error, "--depth goes with --penalty lq or group-lq (lasso, enet and group-lasso have "
+             "depth 2)");
 }
 
 /* Flags that the chosen solver or penalty would ignore. */
@@ -209,25 +211,26 @@ static int check_ignored(const settings *s, char error[FLAGS_ERROR_BYTES])
   static const char *const polish[] = {"polish", "no-polish"};
   const char *idle = NULL, *who = NULL;
   for (size_t k = 0; k < 4; k++)
-    if (given(s, minibatch[k]) && (s->solver < BVL_SOLVER_SGD || s->solver > BVL_SOLVER_ADAM)) {
+    if (flag_given(s, minibatch[k]) &&
+        (s->solver < BVL_SOLVER_SGD || s->solver > BVL_SOLVER_ADAM)) {
       idle = minibatch[k];
       who = "--solver sgd, momentum or adam";
     }
   for (size_t k = 0; k < 2; k++)
-    if (given(s, polish[k]) && s->solver < BVL_SOLVER_SGD) {
+    if (flag_given(s, polish[k]) && s->solver < BVL_SOLVER_SGD) {
       idle = polish[k];
       who = "--solver sgd, momentum, adam, lbfgs, varpro or admm";
     }
-  if (given(s, "param") && !is_surrogate(s->solver)) {
+  if (flag_given(s, "param") && !is_surrogate(s->solver)) {
     idle = "param";
     who = "--solver sgd, momentum, adam or lbfgs";
   }
-  if (given(s, "admm-rho") && s->solver != BVL_SOLVER_ADMM) {
+  if (flag_given(s, "admm-rho") && s->solver != BVL_SOLVER_ADMM) {
     idle = "admm-rho";
     who = "--solver admm";
   }
   const bvl_penalty_type *type = bvl_penalty_find(s->run.penalty);
-  if (given(s, "alpha") && (type == NULL || !type->mixes)) {
+  if (flag_given(s, "alpha") && (type == NULL || !type->mixes)) {
     idle = "alpha";
     who = "--penalty enet, sparse-group-lasso, l1-l2 or group-l1-l2";
   }
@@ -239,19 +242,19 @@ static int check_ignored(const settings *s, char error[FLAGS_ERROR_BYTES])
                 {"log-eps", "log_eps", "--penalty log or group-log"}};
   for (size_t k = 0; k < sizeof shapes / sizeof shapes[0]; k++) {
     const char *taken = type != NULL && type->shape_name != NULL ? type->shape_name : "";
-    if (!given(s, shapes[k].flag) || strcmp(taken, shapes[k].shape) == 0) continue;
+    if (!flag_given(s, shapes[k].flag) || strcmp(taken, shapes[k].shape) == 0) continue;
     idle = shapes[k].flag;
     who = shapes[k].who;
   }
-  if (given(s, "starts") && (type == NULL || type->convex || s->solver >= BVL_SOLVER_SGD)) {
+  if (flag_given(s, "starts") && (type == NULL || type->convex || s->solver >= BVL_SOLVER_SGD)) {
     idle = "starts";
     who = "a penalty that is not convex and --solver auto, newton or cd";
   }
-  if ((given(s, "k1") || given(s, "k2")) && (type == NULL || !type->nested)) {
-    idle = given(s, "k1") ? "k1" : "k2";
+  if ((flag_given(s, "k1") || flag_given(s, "k2")) && (type == NULL || !type->nested)) {
+    idle = flag_given(s, "k1") ? "k1" : "k2";
     who = "--penalty lpq";
   }
-  if (given(s, "dfmax") && !s->run.path.polish && s->solver != BVL_SOLVER_VARPRO) {
+  if (flag_given(s, "dfmax") && !s->run.path.polish && s->solver != BVL_SOLVER_VARPRO) {
     idle = "dfmax"; /* a surrogate's own answer has no exact zeros to count */
     who = "--polish";
   }
@@ -278,7 +281,7 @@ static int check_penalty(const settings *s, char error[FLAGS_ERROR_BYTES])
   if (type == NULL) return 0;
   if (bvl_penalty_init(type, &s->run.parameters, &pen) == BVL_OK) {
     if (pen.type->nested && !is_surrogate(s->solver))
-      return refuse(error, "--penalty lpq goes with --solver lbfgs, adam, momentum or sgd");
+      return flag_complain(error, "--penalty lpq goes with --solver lbfgs, adam, momentum or sgd");
     return check_param(s, &pen, error);
   }
   snprintf(error, FLAGS_ERROR_BYTES, "--penalty %s: %s", s->run.penalty, bvl_last_error());
@@ -326,7 +329,7 @@ static void choose_starts(settings *s)
 {
   const bvl_penalty_type *type = bvl_penalty_find(s->run.penalty);
   const int rests = type != NULL && type->rest != NULL && s->run.parameters.q != 1.0;
-  if (given(s, "starts") || given(s, "dfmax") || s->command != COMMAND_PATH) return;
+  if (flag_given(s, "starts") || flag_given(s, "dfmax") || s->command != COMMAND_PATH) return;
   if (rests && s->solver < BVL_SOLVER_SGD) s->run.path.starts = 2;
 }
 
@@ -334,15 +337,15 @@ static int check_solve(settings *s, char error[FLAGS_ERROR_BYTES])
 {
   bvl_path_options *path = &s->run.path;
   if (s->run.resume && s->run.checkpoint == NULL)
-    return refuse(error, "--resume needs --checkpoint FILE");
-  if (given(s, "checkpoint-every") && s->run.checkpoint == NULL)
-    return refuse(error, "--checkpoint-every needs --checkpoint FILE");
+    return flag_complain(error, "--resume needs --checkpoint FILE");
+  if (flag_given(s, "checkpoint-every") && s->run.checkpoint == NULL)
+    return flag_complain(error, "--checkpoint-every needs --checkpoint FILE");
   if (s->command == COMMAND_FIT && s->n_lambda != 1)
-    return refuse(error, "--lambda L: one value is wanted");
+    return flag_complain(error, "--lambda L: one value is wanted");
   if (s->command == COMMAND_FIT && !(s->lambda[0] > 0.0))
-    return refuse(error, "--lambda 0: wanted a number above 0");
-  if (s->lambda != NULL && (given(s, "nlambda") || given(s, "lambda-min-ratio")))
-    return refuse(error, "--lambda leaves nothing to --nlambda and --lambda-min-ratio");
+    return flag_complain(error, "--lambda 0: wanted a number above 0");
+  if (s->lambda != NULL && (flag_given(s, "nlambda") || flag_given(s, "lambda-min-ratio")))
+    return flag_complain(error, "--lambda leaves nothing to --nlambda and --lambda-min-ratio");
   if (take_depth(s, error) != 0) return -1;
   if (check_ignored(s, error) != 0 || check_bounds(s, error) != 0) return -1;
   if (check_penalty(s, error) != 0) return -1;
@@ -365,15 +368,17 @@ static int check(settings *s, char error[FLAGS_ERROR_BYTES])
 {
   if (check_files(s, error) != 0) return -1;
   if (s->command & COMMANDS_SOLVE) return check_solve(s, error);
+  if (s->command == COMMAND_TRAIN) return check_train_flags(s, error);
   if (s->command == COMMAND_PREDICT && s->model == NULL)
-    return refuse(error, "--model RESULT.h5 is missing");
+    return flag_complain(error, "--model RESULT.h5 is missing");
   if (s->command == COMMAND_SIMULATE) {
     s->simulate.output = s->output;
     if (s->simulate.recipe != NULL) return 0; /* what goes with it, the recipe knows */
-    if (!given(s, "n") || !given(s, "p"))
-      return refuse(error, "--n N and --p P are needed, or --recipe NAME");
-    if (given(s, "snr") && given(s, "family") && strcmp(s->simulate.family, "gaussian") != 0)
-      return refuse(error, "--snr goes with --family gaussian");
+    if (!flag_given(s, "n") || !flag_given(s, "p"))
+      return flag_complain(error, "--n N and --p P are needed, or --recipe NAME");
+    if (flag_given(s, "snr") && flag_given(s, "family") &&
+        strcmp(s->simulate.family, "gaussian") != 0)
+      return flag_complain(error, "--snr goes with --family gaussian");
   }
   return 0;
 }
@@ -384,6 +389,11 @@ int flags_parse(command which, int argc, char **argv, const char *run_text, sett
   memset(out, 0, sizeof *out);
   bvl_run_options_init(&out->run);
   bvl_simulate_options_init(&out->simulate);
+  bvl_train_options_init(&out->train);
+  out->activation = (int)out->train.network.activation;
+  out->structure = BVL_BY_INPUT;
+  out->optimizer = (int)out->train.optim.method;
+  out->schedule = (int)out->train.optim.schedule;
   out->run.path.checkpoint_every_s = 600.0;
   out->solver = (int)out->run.path.solver;
   out->gram = (int)out->run.path.gram;

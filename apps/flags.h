@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "run/run.h"
+#include "run/train.h"
 
 /** Bits, so that a flag can name all the commands it belongs to. */
 typedef enum command {
@@ -15,10 +16,11 @@ typedef enum command {
   COMMAND_PATH = 2,
   COMMAND_FIT = 4,
   COMMAND_PREDICT = 8,
-  COMMAND_INFO = 16
+  COMMAND_INFO = 16,
+  COMMAND_TRAIN = 32
 } command;
 
-enum { FLAGS_ERROR_BYTES = 1024, FLAGS_MAX = 80 };
+enum { FLAGS_ERROR_BYTES = 1024, FLAGS_MAX = 160 };
 
 /** What was asked for. Strings point into argv or into `owned`. */
 typedef struct settings {
@@ -36,6 +38,8 @@ typedef struct settings {
   double *lambda;            /* owned */
   int64_t n_lambda;
   bvl_simulate_options simulate;
+  bvl_train_options train;
+  int activation, scaling, structure, optimizer, schedule; /* words of train by their place */
   const char *model;
   const char *type;
   double at;

@@ -24,18 +24,55 @@ static int speaks_before_mpi(void)
   return 1;
 }
 
+/* ---- small text files ------------------------------------------------------------------------ */
+
+/* The whole of a small text file, NULL when it cannot be read. */
+static char *read_text(const char *path)
+{
+  enum { MOST = 1 << 20 };
+  FILE *file = fopen(path, "r");
+  char *text = file != NULL ? malloc(MOST + 1) : NULL;
+  if (text != NULL) {
+    size_t n = fread(text, 1, MOST, file);
+    text[n] = '\0';
+    if (ferror(file)) {
+      free(text);
+      text = NULL;
+    }
+  }
+  if (file != NULL) fclose(file);
+  return text;
+}
+
+/* Rank 0 reads the run file for all. Returns 0, or -1 when that failed (on every rank). */
+static int share_run_file(MPI_Comm comm, int rank, const char *path, char **text)
+{
+  int length = -1;
+  *text = NULL;
+  if (path == NULL) return 0;
+  if (rank == 0) *text = read_text(path);
+  if (*text != NULL) length = (int)strlen(*text);
+  MPI_Bcast(&length, 1, MPI_INT, 0, comm);
+  if (length < 0) return -1;
+  if (rank != 0) *text = calloc((size_t)length + 1, 1);
+  if (*text == NULL) MPI_Abort(comm, EXIT_RESOURCES);
+  MPI_Bcast(*text, length, MPI_CHAR, 0, comm);
+  return 0;
+}
+
 /* ---- commands ------------------------------------------------------------------------------- */
 
 /* 75 when there is a checkpoint to go on from, 128 + the signal otherwise. Collective. */
 static int interrupted(const settings *s, MPI_Comm comm, int rank)
 {
   int number = signals_caught(), any = 0;
+  const char *checkpoint = s->command == COMMAND_TRAIN ? s->train.checkpoint : s->run.checkpoint;
   MPI_Allreduce(&number, &any, 1, MPI_INT, MPI_MAX, comm);
-  int code = s->run.checkpoint != NULL ? EXIT_RESUMABLE : 128 + any;
+  int code = checkpoint != NULL ? EXIT_RESUMABLE : 128 + any;
   if (rank != 0) return code;
-  if (s->run.checkpoint != NULL)
+  if (checkpoint != NULL)
     fprintf(stderr, "bevel %s: interrupted; go on with --resume --checkpoint %s\n",
-            command_name(s->command), s->run.checkpoint);
+            command_name(s->command), checkpoint);
   else
     fprintf(stderr, "bevel %s: interrupted\n", command_name(s->command));
   if (s->json)
@@ -72,15 +109,63 @@ static int run_path(const settings *s, MPI_Comm comm, int rank)
   return code;
 }
 
+/* The text of an architecture's file, unless it is a name. Returns 0, or -1 on every rank. */
+static int share_arch(settings *s, MPI_Comm comm, int rank, char **text)
+{
+  bvl_architecture named;
+  bvl_network_options *network = &s->train.network;
+  *text = NULL;
+  network->arch_name = network->arch;
+  if (network->arch == NULL ||
+      bvl_architecture_named(network->arch, network->activation, &named) == BVL_OK)
+    return 0;
+  if (share_run_file(comm, rank, network->arch, text) != 0) return -1;
+  network->arch = *text;
+  return 0;
+}
+
+static int run_train(settings *s, MPI_Comm comm, int rank)
+{
+  progress p;
+  bvl_train_outcome outcome;
+  char error[256] = "", *arch = NULL;
+  int code, bad = 0;
+  if (rank == 0)
+    bad = progress_open(&p, "train", s->quiet, s->log, error, sizeof error);
+  else
+    memset(&p, 0, sizeof p);
+  MPI_Bcast(&bad, 1, MPI_INT, 0, comm);
+  if (bad) return report_usage("bevel train", rank, error);
+  if (share_arch(s, comm, rank, &arch) != 0) {
+    snprintf(error, sizeof error, "--arch %.80s: neither a name (lenet300, lenet5) nor a file",
+             s->train.network.arch_name);
+    return report_usage("bevel train", rank, error);
+  }
+  signals_catch();
+  bvl_monitor monitor = progress_monitor(&p);
+  bvl_status status = bvl_run_train(comm, &s->train, &monitor, &outcome);
+  if (status == BVL_OK) {
+    code = report_train(s, comm, &p, &outcome);
+  } else {
+    if (rank == 0) progress_say(&p, NULL, "%s", bvl_last_error());
+    code = status == BVL_ERR_INTERRUPTED ? interrupted(s, comm, rank)
+                                         : report_failure(s, rank, status);
+  }
+  progress_close(&p);
+  free(arch);
+  return code;
+}
+
 static void print_line(void *context, const char *line)
 {
   fprintf(context, "%s\n", line);
 }
 
-static int run_command(const settings *s, MPI_Comm comm, int rank)
+static int run_command(settings *s, MPI_Comm comm, int rank)
 {
   bvl_status status = BVL_OK;
   if (s->command & (COMMAND_PATH | COMMAND_FIT)) return run_path(s, comm, rank);
+  if (s->command == COMMAND_TRAIN) return run_train(s, comm, rank);
   if (s->command == COMMAND_INFO) {
     status = bvl_run_info(comm, s->file, print_line, stdout);
     return status == BVL_OK ? EXIT_DONE : report_failure(s, rank, status);
@@ -94,40 +179,6 @@ static int run_command(const settings *s, MPI_Comm comm, int rank)
 }
 
 /* ---- the way in ----------------------------------------------------------------------------- */
-
-/* The whole of a small text file, NULL when it cannot be read. */
-static char *read_text(const char *path)
-{
-  enum { MOST = 1 << 20 };
-  FILE *file = fopen(path, "r");
-  char *text = file != NULL ? malloc(MOST + 1) : NULL;
-  if (text != NULL) {
-    size_t n = fread(text, 1, MOST, file);
-    text[n] = '\0';
-    if (ferror(file)) {
-      free(text);
-      text = NULL;
-    }
-  }
-  if (file != NULL) fclose(file);
-  return text;
-}
-
-/* Rank 0 reads the run file for all. Returns 0, or -1 when that failed (on every rank). */
-static int share_run_file(MPI_Comm comm, int rank, const char *path, char **text)
-{
-  int length = -1;
-  *text = NULL;
-  if (path == NULL) return 0;
-  if (rank == 0) *text = read_text(path);
-  if (*text != NULL) length = (int)strlen(*text);
-  MPI_Bcast(&length, 1, MPI_INT, 0, comm);
-  if (length < 0) return -1;
-  if (rank != 0) *text = calloc((size_t)length + 1, 1);
-  if (*text == NULL) MPI_Abort(comm, EXIT_RESOURCES);
-  MPI_Bcast(*text, length, MPI_CHAR, 0, comm);
-  return 0;
-}
 
 static char *join_words(int argc, char **argv)
 {
@@ -158,7 +209,7 @@ static int run_parallel(command which, int argc, char **argv)
   } else if (flags_parse(which, argc - 2, argv + 2, run_text, &s, error) != 0) {
     code = report_usage(name, rank, error);
   } else {
-    s.run.command_line = command_line;
+    s.run.command_line = s.train.network.command_line = command_line;
     code = run_command(&s, comm, rank);
   }
   settings_free(&s);

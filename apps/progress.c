@@ -94,6 +94,11 @@ static void take_log(void *context, const char *line)
 static void describe(const bvl_progress *at, char *out, size_t size)
 {
   char gap[24] = "-";
+  if (strcmp(at->phase, "train") == 0) {
+    snprintf(out, size, "epoch %" PRId64 "/%" PRId64 "  loss %.4g  nonzeros %" PRId64 "  %.1f s",
+             at->k, at->n_lambda, at->loss, at->support, at->elapsed_s);
+    return;
+  }
   if (!isnan(at->gap)) snprintf(gap, sizeof gap, "%.1e", at->gap);
   snprintf(out, size, "lambda %" PRId64 "/%" PRId64 " (%.4g)  support %" PRId64 "  gap %s  %.1f s",
            at->k, at->n_lambda, at->lambda, at->support, gap, at->elapsed_s);

@@ -181,6 +181,105 @@ int report_path(const settings *s, MPI_Comm comm, progress *p, const bvl_run_out
   return code;
 }
 
+/* ---- train ----------------------------------------------------------------------------------- */
+
+static void json_train(const settings *s, const bvl_train_outcome *o, int ranks, int code)
+{
+  json_begin(s, code == EXIT_DONE ? "ok" : o->diverged ? "diverged" : "unfinished", code);
+  printf(", ");
+  json_text("output", s->output);
+  json_integer("n", o->n);
+  json_integer("p", o->p);
+  json_integer("n_train", o->n_train);
+  json_integer("n_test", o->n_test);
+  json_integer("parameters", o->n_params);
+  json_integer("parameters_left", o->left);
+  json_integer("blocks", o->n_blocks);
+  json_integer("blocks_dead", o->n_dead);
+  json_integer("epochs", o->epochs);
+  json_integer("epochs_wanted", o->epochs_wanted);
+  json_real("objective", o->last.objective);
+  json_real("train_loss", o->last.train_loss);
+  json_real("train_accuracy", o->last.train_accuracy);
+  json_real("test_loss", o->last.test_loss);
+  json_real("test_accuracy", o->last.test_accuracy);
+  json_real("dense_test_accuracy", o->before_prune.test_accuracy);
+  json_real("pruned_accuracy", o->pruned_accuracy);
+  json_real("l1", o->last.l1);
+  json_real("imbalance", o->imbalance);
+  json_integer("step", o->step);
+  json_real("rate", o->rate);
+  json_real("train_s", o->last.seconds);
+  json_integer("ranks", ranks);
+  printf(", \"grid\": \"%dx%d\"", o->grid_rows, o->grid_cols);
+  json_real("load_s", o->load_s);
+  json_real("solve_s", o->solve_s);
+  json_real("write_s", o->write_s);
+  json_integer("resumed_from", o->resumed_from);
+  json_integer("estimate_bytes", o->estimate_bytes);
+  json_integer("peak_bytes", o->peak_bytes);
+  json_integer("reductions", o->traffic.reductions);
+  json_integer("reduction_bytes", o->traffic.reduction_bytes);
+  json_integer("other_messages", o->traffic.others);
+  json_integer("other_bytes", o->traffic.other_bytes);
+  json_end();
+}
+
+static void say_accuracy(progress *p, FILE *to, const bvl_epoch *last)
+{
+  char accuracy[64] = "", tried[96] = "";
+  if (!isnan(last->train_accuracy))
+    snprintf(accuracy, sizeof accuracy, ", accuracy %.2f %%", 100.0 * last->train_accuracy);
+  if (!isnan(last->test_loss))
+    snprintf(tried, sizeof tried, "; rows kept apart: loss %.4g", last->test_loss);
+  progress_say(p, to, "bevel train: loss %.4g%s%s", last->train_loss, accuracy, tried);
+  if (!isnan(last->test_accuracy))
+    progress_say(p, to, "bevel train: accuracy on rows kept apart %.2f %%",
+                 100.0 * last->test_accuracy);
+}
+
+static void train_lines(const settings *s, progress *p, FILE *to, int ranks,
+                        const bvl_train_outcome *o)
+{
+  if (o->diverged)
+    progress_say(p, to,
+                 "bevel train: the loss is no number at step %" PRId64
+                 ", learning rate %g; the network of the last good epoch is kept%s%s",
+                 o->step, o->rate, s->train.checkpoint != NULL ? ", and the checkpoint " : "",
+                 s->train.checkpoint != NULL ? s->train.checkpoint : "");
+  progress_say(p, to, "bevel train: %" PRId64 " of %" PRId64 " epochs", o->epochs,
+               o->epochs_wanted);
+  say_accuracy(p, to, &o->last);
+  progress_say(p, to, "bevel train: %" PRId64 " of %" PRId64 " parameters left (%.2f %% are 0)",
+               o->left, o->n_params, 100.0 * (1.0 - (double)o->left / (double)o->n_params));
+  if (o->n_blocks > 0)
+    progress_say(p, to,
+                 "bevel train: %" PRId64 " of %" PRId64
+                 " penalised blocks are dead: they stay 0 unless training starts afresh",
+                 o->n_dead, o->n_blocks);
+  progress_say(p, to,
+               "bevel train: %.2f s (load %.2f, train %.2f, write %.2f) on %d rank%s (%dx%d)",
+               o->load_s + o->solve_s + o->write_s, o->load_s, o->solve_s, o->write_s, ranks,
+               ranks == 1 ? "" : "s", o->grid_rows, o->grid_cols);
+  progress_say(p, to, "bevel train: network in %s", s->output);
+}
+
+int report_train(const settings *s, MPI_Comm comm, progress *p, const bvl_train_outcome *outcome)
+{
+  int rank, size;
+  const int done = !outcome->diverged && outcome->epochs >= outcome->epochs_wanted;
+  const int settled = !outcome->diverged && s->train.optim.method == BVL_OPTIM_LBFGS &&
+                      outcome->last.epoch > 0;
+  const int code = done || settled ? EXIT_DONE : EXIT_UNCONVERGED;
+  FILE *to = s->quiet ? NULL : s->json ? stderr : stdout;
+  MPI_Comm_rank(comm, &rank);
+  MPI_Comm_size(comm, &size);
+  if (rank != 0) return code;
+  train_lines(s, p, to, size, outcome);
+  if (s->json) json_train(s, outcome, size, code);
+  return code;
+}
+
 int report_file(const settings *s, int rank)
 {
   if (rank != 0) return EXIT_DONE;

@@ -19,7 +19,8 @@ enum {
 
 /** A solver's progress, handed to bvl_monitor.progress on rank 0. */
 typedef struct bvl_progress {
-  const char *phase;  /**< "solve", "certify", "moments", "epoch", "finished"; static */
+  const char *phase;  /**< "solve", "certify", "moments", "epoch", "train", "finished";
+                           static */
   int64_t k;          /**< lambdas finished */
   int64_t n_lambda;   /**< lambdas asked for */
   double lambda;      /**< the one in work */
@@ -27,6 +28,7 @@ typedef struct bvl_progress {
   double gap;         /**< last certified relative gap, NaN before the first */
   int64_t iterations; /**< of this lambda */
   double elapsed_s;   /**< since the solve began */
+  double loss;        /**< phase "train": of the last epoch; k and n_lambda are epochs */
 } bvl_progress;
 
 /** The callbacks through which a library that never prints talks to its caller. Every member may

@@ -101,12 +101,13 @@ static void report(const bvl_train *train)
   const bvl_monitor *monitor = o->control.monitor;
   if (monitor == NULL || monitor->progress == NULL || o->net->grid->all.rank != 0) return;
   const bvl_epoch *last = &train->history[train->n_epochs - 1];
-  const bvl_progress progress = {.phase = "epoch",
+  const bvl_progress progress = {.phase = "train",
                                  .k = train->n_epochs,
                                  .n_lambda = train->epochs,
                                  .lambda = o->sparsity->options.lambda,
                                  .support = (int64_t)last->nonzeros,
                                  .gap = NAN,
+                                 .loss = last->train_loss,
                                  .iterations = train->step,
                                  .elapsed_s = last->seconds};
   monitor->progress(monitor->context, &progress);

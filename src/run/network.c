@@ -33,12 +33,12 @@ static bvl_status read_architecture(bvl_network_job *job)
                           : bvl_architecture_named(o->arch, o->activation, arch);
   if (status != BVL_OK) return status;
   if (bvl_architecture_inputs(arch) != job->p)
-    return bvl_fail(BVL_ERR_USAGE,
-                    "the network has %" PRId64 " inputs, %s has %" PRId64 " columns",
+    return bvl_fail(BVL_ERR_USAGE, "the network has %" PRId64 " inputs, %s has %" PRId64 " columns",
                     bvl_architecture_inputs(arch), bvl_data_source(job->data)->name, job->p);
   for (int64_t l = 0; l + 1 < arch->n; l++) arch->layer[l].by_output = o->by_output;
   if (job->sparse && (arch->layer[0].kind != BVL_LAYER_DENSE || o->by_output))
-    return bvl_fail(BVL_ERR_USAGE, "a sparse X wants a dense first layer, without groups of neurons");
+    return bvl_fail(BVL_ERR_USAGE,
+                    "a sparse X wants a dense first layer, without groups of neurons");
   return BVL_OK;
 }
 
@@ -51,12 +51,6 @@ static void choose_family(bvl_network_job *job)
 
 /* ---- rows ------------------------------------------------------------------------------------
  */
-
-static int compare_rows(const void *a, const void *b)
-{
-  const int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-  return (x > y) - (x < y);
-}
 
 /* Rows to try drawn by the seed: the first of a permutation. */
 static bvl_status draw_test(bvl_network_job *job, unsigned char *is_train)
@@ -119,9 +113,8 @@ static bvl_status split_rows(bvl_network_job *job)
   BVL_TRY(bvl_agree(&job->comm, status));
   const int64_t batch = o->batch > 0 ? o->batch : job->n_train;
   if (batch > job->n_train)
-    BVL_TRY(bvl_fail(BVL_ERR_USAGE,
-                     "--batch %" PRId64 ": there are %" PRId64 " rows to learn from", batch,
-                     job->n_train));
+    BVL_TRY(bvl_fail(BVL_ERR_USAGE, "--batch %" PRId64 ": there are %" PRId64 " rows to learn from",
+                     batch, job->n_train));
   job->n_slices = bvl_greater(1, (job->n_train + batch / 2) / batch);
 cleanup:
   free(index);
@@ -171,8 +164,7 @@ static int64_t estimate(const bvl_network_job *job)
                                 : job->n * job->p * bvl_dtype_bytes(source->dtype);
   const int64_t all = bvl_architecture_parameters(&job->arch);
   const int64_t first = job->p * job->arch.layer[0].out.channels;
-  const int64_t here =
-      job->grid_cols > 1 ? all - first + first / job->grid_cols : all;
+  const int64_t here = job->grid_cols > 1 ? all - first + first / job->grid_cols : all;
   const int64_t real = job->options->is_double ? 8 : 4;
   int64_t features = job->p / job->grid_cols;
   for (int64_t l = 0; l < job->arch.n; l++) features += bvl_picture_size(&job->arch.layer[l].out);
@@ -223,8 +215,8 @@ static bvl_status read_rows(bvl_network_job *job)
   if (job->n_test == 0) goto cleanup;
   BVL_TRY(read_some(job, job->n_test, job->test_index, 1, &job->test));
   const bvl_design *X = job->train->X;
-  BVL_TRY(bvl_agree(&job->comm,
-                    bvl_design_set_scaling(job->test->X, bvl_design_center(X), bvl_design_scale(X))));
+  BVL_TRY(bvl_agree(
+      &job->comm, bvl_design_set_scaling(job->test->X, bvl_design_center(X), bvl_design_scale(X))));
   if (bvl_design_fill(X) != NULL) bvl_design_set_fill(job->test->X, bvl_design_fill(X));
 cleanup:
   return status;
@@ -261,8 +253,8 @@ bvl_status bvl_network_open(MPI_Comm comm, const bvl_network_options *options,
   BVL_TRY(bvl_comm_dup(comm, &job->traffic, &job->comm));
   BVL_TRY(open_data(job));
   BVL_TRY(bvl_grid_create(job->comm.mpi, job->grid_rows, job->grid_cols, &job->grid));
-  BVL_TRY(bvl_agree(&job->comm,
-                    bvl_net_create(job->grid, &job->arch, options->is_double, &job->net)));
+  BVL_TRY(
+      bvl_agree(&job->comm, bvl_net_create(job->grid, &job->arch, options->is_double, &job->net)));
   BVL_TRY(read_rows(job));
   bvl_data_close(&job->data);
 cleanup:

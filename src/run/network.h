@@ -12,9 +12,9 @@
 typedef struct bvl_network_options {
   const char *data;
   bvl_data_names names;
-  const char *family; /* NULL = the file's, else gaussian */
-  const char *layers; /* "784-300-100-10", or ... */
-  const char *arch;   /* ... a name or a file's text; one of the two */
+  const char *family;        /* NULL = the file's, else gaussian */
+  const char *layers;        /* "784-300-100-10", or ... */
+  const char *arch;          /* ... a name or a file's text; one of the two */
   const char *arch_name;     /* what to call it in messages */
   bvl_activation activation; /* BVL_RELU */
   double test_fraction;      /* of the rows, drawn by the seed; 0 = none */
@@ -62,10 +62,16 @@ typedef struct bvl_network_job {
 } bvl_network_job;
 
 /** Opens and reads everything. Collective over comm. bvl_network_close in any case.
- * @return BVL_ERR_USAGE (layers that do not fit the data, a batch larger than the rows), BVL_ERR_INPUT,
- * BVL_ERR_NOMEM (before anything large is read) ..., the same on every rank. */
+ * @return BVL_ERR_USAGE (layers that do not fit the data, a batch larger than the rows),
+ * BVL_ERR_INPUT, BVL_ERR_NOMEM (before anything large is read) ..., the same on every rank. */
 bvl_status bvl_network_open(MPI_Comm comm, const bvl_network_options *options,
                             const bvl_monitor *monitor, bvl_network_job *job);
 void bvl_network_close(bvl_network_job *job);
+
+/** Writes the network with these parameters (n_params) under a prefix ("" or "/points/3"), and the
+ * attributes and vectors that say what the job was. Collective. */
+bvl_status bvl_network_job_put(const bvl_network_job *job, bvl_result_writer *writer,
+                               const char *prefix, const double *params);
+bvl_status bvl_network_job_describe(const bvl_network_job *job, bvl_result_writer *writer);
 
 #endif

@@ -38,13 +38,13 @@ typedef struct bvl_train_outcome {
   int64_t n_params;
   int64_t epochs; /* done, finetuning included */
   int64_t epochs_wanted;
-  bvl_epoch last;          /* of all that was done */
-  bvl_epoch before_prune;  /* the last before cutting; epoch = 0 when nothing was cut */
-  double pruned_accuracy;  /* test (without test rows: train) accuracy right after cutting */
-  int64_t left;            /* parameters that are not 0 at the end */
-  int64_t n_blocks;        /* penalised blocks, and of these the dead */
+  bvl_epoch last;         /* of all that was done */
+  bvl_epoch before_prune; /* the last before cutting; epoch = 0 when nothing was cut */
+  double pruned_accuracy; /* test (without test rows: train) accuracy right after cutting */
+  int64_t left;           /* parameters that are not 0 at the end */
+  int64_t n_blocks;       /* penalised blocks, and of these the dead */
   int64_t n_dead;
-  double imbalance;        /* factor penalty - lambda Pen: NaN without factors */
+  double imbalance; /* factor penalty - lambda Pen: NaN without factors */
   int diverged;
   int64_t step; /* where */
   double rate;

@@ -11,7 +11,7 @@ typedef struct bvl_train_job {
   const bvl_train_options *options; /* borrowed */
   bvl_network_job network;
   bvl_penalty penalty;
-  bvl_sparsity *sparsity;       /* owned, as the next two: of the trainer of now */
+  bvl_sparsity *sparsity; /* owned, as the next two: of the trainer of now */
   bvl_net_objective *objective;
   bvl_train *train;
   bvl_epoch *history; /* n_history, owned: of trainers that are through */
@@ -27,8 +27,8 @@ bvl_status bvl_train_job_identify(bvl_train_job *job);
 /** bvl_train_save_fn; context is the job. A checkpoint that cannot be written is a line in the log,
  * not a failure. Collective. */
 bvl_status bvl_train_job_save(void *job);
-/** Takes up the newest checkpoint; *n_done is the number of epochs it brings, -1 when there is none.
- * Collective. */
+/** Takes up the newest checkpoint; *n_done is the number of epochs it brings, -1 when there is
+ * none. Collective. */
 bvl_status bvl_train_job_resume(bvl_train_job *job, int64_t *n_done);
 
 /** Everything a network file holds, into job->writer. Collective. */

@@ -12,8 +12,9 @@ static void print_network(FILE *text, const bvl_network_job *network)
   const bvl_network_options *o = network->options;
   fprintf(text, "fingerprint=%016" PRIx64 "\nn=%" PRId64 "\np=%" PRId64 "\nfamily=%s\n",
           network->fingerprint, network->n, network->p, network->family);
-  fprintf(text, "train_rows=%" PRId64 "\nslices=%" PRId64 "\nscale=%d\nprecision=%d\nseed=%" PRIu64
-          "\n", network->n_train, network->n_slices, (int)o->scaling, o->is_double, o->seed);
+  fprintf(text,
+          "train_rows=%" PRId64 "\nslices=%" PRId64 "\nscale=%d\nprecision=%d\nseed=%" PRIu64 "\n",
+          network->n_train, network->n_slices, (int)o->scaling, o->is_double, o->seed);
   for (int64_t l = 0; l < network->arch.n; l++) {
     const bvl_layer *layer = &network->arch.layer[l];
     fprintf(text, "layer%" PRId64 "=%s %s %" PRId64 "x%" PRId64 "x%" PRId64 "\n", l,
