@@ -9,16 +9,12 @@
 
 #include "base/checked.h"
 #include "io/data_file.h"
-
-typedef struct printer {
-  const bvl_lines *lines;
-  hid_t file;
-} printer;
+#include "io/describe.h"
 
 /* ---- attributes of the root --------------------------------------------------------------------
  */
 
-static void say_number(const printer *to, const char *name)
+static void say_number(const bvl_printer *to, const char *name)
 {
   hid_t attr = H5Aopen(to->file, name, H5P_DEFAULT);
   hid_t type = H5Aget_type(attr);
@@ -39,7 +35,7 @@ static void say_number(const printer *to, const char *name)
 
 static herr_t say_attribute(hid_t object, const char *name, const H5A_info_t *info, void *context)
 {
-  const printer *to = context;
+  const bvl_printer *to = context;
   (void)info;
   char *text = bvl_h5_attr_text(object, name);
   if (text != NULL)
@@ -50,7 +46,7 @@ static herr_t say_attribute(hid_t object, const char *name, const H5A_info_t *in
   return 0;
 }
 
-static void say_attributes(const printer *to)
+void bvl_say_attributes(const bvl_printer *to)
 {
   hsize_t from = 0;
   H5Aiterate2(to->file, H5_INDEX_NAME, H5_ITER_INC, &from, say_attribute, (void *)to);
@@ -72,7 +68,7 @@ static const char *dtype_name(const bvl_array *array)
   }
 }
 
-static void say_x(const printer *to, const bvl_data *data)
+static void say_x(const bvl_printer *to, const bvl_data *data)
 {
   const bvl_source *x = &data->source;
   if (x->format == BVL_DENSE) {
@@ -87,7 +83,7 @@ static void say_x(const printer *to, const bvl_data *data)
           x->nnz, 100.0 * (double)x->nnz / ((double)x->n * (double)x->p));
 }
 
-static void say_vector(const printer *to, const char *name)
+static void say_vector(const bvl_printer *to, const char *name)
 {
   bvl_array array;
   if (bvl_h5_kind_of(to->file, name) != BVL_H5_DATASET ||
@@ -107,7 +103,7 @@ static int compare_ids(const void *a, const void *b)
   return (left > right) - (left < right);
 }
 
-static bvl_status say_groups(const printer *to)
+static bvl_status say_groups(const bvl_printer *to)
 {
   bvl_array array = {0};
   int64_t *ids = NULL, n_groups = 0;
@@ -128,7 +124,7 @@ cleanup:
 
 static herr_t say_column(hid_t obs, const char *name, const H5L_info_t *info, void *context)
 {
-  const printer *to = context;
+  const bvl_printer *to = context;
   char path[512];
   (void)obs;
   (void)info;
@@ -141,7 +137,7 @@ static herr_t say_column(hid_t obs, const char *name, const H5L_info_t *info, vo
 }
 
 /* AnnData's columns over samples: what --y may name. */
-static void say_obs(const printer *to)
+static void say_obs(const bvl_printer *to)
 {
   hsize_t from = 0;
   if (bvl_h5_kind_of(to->file, "/obs") == BVL_H5_GROUP)
@@ -149,7 +145,7 @@ static void say_obs(const printer *to)
                        H5P_DEFAULT);
 }
 
-static bvl_status describe_data(const printer *to, const char *path)
+static bvl_status describe_data(const bvl_printer *to, const char *path)
 {
   static const char *const vectors[] = {
       "/y",           "/weights", "/offset", "/group_weights", "/penalty_factor", "/feature_names",
@@ -166,7 +162,7 @@ static bvl_status describe_data(const printer *to, const char *path)
   for (size_t k = 0; k < sizeof vectors / sizeof *vectors; k++) say_vector(to, vectors[k]);
   BVL_TRY(say_groups(to));
   say_obs(to);
-  say_attributes(to);
+  bvl_say_attributes(to);
 cleanup:
   bvl_data_close(&data);
   bvl_comm_free(&self);
@@ -176,8 +172,7 @@ cleanup:
 /* ---- results -----------------------------------------------------------------------------------
  */
 
-/* A vector over lambda as doubles; *n = 0 when there is none. */
-static bvl_status load(const printer *to, const char *name, int64_t *n, double **out)
+bvl_status bvl_load_vector(const bvl_printer *to, const char *name, int64_t *n, double **out)
 {
   bvl_array array = {0};
   bvl_status status = BVL_OK;
@@ -194,12 +189,12 @@ cleanup:
   return status;
 }
 
-static bvl_status say_range(const printer *to, const char *name)
+bvl_status bvl_say_range(const bvl_printer *to, const char *name)
 {
   int64_t n;
   double *values;
   double low = INFINITY, high = -INFINITY;
-  bvl_status status = load(to, name, &n, &values);
+  bvl_status status = bvl_load_vector(to, name, &n, &values);
   for (int64_t k = 0; k < n; k++) {
     if (isnan(values[k])) continue; /* not attempted, or not convex */
     low = fmin(low, values[k]);
@@ -211,12 +206,12 @@ static bvl_status say_range(const printer *to, const char *name)
   return status;
 }
 
-static bvl_status say_status(const printer *to)
+static bvl_status say_status(const bvl_printer *to)
 {
   static const char *const words[] = {"converged", "budget spent", "diverged", "not attempted"};
   int64_t n, counts[4] = {0};
   double *values;
-  bvl_status status = load(to, "/status", &n, &values);
+  bvl_status status = bvl_load_vector(to, "/status", &n, &values);
   for (int64_t k = 0; k < n; k++)
     if (values[k] >= 0.0 && values[k] <= 3.0) counts[(int)values[k]]++;
   for (int s = 0; s < 4 && status == BVL_OK; s++)
@@ -225,7 +220,7 @@ static bvl_status say_status(const printer *to)
   return status;
 }
 
-static bvl_status describe_result(const printer *to, const char *path)
+static bvl_status describe_result(const bvl_printer *to, const char *path)
 {
   static const char *const ranges[] = {"/lambda",   "/df",           "/dev_ratio", "/objective",
                                        "/dual_gap", "/kkt_residual", "/seconds"};
@@ -236,9 +231,9 @@ static bvl_status describe_result(const printer *to, const char *path)
   if (bvl_h5_attr_i64(group, "shape", 2, shape) == 2)
     bvl_say(to->lines, "/coef: %" PRId64 " coefficients x %" PRId64 " lambdas", shape[0], shape[1]);
   bvl_h5_release(&group);
-  for (size_t k = 0; k < sizeof ranges / sizeof *ranges; k++) BVL_TRY(say_range(to, ranges[k]));
+  for (size_t k = 0; k < sizeof ranges / sizeof *ranges; k++) BVL_TRY(bvl_say_range(to, ranges[k]));
   BVL_TRY(say_status(to));
-  say_attributes(to);
+  bvl_say_attributes(to);
 cleanup:
   return status;
 }
@@ -257,14 +252,14 @@ static herr_t say_array(hid_t root, const char *name, const H5O_info_t *info, vo
 }
 
 /* `text` holds lines of its own. */
-static void say_lines(const printer *to, char *text)
+static void say_lines(const bvl_printer *to, char *text)
 {
   char *rest = NULL;
   for (char *line = strtok_r(text, "\n", &rest); line != NULL; line = strtok_r(NULL, "\n", &rest))
     bvl_say(to->lines, "%s", line);
 }
 
-static void describe_checkpoint(const printer *to, const char *path)
+static void describe_checkpoint(const bvl_printer *to, const char *path)
 {
   int64_t complete = 0;
   int whole = bvl_h5_attr_i64(to->file, "complete", 1, &complete) == 1 && complete == 1;
@@ -277,7 +272,7 @@ static void describe_checkpoint(const printer *to, const char *path)
 
 bvl_status bvl_describe_file(const char *path, const bvl_lines *lines)
 {
-  printer to = {.lines = lines, .file = 0};
+  bvl_printer to = {.lines = lines, .file = 0};
   bvl_status status = bvl_h5_open_serial(path, &to.file);
   if (status != BVL_OK) return status;
   if (H5Aexists(to.file, "bevel_checkpoint") > 0)
@@ -285,6 +280,9 @@ bvl_status bvl_describe_file(const char *path, const bvl_lines *lines)
   else if (bvl_h5_kind_of(to.file, "/coef") == BVL_H5_GROUP &&
            bvl_h5_kind_of(to.file, "/lambda") == BVL_H5_DATASET)
     status = describe_result(&to, path);
+  else if (bvl_h5_kind_of(to.file, "/layers") == BVL_H5_GROUP ||
+           bvl_h5_kind_of(to.file, "/points") == BVL_H5_GROUP)
+    status = bvl_describe_network(&to, path);
   else
     status = describe_data(&to, path);
   bvl_h5_release(&to.file);

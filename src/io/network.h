@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Network files (HDF5), and networks inside of other files under a prefix ("" or "/points/3"):
  *
- *   /                        attribute kind = "network"
- *   PREFIX/layers            attribute input_shape: channels, height, width, or the inputs alone
+ *   /                        attribute kind: "network", or "front" of several
+ *   PREFIX                   attribute input_shape: channels, height, width, or the inputs alone
  *   PREFIX/layers/<k>        attributes kind (dense, conv2d, maxpool2d), activation; stride and
  *                            padding of conv2d; stride and pool (height, width) of maxpool2d
  *   PREFIX/layers/<k>/weight outputs x inputs (dense), outputs x channels x height x width (conv2d)
@@ -20,9 +20,10 @@
 #include "net/architecture.h"
 
 /** A writer without /coef whose file all ranks write together; everything of io.h but
- * bvl_result_put_coef goes with it, rank 0's values as there. Root attribute kind = "network".
- * Collective. */
-bvl_status bvl_network_create(const bvl_comm *comm, const char *path, bvl_result_writer **out);
+ * bvl_result_put_coef goes with it, rank 0's values as there. `kind` is the root's attribute:
+ * "network", or "front" of several. Collective. */
+bvl_status bvl_network_create(const bvl_comm *comm, const char *path, const char *kind,
+                              bvl_result_writer **out);
 
 /** What bvl_network_put writes. */
 typedef struct bvl_network_values {
@@ -91,7 +92,7 @@ void bvl_network_free(bvl_network_file *network);
 bvl_status bvl_network_read_first(const bvl_comm *comm, const char *path, const char *prefix,
                                   int64_t begin, int64_t count, double *out);
 
-/** Whether a file says that it is a network: for those who take several kinds. Not collective;
+/** Whether a file's attribute kind is "network": for those who take several kinds. Not collective;
  * 0 for what cannot be opened. */
 int bvl_network_is(const char *path);
 

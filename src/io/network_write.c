@@ -17,7 +17,8 @@
 /* Contiguous runs of inputs in one selection: HDF5 gets slow with more. */
 enum { MOST_RUNS = 64, NAME_BYTES = 512 };
 
-bvl_status bvl_network_create(const bvl_comm *comm, const char *path, bvl_result_writer **out)
+bvl_status bvl_network_create(const bvl_comm *comm, const char *path, const char *kind,
+                              bvl_result_writer **out)
 {
   bvl_status status = BVL_OK;
   bvl_result_writer *writer = NULL;
@@ -25,7 +26,7 @@ bvl_status bvl_network_create(const bvl_comm *comm, const char *path, bvl_result
   BVL_TRY(bvl_agree(comm, BVL_ALLOC(&writer, 1)));
   writer->parallel = 1;
   BVL_TRY(bvl_out_create(comm, path, 1, &writer->out));
-  BVL_TRY(bvl_out_attr_text(&writer->out, "kind", "network"));
+  BVL_TRY(bvl_out_attr_text(&writer->out, "kind", kind));
   *out = writer;
   writer = NULL;
 cleanup:

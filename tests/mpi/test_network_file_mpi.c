@@ -133,7 +133,8 @@ static int write_file(const char *name, int single, deal how)
   const double loss[2] = {1.5, 0.25};
   char *names[2] = {"a gene", "another"};
   const int root = bvl_test_rank() == 0;
-  if (!bvl_test_ok(bvl_network_create(&io_comm, io_path(name), &writer), "create")) return 0;
+  if (!bvl_test_ok(bvl_network_create(&io_comm, io_path(name), "network", &writer), "create"))
+    return 0;
   int good = put_network(writer, "", single, how);
   /* rank 0's values, whatever the others say */
   good &= bvl_test_ok(bvl_result_attr_text(writer, "family", root ? "multinomial" : "?"), "family");
@@ -253,12 +254,37 @@ static void test_memory_and_file_order(void **state)
   }
 }
 
+/* ---- what bevel info says ----------------------------------------------------------------------
+ */
+
+static char described[8192];
+
+static void collect(void *context, const char *line)
+{
+  (void)context;
+  snprintf(described + strlen(described), sizeof described - strlen(described), "%s\n", line);
+}
+
+static int describes(const char *name, const char *const *lines, int n)
+{
+  int good = 1;
+  if (bvl_test_rank() != 0) return 1;
+  described[0] = '\0';
+  good = bvl_test_ok(bvl_describe_file(io_path(name), collect, NULL), "describe");
+  for (int k = 0; k < n; k++)
+    if (strstr(described, lines[k]) == NULL) {
+      fprintf(bvl_test_log(), "no \"%s\" in\n%s", lines[k], described);
+      good = 0;
+    }
+  return good;
+}
+
 /* A front: a file of several networks, each with its own layers. */
 static void test_points(void **state)
 {
   (void)state;
   bvl_result_writer *writer;
-  ASSERT_OK(bvl_network_create(&io_comm, io_path("f.h5"), &writer));
+  ASSERT_OK(bvl_network_create(&io_comm, io_path("f.h5"), "front", &writer));
   for (int k = 0; k < 3; k++) {
     char prefix[32];
     snprintf(prefix, sizeof prefix, "/points/%d", k);
@@ -266,6 +292,8 @@ static void test_points(void **state)
     ASSERT_ALL(put_network(writer, prefix, 0, (deal)k));
   }
   ASSERT_OK(bvl_result_close(&writer, 1));
+  const char *lines[] = {"front file ", "/points: 3 networks", "kind: front"};
+  ASSERT_ALL(describes("f.h5", lines, 3));
   for (int k = 2; k >= 0; k--) {
     char prefix[32];
     bvl_network_file net;
@@ -280,6 +308,46 @@ static void test_points(void **state)
                  "there is no group /points/3");
   ASSERT_REFUSED(bvl_network_read(&io_comm, io_path("f.h5"), "", 0, &net), BVL_ERR_INPUT,
                  "there is no group /layers: not a network");
+}
+
+static int64_t count_nonzeros(int64_t layer)
+{
+  const int64_t outputs = bvl_layer_outputs(&arch.layer[layer]);
+  int64_t n = 0;
+  for (int64_t o = 0; o < outputs; o++)
+    for (int64_t k = 0; k < bvl_layer_fan_in(&arch.layer[layer]); k++)
+      n += truth(layer, o, k) != 0.0;
+  return n;
+}
+
+static void test_description(void **state)
+{
+  (void)state;
+  char first[128], second[128];
+  ASSERT_OK(bvl_architecture_read(dense_text, BVL_RELU, &arch));
+  ASSERT_ALL(write_file("n.h5", 1, IN_TURN));
+  snprintf(first, sizeof first, "/layers/0: dense, 12 -> 5, tanh: 60 weights, %d not zero (",
+           (int)count_nonzeros(0));
+  snprintf(second, sizeof second, "/layers/1: dense, 5 -> 3, linear: 15 weights, %d not zero (",
+           (int)count_nonzeros(1));
+  const char *lines[] = {"network file ",
+                         first,
+                         second,
+                         "weights: 75, ",
+                         ", float32\n",
+                         "/input: 12 of 15 columns kept\n",
+                         "/train_index: 3 rows\n",
+                         "/history: 2 entries, the last: train_loss 0.25\n",
+                         "family: multinomial\n",
+                         "seed: 7\n"};
+  ASSERT_ALL(describes("n.h5", lines, (int)(sizeof lines / sizeof *lines)));
+  ASSERT_OK(bvl_architecture_read(picture_text, BVL_RELU, &arch));
+  ASSERT_ALL(write_file("n.h5", 0, STRETCHES));
+  const char *pictures[] = {
+      "/layers/0: conv2d 3 x 2 stride 2 padding 1, 2 x 7 x 6 -> 3 x 4 x 4, relu: 36",
+      "/layers/1: maxpool2d 2 x 2 stride 1, 3 x 4 x 4 -> 3 x 3 x 3\n",
+      "/layers/2: dense, 3 x 3 x 3 -> 4, tanh: 108 weights, "};
+  ASSERT_ALL(describes("n.h5", pictures, 3));
 }
 
 /* ---- refusals ----------------------------------------------------------------------------------
@@ -448,11 +516,12 @@ static void test_refusals(void **state)
   bvl_network_values values = {
       .arch = &arch, .n_kept = INPUTS, .p = P, .n_first = 1, .first_begin = 0};
   ASSERT_OK(bvl_architecture_read(dense_text, BVL_RELU, &arch));
-  ASSERT_OK(bvl_network_create(&io_comm, io_path("m.h5"), &writer));
+  ASSERT_OK(bvl_network_create(&io_comm, io_path("m.h5"), "network", &writer));
   ASSERT_ALL(bvl_network_put(writer, "", &values) == BVL_ERR_INTERNAL);
   ASSERT_OK(bvl_result_close(&writer, 0));
   ASSERT_ALL(io_stands("m.h5", 0) && io_stands("m.h5.partial", 0));
 }
 
 BVL_TEST_MAIN_MPI(IO_TEST(test_round_trip), IO_TEST(test_first_layer_in_parts),
-                  IO_TEST(test_memory_and_file_order), IO_TEST(test_points), IO_TEST(test_refusals))
+                  IO_TEST(test_memory_and_file_order), IO_TEST(test_points),
+                  IO_TEST(test_description), IO_TEST(test_refusals))
