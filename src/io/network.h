@@ -71,6 +71,7 @@ typedef struct bvl_network_file {
   /* In the file's order: outputs x fan-in, row-major; NULL for pools. */
   double *weight[BVL_NET_MAX_LAYERS];
   double *bias[BVL_NET_MAX_LAYERS];
+  char **feature_names; /* p, the root's, one block; NULL when there are none */
   char family[32];      /* the root's, "" when it has none */
   int64_t n_train;      /* -1 when the file does not say */
   int64_t *train_index; /* n_train rows */

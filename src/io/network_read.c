@@ -11,6 +11,7 @@
 
 #include "base/checked.h"
 #include "io/network_file.h"
+#include "io/result_file.h"
 
 #define STAGE_BYTES (INT64_C(8) << 20)
 
@@ -79,7 +80,7 @@ static bvl_status read_rows(hid_t file, const char *prefix, const char *what, in
 }
 
 static bvl_status read_network(const char *path, const char *prefix, int without_first,
-                               bvl_network_file *out)
+                               bvl_network_file *out, int64_t *name_bytes)
 {
   bvl_status status = BVL_OK;
   hid_t file = 0;
@@ -93,6 +94,7 @@ static bvl_status read_network(const char *path, const char *prefix, int without
   BVL_TRY(read_input(file, prefix, out));
   BVL_TRY(read_rows(file, prefix, "train_index", &out->n_train, &out->train_index));
   BVL_TRY(read_rows(file, prefix, "test_index", &out->n_test, &out->test_index));
+  BVL_TRY(bvl_names_read(file, out->p, &out->feature_names, name_bytes));
   family = bvl_h5_attr_text(file, "family");
   if (family != NULL) strncpy(out->family, family, sizeof out->family - 1);
 cleanup:
@@ -131,11 +133,11 @@ cleanup:
 }
 
 /* The sizes, then what they are sizes of. */
-static bvl_status share_network(const bvl_comm *comm, bvl_network_file *net)
+static bvl_status share_network(const bvl_comm *comm, int64_t name_bytes, bvl_network_file *net)
 {
-  int64_t head[] = {net->single, net->p, net->n_kept, net->n_train, net->n_test};
+  int64_t head[] = {net->single, net->p, net->n_kept, net->n_train, net->n_test, name_bytes};
   bvl_status status = BVL_OK;
-  BVL_TRY(bvl_bcast_i64(comm, 0, head, 5));
+  BVL_TRY(bvl_bcast_i64(comm, 0, head, 6));
   BVL_TRY(bvl_bcast_bytes(comm, 0, &net->arch, sizeof net->arch));
   BVL_TRY(bvl_bcast_bytes(comm, 0, net->family, sizeof net->family));
   net->single = head[0] != 0;
@@ -143,6 +145,7 @@ static bvl_status share_network(const bvl_comm *comm, bvl_network_file *net)
   net->n_kept = head[2];
   net->n_train = head[3];
   net->n_test = head[4];
+  BVL_TRY(bvl_names_share(comm, net->p, head[5], &net->feature_names));
   BVL_TRY(share(comm, net->p, &net->center));
   BVL_TRY(share(comm, net->p, &net->scale));
   BVL_TRY(share(comm, net->p, &net->fill));
@@ -162,10 +165,11 @@ bvl_status bvl_network_read(const bvl_comm *comm, const char *path, const char *
                             int without_first, bvl_network_file *out)
 {
   bvl_status status = BVL_OK;
+  int64_t name_bytes = -1;
   memset(out, 0, sizeof *out);
-  if (comm->rank == 0) status = read_network(path, prefix, without_first, out);
+  if (comm->rank == 0) status = read_network(path, prefix, without_first, out, &name_bytes);
   BVL_TRY(bvl_agree(comm, status));
-  BVL_TRY(share_network(comm, out));
+  BVL_TRY(share_network(comm, name_bytes, out));
 cleanup:
   if (status != BVL_OK) bvl_network_free(out);
   return status;
@@ -177,6 +181,7 @@ void bvl_network_free(bvl_network_file *network)
   free(network->scale);
   free(network->fill);
   free(network->kept);
+  free(network->feature_names);
   free(network->train_index);
   free(network->test_index);
   for (int k = 0; k < BVL_NET_MAX_LAYERS; k++) {

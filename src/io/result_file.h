@@ -17,4 +17,11 @@ struct bvl_result_writer {
   hid_t values, indices; /* /coef/data, /coef/indices on rank 0; 0 elsewhere */
 };
 
+/** /feature_names of a result, p of them, by this process alone: NULL and n_bytes = -1 when there
+ * are none. */
+bvl_status bvl_names_read(hid_t file, int64_t p, char ***out, int64_t *n_bytes);
+/** Rank 0's names, in a block as bvl_array_read_strings makes it, for all. `n_bytes` is replicated.
+ * Collective. */
+bvl_status bvl_names_share(const bvl_comm *comm, int64_t p, int64_t n_bytes, char ***inout);
+
 #endif

@@ -6,7 +6,7 @@
 
 #include "base/checked.h"
 #include "io/hdf5_util.h"
-#include "io/io.h"
+#include "io/result_file.h"
 
 /* A whole vector of 8-byte numbers of a known length (-1 = any). */
 static bvl_status read_vector(hid_t file, const char *name, hid_t memory_type, int64_t *length,
@@ -91,16 +91,17 @@ cleanup:
   return status;
 }
 
-static bvl_status read_names(hid_t file, bvl_result *result, int64_t *n_bytes)
+bvl_status bvl_names_read(hid_t file, int64_t p, char ***out, int64_t *n_bytes)
 {
   bvl_array names;
+  *n_bytes = -1;
   if (bvl_h5_kind_of(file, "/feature_names") == BVL_H5_NONE) return BVL_OK;
   bvl_status status = bvl_array_open(file, "/feature_names", &names);
   if (status != BVL_OK) return status;
-  if (names.dims[0] != result->p || names.dims[1] != 1 || !bvl_array_is_string(&names))
-    status = bvl_fail(BVL_ERR_INPUT, "/feature_names: not a name per column of /coef");
+  if (names.dims[0] != p || names.dims[1] != 1 || !bvl_array_is_string(&names))
+    status = bvl_fail(BVL_ERR_INPUT, "/feature_names: not a name per column");
   else
-    status = bvl_array_read_strings(&names, &result->feature_names, n_bytes);
+    status = bvl_array_read_strings(&names, out, n_bytes);
   bvl_array_close(&names);
   return status;
 }
@@ -142,7 +143,7 @@ static bvl_status read_file(const char *path, bvl_result *result, int64_t *n_byt
   BVL_TRY(read_intercepts(file, result));
   BVL_TRY(read_coef(file, result));
   BVL_TRY(read_fill(file, result));
-  BVL_TRY(read_names(file, result, n_bytes));
+  BVL_TRY(bvl_names_read(file, result->p, &result->feature_names, n_bytes));
   read_attributes(file, result);
 cleanup:
   bvl_h5_release(&file);
@@ -161,7 +162,7 @@ static bvl_status allocate_copy(bvl_result *result, int64_t nnz, int has_fill)
   return status;
 }
 
-static bvl_status share_names(const bvl_comm *comm, int64_t n_bytes, bvl_result *result)
+bvl_status bvl_names_share(const bvl_comm *comm, int64_t p, int64_t n_bytes, char ***inout)
 {
   bvl_status status = BVL_OK;
   char *bytes = NULL;
@@ -169,10 +170,9 @@ static bvl_status share_names(const bvl_comm *comm, int64_t n_bytes, bvl_result 
   if (comm->rank != 0) status = BVL_ALLOC(&bytes, n_bytes);
   BVL_TRY(bvl_agree(comm, status));
   /* on rank 0 the bytes follow the pointers in the one block */
-  void *from = comm->rank == 0 ? (void *)(result->feature_names + result->p) : bytes;
+  void *from = comm->rank == 0 ? (void *)(*inout + p) : bytes;
   BVL_TRY(bvl_bcast_bytes(comm, 0, from, n_bytes));
-  if (comm->rank != 0)
-    status = bvl_strings_unpack(result->p, n_bytes, bytes, &result->feature_names);
+  if (comm->rank != 0) status = bvl_strings_unpack(p, n_bytes, bytes, inout);
   BVL_TRY(bvl_agree(comm, status));
 cleanup:
   free(bytes);
@@ -204,7 +204,7 @@ bvl_status bvl_result_read(const bvl_comm *comm, const char *path, bvl_result *o
   BVL_TRY(bvl_bcast_i64(comm, 0, out->indices, head[2]));
   BVL_TRY(bvl_bcast(comm, 0, out->values, head[2]));
   if (head[7]) BVL_TRY(bvl_bcast(comm, 0, out->fill, out->p));
-  BVL_TRY(share_names(comm, head[3], out));
+  BVL_TRY(bvl_names_share(comm, out->p, head[3], &out->feature_names));
 cleanup:
   if (status != BVL_OK) bvl_result_free(out);
   return status;

@@ -131,7 +131,8 @@ static int write_file(const char *name, int single, deal how)
   bvl_result_writer *writer;
   const int64_t rows[3] = {4, 7, 8};
   const double loss[2] = {1.5, 0.25};
-  char *names[2] = {"a gene", "another"};
+  char text[P][16], *names[P];
+  for (int j = 0; j < P; j++) snprintf(text[j], sizeof text[j], "gene %d", j), names[j] = text[j];
   const int root = bvl_test_rank() == 0;
   if (!bvl_test_ok(bvl_network_create(&io_comm, io_path(name), "network", &writer), "create"))
     return 0;
@@ -143,8 +144,9 @@ static int write_file(const char *name, int single, deal how)
   good &= bvl_test_ok(bvl_result_put_i64(writer, "/train_index", 3, root ? rows : NULL), "rows");
   good &= bvl_test_ok(bvl_result_put_f64(writer, "/history/train_loss", 2, root ? loss : NULL),
                       "history");
-  good &= bvl_test_ok(bvl_result_put_strings(writer, "/feature_names", 2, root ? names : NULL),
-                      "names");
+  if (arch.layer[0].kind == BVL_LAYER_DENSE)
+    good &= bvl_test_ok(bvl_result_put_strings(writer, "/feature_names", P, root ? names : NULL),
+                        "names");
   return good & bvl_test_ok(bvl_result_close(&writer, 1), "close");
 }
 
@@ -181,6 +183,11 @@ static int same_input(const bvl_network_file *net, int is_dense)
   for (int64_t j = 0; good && j < net->p; j++)
     good &= net->center[j] == (double)j / 9.0 && net->scale[j] == 1.0 + (double)j &&
             (!is_dense || net->fill[j] == 1.0 + (double)j);
+  for (int64_t j = 0; good && j < net->p && net->feature_names != NULL; j++) {
+    char name[16];
+    snprintf(name, sizeof name, "gene %d", (int)j);
+    good &= strcmp(net->feature_names[j], name) == 0;
+  }
   for (int64_t j = 0; good && j < net->n_kept; j++)
     good &= net->kept[j] == (is_dense ? kept[j] : j);
   return good;
@@ -200,6 +207,7 @@ static void test_round_trip(void **state)
       ASSERT_ALL(net.single == single && same_layers(&net, single, 0));
       ASSERT_ALL(same_input(&net, text == dense_text));
       ASSERT_ALL(strcmp(net.family, "multinomial") == 0 && net.n_train == 3 && net.n_test == -1);
+      ASSERT_ALL((net.feature_names != NULL) == (text == dense_text));
       ASSERT_ALL(net.train_index[0] == 4 && net.train_index[2] == 8 && net.test_index == NULL);
       bvl_network_free(&net);
       ASSERT_ALL(net.center == NULL && net.weight[0] == NULL);
