@@ -281,7 +281,8 @@ bvl_status bvl_describe_file(const char *path, const bvl_lines *lines)
            bvl_h5_kind_of(to.file, "/lambda") == BVL_H5_DATASET)
     status = describe_result(&to, path);
   else if (bvl_h5_kind_of(to.file, "/layers") == BVL_H5_GROUP ||
-           bvl_h5_kind_of(to.file, "/points") == BVL_H5_GROUP)
+           (bvl_h5_kind_of(to.file, "/loss") == BVL_H5_DATASET &&
+            bvl_h5_kind_of(to.file, "/l1") == BVL_H5_DATASET))
     status = bvl_describe_network(&to, path);
   else
     status = describe_data(&to, path);

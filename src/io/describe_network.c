@@ -178,8 +178,9 @@ static bvl_status say_points(const bvl_printer *to)
                                        "/seconds"};
   H5G_info_t info = {0};
   bvl_status status = BVL_OK;
-  H5Gget_info_by_name(to->file, "/points", &info, H5P_DEFAULT);
-  bvl_say(to->lines, "/points: %" PRId64 " networks", (int64_t)info.nlinks);
+  if (bvl_h5_kind_of(to->file, "/points") == BVL_H5_GROUP)
+    H5Gget_info_by_name(to->file, "/points", &info, H5P_DEFAULT);
+  if (info.nlinks > 0) bvl_say(to->lines, "/points: %" PRId64 " networks", (int64_t)info.nlinks);
   for (size_t k = 0; k < sizeof ranges / sizeof *ranges; k++) BVL_TRY(bvl_say_range(to, ranges[k]));
 cleanup:
   return status;

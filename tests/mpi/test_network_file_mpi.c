@@ -131,7 +131,7 @@ static int write_file(const char *name, int single, deal how)
   bvl_result_writer *writer;
   const int64_t rows[3] = {4, 7, 8};
   const double loss[2] = {1.5, 0.25};
-  char text[P][16], *names[P];
+  char text[P][32], *names[P];
   for (int j = 0; j < P; j++) snprintf(text[j], sizeof text[j], "gene %d", j), names[j] = text[j];
   const int root = bvl_test_rank() == 0;
   if (!bvl_test_ok(bvl_network_create(&io_comm, io_path(name), "network", &writer), "create"))
@@ -184,7 +184,7 @@ static int same_input(const bvl_network_file *net, int is_dense)
     good &= net->center[j] == (double)j / 9.0 && net->scale[j] == 1.0 + (double)j &&
             (!is_dense || net->fill[j] == 1.0 + (double)j);
   for (int64_t j = 0; good && j < net->p && net->feature_names != NULL; j++) {
-    char name[16];
+    char name[32];
     snprintf(name, sizeof name, "gene %d", (int)j);
     good &= strcmp(net->feature_names[j], name) == 0;
   }
@@ -299,9 +299,13 @@ static void test_points(void **state)
     ASSERT_OK(bvl_architecture_read(k == 1 ? picture_text : dense_text, BVL_RELU, &arch));
     ASSERT_ALL(put_network(writer, prefix, 0, (deal)k));
   }
+  const double loss[3] = {2.0, 1.0, NAN}, l1[3] = {0.0, 3.0, 5.5};
+  ASSERT_OK(bvl_result_put_f64(writer, "/loss", 3, loss));
+  ASSERT_OK(bvl_result_put_f64(writer, "/l1", 3, l1));
   ASSERT_OK(bvl_result_close(&writer, 1));
-  const char *lines[] = {"front file ", "/points: 3 networks", "kind: front"};
-  ASSERT_ALL(describes("f.h5", lines, 3));
+  const char *lines[] = {"front file ", "/points: 3 networks", "/loss: 3 values, 1 to 2\n",
+                         "/l1: 3 values, 0 to 5.5\n", "kind: front"};
+  ASSERT_ALL(describes("f.h5", lines, 5));
   for (int k = 2; k >= 0; k--) {
     char prefix[32];
     bvl_network_file net;

@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""How bevel's plots look, and saving them."""
+import matplotlib
+
+matplotlib.use("Agg")
+from matplotlib import pyplot as plt  # noqa: E402
+
+INK, SOFT, FAINT, RULE = "#22303c", "#8a97a3", "#c9d1d8", "#e6eaee"
+ALARM = "#c2452d"
+COLOURS = ["#1f6f8b", "#c2642d", "#4c8a4a", "#8b5a9f", "#b8902a",
+           "#3b5fa8", "#a8405f", "#4aa39a", "#7a6a4f", "#606c76"]
+
+plt.rcParams.update({
+    "font.size": 9, "font.family": "DejaVu Sans", "text.color": INK, "axes.labelcolor": INK,
+    "axes.edgecolor": SOFT, "axes.linewidth": 0.8, "axes.spines.top": False,
+    "axes.spines.right": False, "axes.titlesize": 10, "axes.titleweight": "bold",
+    "axes.titlelocation": "left", "axes.grid": True, "grid.color": RULE, "grid.linewidth": 0.7,
+    "axes.axisbelow": True, "xtick.color": SOFT, "ytick.color": SOFT, "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK, "svg.fonttype": "none", "svg.hashsalt": "bevel",
+})
+
+
+def text(value):
+    return value.decode() if isinstance(value, bytes) else str(value)
+
+
+def save(figure, stem):
+    figure.savefig(stem + ".png", dpi=120, metadata={"Software": None})
+    figure.savefig(stem + ".svg", metadata={"Date": None})
+    plt.close(figure)
