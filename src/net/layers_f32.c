@@ -22,6 +22,8 @@ typedef float real;
 
 #include "net/real/dense.inc"
 
+#include "net/real/unfold.inc"
+
 #include "net/real/conv.inc"
 
 #include "net/real/pool.inc"

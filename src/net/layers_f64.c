@@ -22,6 +22,8 @@ typedef double real;
 
 #include "net/real/dense.inc"
 
+#include "net/real/unfold.inc"
+
 #include "net/real/conv.inc"
 
 #include "net/real/pool.inc"

@@ -120,12 +120,17 @@ static const char *const shapes[] = {
     "input 1x8x9\nconv 20 5x5 tanh\ndense 1\n",
     "input 3x7x6\nconv 4 3x2 stride 2 padding 1 tanh\ndense 1\n",
     "input 2x6x5\nconv 2 5x5 stride 3 padding 4 linear\ndense 1\n",
+    "input 1x7x6\nconv 4 3x2 stride 2 padding 1 tanh\ndense 1\n",
+    "input 1x6x5\nconv 2 5x5 stride 3 padding 4 relu\ndense 1\n",
+    "input 1x3x2\nconv 70 2x2 padding 1 stride 5 linear\ndense 1\n",
     "input 5x4x4\nconv 6 1x1 relu\ndense 1\n",
     "input 2x4x5\nconv 7 4x5 relu\ndense 1\n",
     "input 2x3x3\nconv 1 1x2 padding 0 stride 2 tanh\ndense 1\n",
     "input 20x14x14\nconv 3 5x5 relu\ndense 1\n", /* several groups of samples at B = 40 */
     "input 3x6x6\npool 2x2\ndense 1\n",
-    "input 20x7x5\npool 2x2\ndense 1\n",         /* a row and a column are left out */
+    "input 20x7x5\npool 2x2\ndense 1\n", /* a row and a column are left out */
+    "input 3x5x6\npool 2x2 stride 1\ndense 1\n",
+    "input 9x6x5\npool 2x2 stride 3\ndense 1\n",
     "input 2x7x7\npool 3x3 stride 2\ndense 1\n", /* windows overlap */
     "input 4x7x8\npool 2x1 stride 3\ndense 1\n", /* and leave gaps */
 };
