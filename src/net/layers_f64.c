@@ -8,7 +8,7 @@
 #include <cblas.h>
 
 #include "base/checked.h"
-#include "net/conv_group.h"
+#include "net/conv_part.h"
 
 typedef double real;
 
