@@ -416,6 +416,59 @@ static void test_product(void **state)
   }
 }
 
+/* tanh through activate: its relative error in both precisions, everywhere from 1e-300 (1e-30) to
+ * beyond where it is 1, on both sides, against libm's in float64. */
+static void test_tanh(void **state)
+{
+  (void)state;
+  enum { N = 20000 };
+  double *x = doubles(N), *z = doubles(N), *back = doubles(N);
+  const double zero = 0;
+  double worst = 0, worst32 = 0;
+  for (int i = 0; i < N; i++) {
+    const double u = bvl_rng_uniform(17, BVL_STREAM_INIT, 11, (uint64_t)i);
+    x[i] = i % 2 == 0 ? 25 * u : pow(10, -30 * u); /* all are floats' range */
+    if (i % 4 < 2) x[i] = -x[i];
+    x[i] = (double)(float)x[i];
+  }
+  float *f = rounded(N, x), none = 0;
+  memcpy(z, x, N * sizeof *z);
+  bvl_real_f64.activate(BVL_TANH, 1, N, &zero, z);
+  bvl_real_f32.activate(BVL_TANH, 1, N, &none, f);
+  bvl_real_f32.to_double(N, f, back);
+  for (int i = 0; i < N; i++) {
+    const double truth = tanh(x[i]);
+    worst = fmax(worst, fabs(z[i] / truth - 1));
+    worst32 = fmax(worst32, fabs(back[i] / truth - 1));
+    assert_true(fabs(z[i]) <= 1 && fabs(back[i]) <= 1);
+  }
+  assert_true(worst <= 4 * 0x1p-52); /* libm's own ulp included */
+  assert_true(worst32 <= 4 * 0x1p-23);
+  free(x);
+  free(z);
+  free(back);
+  free(f);
+}
+
+static void test_tanh_ends(void **state)
+{
+  (void)state;
+  double z[] = {0.0, -0.0, INFINITY, -INFINITY, NAN, 1e300, 5e-324, -1e-310};
+  float f[] = {0.0F, -0.0F, INFINITY, -INFINITY, NAN, 1e38F, 1e-45F, -1e-40F};
+  const double expected[] = {0, -0.0, 1, -1, NAN, 1, 5e-324, -1e-310};
+  const double zero = -0.0; /* adds nothing, not even a sign */
+  const float none = -0.0F;
+  bvl_real_f64.activate(BVL_TANH, 1, 8, &zero, z);
+  bvl_real_f32.activate(BVL_TANH, 1, 8, &none, f);
+  for (int i = 0; i < 8; i++) {
+    assert_true(i == 4 ? isnan(z[i]) && isnan(f[i]) : z[i] == expected[i]);
+    assert_true(i == 4 || !signbit(z[i]) == !signbit(expected[i]));
+    assert_true(i == 4 || !signbit(f[i]) == !signbit(expected[i]));
+    assert_true(i >= 4 || (double)f[i] == expected[i]);
+  }
+  assert_true(f[5] == 1 && f[6] == 1e-45F && f[7] == -1e-40F);
+}
+
 /* Sums over very many columns, where adding up in float32 would lose three digits: 0.1f sums to
  * 0.1f n to a few roundings. */
 static void test_long_sums(void **state)
@@ -441,4 +494,5 @@ BVL_TEST_MAIN(cmocka_unit_test(test_gradients), cmocka_unit_test(test_forward),
               cmocka_unit_test(test_batches), cmocka_unit_test(test_pool),
               cmocka_unit_test(test_float32), cmocka_unit_test(test_no_samples),
               cmocka_unit_test(test_nan), cmocka_unit_test(test_product),
-              cmocka_unit_test(test_long_sums))
+              cmocka_unit_test(test_long_sums), cmocka_unit_test(test_tanh),
+              cmocka_unit_test(test_tanh_ends))
