@@ -68,10 +68,11 @@ bvl_status bvl_network_open(MPI_Comm comm, const bvl_network_options *options,
                             const bvl_monitor *monitor, bvl_network_job *job);
 void bvl_network_close(bvl_network_job *job);
 
-/** Writes the network with these parameters (n_params) under a prefix ("" or "/points/3"), and the
- * attributes and vectors that say what the job was. Collective. */
+/** Writes the network with these parameters (n_params) under a prefix ("" or "/points/3"), without
+ * the units and inputs that have died. Collective. */
 bvl_status bvl_network_job_put(const bvl_network_job *job, bvl_result_writer *writer,
                                const char *prefix, const double *params);
+/** Writes what the job was: attributes, rows, names of features. Collective. */
 bvl_status bvl_network_job_describe(const bvl_network_job *job, bvl_result_writer *writer);
 
 #endif

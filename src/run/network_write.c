@@ -6,6 +6,7 @@
 
 #include "base/checked.h"
 #include "io/network.h"
+#include "net/compact.h"
 #include "run/job.h"
 #include "run/network.h"
 
@@ -26,26 +27,29 @@ cleanup:
   return status;
 }
 
-/* Where the parameters lie, as the file's writer wants to know it. */
-static void describe_values(const bvl_network_job *job, const double *params,
+/* The small network, as the file's writer wants to know it. Rank 0 speaks for the head, grid row 0
+ * for the inputs it has. */
+static void describe_values(const bvl_network_job *job, const bvl_compact *small,
                             bvl_network_values *values)
 {
-  const bvl_net *net = job->net;
-  *values = (bvl_network_values){
-      .arch = &net->arch, .single = net->real == &bvl_real_f32, .p = job->p, .n_kept = job->p};
-  for (int64_t q = 0; q < net->n_tensors; q++) {
-    const bvl_tensor *t = &net->tensor[q];
-    *(t->is_bias ? &values->bias[t->layer] : &values->weight[t->layer]) = params + t->begin;
+  const bvl_layer *first = &small->arch.layer[0];
+  *values = (bvl_network_values){.arch = &small->arch,
+                                 .single = job->net->real == &bvl_real_f32,
+                                 .p = job->p,
+                                 .n_kept = small->n_kept,
+                                 .kept = small->kept};
+  for (int64_t l = 0; l < small->arch.n; l++) {
+    if (small->weight[l] < 0) continue;
+    values->weight[l] = small->params + small->weight[l];
+    values->bias[l] = small->params + small->bias[l];
   }
-  if (!net->split) return;
-  const bvl_tensor *first = &net->tensor[0];
-  const int by_output = net->arch.layer[0].by_output;
+  if (!job->net->split) return;
   values->weight[0] = NULL;
-  values->first = params;
-  values->n_first = job->grid->i == 0 ? first->columns : 0;
-  values->first_begin = first->first_column;
-  values->output_step = by_output ? first->columns : 1;
-  values->input_step = by_output ? 1 : first->outputs;
+  values->first = small->params + small->weight[0];
+  values->n_first = job->grid->i == 0 ? small->n_first : 0;
+  values->first_begin = small->first;
+  values->output_step = first->by_output ? small->n_first : 1;
+  values->input_step = first->by_output ? 1 : first->out.channels;
 }
 
 bvl_status bvl_network_job_put(const bvl_network_job *job, bvl_result_writer *writer,
@@ -53,9 +57,11 @@ bvl_status bvl_network_job_put(const bvl_network_job *job, bvl_result_writer *wr
 {
   bvl_status status = BVL_OK;
   bvl_network_values values;
+  bvl_compact *small = NULL;
   double *center = NULL, *scale = NULL, *fill = NULL;
   const bvl_design *X = job->train->X;
-  describe_values(job, params, &values);
+  BVL_TRY(bvl_compact_create(job->net, params, &small));
+  describe_values(job, small, &values);
   BVL_TRY(gather_columns(job, bvl_design_center(X), &center));
   BVL_TRY(gather_columns(job, bvl_design_scale(X), &scale));
   values.has_fill = bvl_design_fill(X) != NULL;
@@ -65,6 +71,7 @@ bvl_status bvl_network_job_put(const bvl_network_job *job, bvl_result_writer *wr
   values.fill = fill;
   BVL_TRY(bvl_network_put(writer, prefix, &values));
 cleanup:
+  bvl_compact_destroy(&small);
   free(center);
   free(scale);
   free(fill);

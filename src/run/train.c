@@ -58,20 +58,30 @@ static bvl_status choose_sparsity(bvl_train_job *job, bvl_sparsity_options *out)
   return status;
 }
 
-/* The objective and its trainer; params holds where it starts. */
-static bvl_status create_trainer(bvl_train_job *job, const bvl_sparsity_options *sparsity,
-                                 const bvl_optim_options *optim, const double *params)
+static bvl_optim_options finetuning(const bvl_train_options *o)
+{
+  bvl_optim_options optim = o->optim;
+  optim.epochs = bvl_greater(o->finetune_epochs, 1);
+  optim.step = isnan(o->finetune_step) ? 0.1 * o->optim.step : o->finetune_step;
+  return optim;
+}
+
+bvl_status bvl_train_job_begin(bvl_train_job *job, const double *params)
 {
   bvl_status status = BVL_OK;
   bvl_network_job *network = &job->network;
+  const bvl_train_options *o = job->options;
+  const bvl_optim_options optim = job->cut ? finetuning(o) : o->optim;
+  bvl_sparsity_options sparsity = {.mask = job->mask, .weight_decay = o->weight_decay};
   bvl_train_destroy(&job->train);
   bvl_net_objective_destroy(&job->objective);
   bvl_sparsity_destroy(&job->sparsity);
-  BVL_TRY(bvl_agree(&network->comm, bvl_sparsity_create(network->net, sparsity, &job->sparsity)));
+  if (!job->cut) BVL_TRY(bvl_agree(&network->comm, choose_sparsity(job, &sparsity)));
+  BVL_TRY(bvl_agree(&network->comm, bvl_sparsity_create(network->net, &sparsity, &job->sparsity)));
   BVL_TRY(bvl_net_objective_create(network->net, network->train, job->sparsity, &job->objective));
   job->objective->control.monitor = network->monitor;
   if (network->comm.rank == 0) job->objective->control.deadline_s = job->deadline_s;
-  BVL_TRY(bvl_train_create(job->objective, network->test, optim, params, &job->train));
+  BVL_TRY(bvl_train_create(job->objective, network->test, &optim, params, &job->train));
 cleanup:
   return status;
 }
@@ -99,23 +109,22 @@ static void settle_zeros(bvl_train_job *job)
     if (fabs(job->objective->params[k]) <= TINY) job->objective->params[k] = 0.0;
 }
 
-static bvl_status count_dead(bvl_train_job *job, bvl_train_outcome *outcome)
+static bvl_status count_dead(bvl_train_job *job)
 {
   const bvl_sparsity *s = job->sparsity;
   const double *share = job->objective->params + s->begin;
   int64_t counts[2] = {0, 0};
   double sums[2] = {0.0, 0.0};
   bvl_status status = BVL_OK;
-  outcome->imbalance = NAN;
   if (s->penalty.type == NULL) return BVL_OK;
   bvl_sparsity_count_dead(s, share, TINY, &counts[0], &counts[1]);
   sums[0] = bvl_sparsity_penalty(s, job->train->theta, share);
   sums[1] = bvl_sparsity_value(s, share);
   BVL_TRY(bvl_sum_i64(&job->network.comm, counts, 2));
   BVL_TRY(bvl_sum(&job->network.comm, sums, 2));
-  outcome->n_blocks = counts[0];
-  outcome->n_dead = counts[1];
-  if (!(s->options.weight_decay > 0.0)) outcome->imbalance = sums[0] - sums[1];
+  job->n_blocks = counts[0];
+  job->n_dead = counts[1];
+  if (!(s->options.weight_decay > 0.0)) job->imbalance = sums[0] - sums[1];
 cleanup:
   return status;
 }
@@ -136,23 +145,53 @@ static bvl_status keep_history(bvl_train_job *job)
   return bvl_agree(&job->network.comm, status);
 }
 
+/* Whether training is through: not stopped by its deadline or a loss that is no number. */
+static int is_through(const bvl_train_job *job)
+{
+  const bvl_train *train = job->train;
+  const int converged = job->options->optim.method == BVL_OPTIM_LBFGS && train->n_epochs > 0;
+  return !train->diverged && (train->n_epochs >= train->epochs || converged);
+}
+
+static int is_cutting(const bvl_train_options *o)
+{
+  return !isnan(o->prune_threshold) || !isnan(o->prune_std);
+}
+
+/* What comes after training: zeros, cutting, finetuning. params (n_params) is scratch. */
+static bvl_status finish(bvl_train_job *job, double *params)
+{
+  bvl_status status = BVL_OK;
+  const int64_t n = job->network.net->n_params;
+  if (!job->cut) {
+    BVL_TRY(count_dead(job));
+    settle_zeros(job);
+    BVL_TRY(keep_history(job));
+    if (!is_cutting(job->options) || !is_through(job)) return BVL_OK;
+    memcpy(params, job->objective->params, (size_t)n * sizeof *params);
+    BVL_TRY(bvl_train_job_cut(job, params));
+    if (job->options->finetune_epochs == 0) return BVL_OK;
+    job->cut = 1;
+    BVL_TRY(bvl_train_job_begin(job, params));
+  }
+  BVL_TRY(run_trainer(job));
+  BVL_TRY(keep_history(job));
+cleanup:
+  return status;
+}
+
 static bvl_status learn(bvl_train_job *job, bvl_train_outcome *outcome)
 {
   const bvl_train_options *o = job->options;
   bvl_status status = BVL_OK;
-  bvl_sparsity_options sparsity;
   double *params = NULL;
-  BVL_TRY(bvl_agree(&job->network.comm, choose_sparsity(job, &sparsity)));
   BVL_TRY(bvl_agree(&job->network.comm, BVL_ALLOC(&params, job->network.net->n_params)));
   bvl_net_start(job->network.net, o->network.seed, params);
-  BVL_TRY(create_trainer(job, &sparsity, &o->optim, params));
-  outcome->epochs_wanted = o->optim.epochs;
+  BVL_TRY(bvl_train_job_begin(job, params));
   if (o->checkpoint != NULL && o->resume)
     BVL_TRY(bvl_train_job_resume(job, &outcome->resumed_from));
-  BVL_TRY(run_trainer(job));
-  BVL_TRY(count_dead(job, outcome));
-  settle_zeros(job);
-  BVL_TRY(keep_history(job));
+  if (!job->cut) BVL_TRY(run_trainer(job));
+  BVL_TRY(finish(job, params));
 cleanup:
   free(params);
   return status;
@@ -182,7 +221,13 @@ static bvl_status measure(bvl_train_job *job, bvl_train_outcome *outcome)
   outcome->grid_cols = network->grid_cols;
   outcome->estimate_bytes = network->estimate_bytes;
   outcome->epochs = job->n_history;
+  outcome->epochs_wanted = job->options->optim.epochs + job->options->finetune_epochs;
   if (job->n_history > 0) outcome->last = job->history[job->n_history - 1];
+  if (job->n_before_cut > 0) outcome->before_prune = job->history[job->n_before_cut - 1];
+  outcome->pruned_accuracy = job->pruned_accuracy;
+  outcome->n_blocks = job->n_blocks;
+  outcome->n_dead = job->n_dead;
+  outcome->imbalance = job->imbalance;
   outcome->diverged = job->train->diverged;
   outcome->step = job->train->step;
   outcome->rate = job->train->rate;
@@ -200,6 +245,7 @@ static void close_job(bvl_train_job *job)
   bvl_train_destroy(&job->train);
   bvl_net_objective_destroy(&job->objective);
   bvl_sparsity_destroy(&job->sparsity);
+  free(job->mask);
   free(job->history);
   free(job->identity);
   bvl_network_close(&job->network);
@@ -210,10 +256,11 @@ bvl_status bvl_run_train(MPI_Comm comm, const bvl_train_options *options,
 {
   bvl_status status = BVL_OK;
   const double start_s = MPI_Wtime();
-  bvl_train_job job = {.options = options, .deadline_s = INFINITY};
-  *outcome = (bvl_train_outcome){.resumed_from = -1, .pruned_accuracy = NAN};
+  bvl_train_job job = {
+      .options = options, .deadline_s = INFINITY, .pruned_accuracy = NAN, .imbalance = NAN};
+  *outcome = (bvl_train_outcome){.resumed_from = -1};
   BVL_TRY(bvl_network_open(comm, &options->network, monitor, &job.network));
-  BVL_TRY(bvl_network_create(&job.network.comm, options->output, &job.writer));
+  BVL_TRY(bvl_network_create(&job.network.comm, options->output, "network", &job.writer));
   outcome->load_s = MPI_Wtime() - start_s;
   job.deadline_s = MPI_Wtime() + options->max_seconds;
   BVL_TRY(bvl_agree(&job.network.comm, bvl_train_job_identify(&job)));

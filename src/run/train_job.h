@@ -18,9 +18,22 @@ typedef struct bvl_train_job {
   int64_t n_history;
   int64_t history_capacity;
   double deadline_s;
+  /* After training: what was cut, and what is trained on. */
+  int64_t n_before_cut;     /* epochs of history when that was; 0 = nothing was cut */
+  int cut;                  /* the trainer of now is the finetuning of what is left */
+  unsigned char *mask;      /* n_params: what may still be trained, owned; NULL before */
+  double pruned_accuracy;   /* right after cutting; NaN before */
+  int64_t n_blocks, n_dead; /* penalised blocks, and the dead among them, when training ended */
+  double imbalance;
   bvl_result_writer *writer; /* owned */
   char *identity;            /* what a checkpoint must match, owned */
 } bvl_train_job;
+
+/** Makes the trainer of now: of the penalty (job->cut = 0) or of what the mask leaves, beginning at
+ * params (n_params). Collective. */
+bvl_status bvl_train_job_begin(bvl_train_job *job, const double *params);
+/** Cuts as the options say: parameters and mask; tries what is left. Collective. */
+bvl_status bvl_train_job_cut(bvl_train_job *job, double *params);
 
 /** Fills job->identity. Not collective. */
 bvl_status bvl_train_job_identify(bvl_train_job *job);

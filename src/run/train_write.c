@@ -42,11 +42,12 @@ static bvl_status write_options(bvl_train_job *job, const bvl_train_outcome *out
   static const char *const structure[] = {"element", "input", "neuron"};
   static const char *const schedule[] = {"constant", "step", "cosine"};
   const bvl_train_options *o = job->options;
-  const bvl_sparsity *s = job->sparsity;
+  const bvl_penalty *pen = &job->penalty;
+  bvl_surrogate map = {0};
   bvl_status status = BVL_OK;
+  if (pen->type != NULL) BVL_TRY(bvl_surrogate_find(o->param, pen, 0, &map));
   BVL_TRY(bvl_result_attr_text(job->writer, "penalty", o->penalty));
-  BVL_TRY(bvl_result_attr_text(job->writer, "param",
-                               s->penalty.type != NULL ? s->map.type->name : "none"));
+  BVL_TRY(bvl_result_attr_text(job->writer, "param", map.type != NULL ? map.type->name : "none"));
   BVL_TRY(bvl_result_attr_text(job->writer, "structure", structure[o->structure]));
   BVL_TRY(bvl_result_attr_text(job->writer, "solver", method[o->optim.method]));
   BVL_TRY(bvl_result_attr_text(job->writer, "schedule", schedule[o->optim.schedule]));
