@@ -25,8 +25,9 @@ enum {
 #define PENALTIES "@penalties"
 #define RECIPES "@recipes" /* of run/recipe.c */
 #define PARAMS "@params"   /* of surrogate/ */
-#define TRAIN_PENALTIES "none|lasso|lq|group-lasso|group-lq|hoyer-square|group-hs" /* of weights   \
-                                                                                    */
+#define TRAIN_PENALTIES                                                                            \
+  "none|lasso|lq|group-lasso|group-lq|hoyer-square|group-hs" /* of weights                         \
+                                                              */
 #define POSITIVE DBL_MIN, DBL_MAX, "a number above 0"
 #define COUNT 1, 0x1p62, "an integer of at least 1"
 #define ANY 0, 0, NULL

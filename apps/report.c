@@ -199,13 +199,13 @@ static void json_train(const settings *s, const bvl_train_outcome *o, int ranks,
   json_integer("epochs", o->epochs);
   json_integer("epochs_wanted", o->epochs_wanted);
   json_real("objective", o->last.objective);
-  json_real("train_loss", o->last.train_loss);
-  json_real("train_accuracy", o->last.train_accuracy);
-  json_real("test_loss", o->last.test_loss);
-  json_real("test_accuracy", o->last.test_accuracy);
+  json_real("train_loss", o->train_loss);
+  json_real("train_accuracy", o->train_accuracy);
+  json_real("test_loss", o->test_loss);
+  json_real("test_accuracy", o->test_accuracy);
   json_real("dense_test_accuracy", o->before_prune.test_accuracy);
   json_real("pruned_accuracy", o->pruned_accuracy);
-  json_real("l1", o->last.l1);
+  json_real("l1", o->l1);
   json_real("imbalance", o->imbalance);
   json_integer("step", o->step);
   json_real("rate", o->rate);
@@ -225,17 +225,12 @@ static void json_train(const settings *s, const bvl_train_outcome *o, int ranks,
   json_end();
 }
 
-static void say_accuracy(progress *p, FILE *to, const bvl_epoch *last)
+static void say_fit(progress *p, FILE *to, const char *what, double loss, double accuracy)
 {
-  char accuracy[64] = "", tried[96] = "";
-  if (!isnan(last->train_accuracy))
-    snprintf(accuracy, sizeof accuracy, ", accuracy %.2f %%", 100.0 * last->train_accuracy);
-  if (!isnan(last->test_loss))
-    snprintf(tried, sizeof tried, "; rows kept apart: loss %.4g", last->test_loss);
-  progress_say(p, to, "bevel train: loss %.4g%s%s", last->train_loss, accuracy, tried);
-  if (!isnan(last->test_accuracy))
-    progress_say(p, to, "bevel train: accuracy on rows kept apart %.2f %%",
-                 100.0 * last->test_accuracy);
+  char share[48] = "";
+  if (isnan(loss)) return;
+  if (!isnan(accuracy)) snprintf(share, sizeof share, ", accuracy %.2f %%", 100.0 * accuracy);
+  progress_say(p, to, "bevel train: %s: loss %.4g%s", what, loss, share);
 }
 
 static void train_lines(const settings *s, progress *p, FILE *to, int ranks,
@@ -249,7 +244,8 @@ static void train_lines(const settings *s, progress *p, FILE *to, int ranks,
                  s->train.checkpoint != NULL ? s->train.checkpoint : "");
   progress_say(p, to, "bevel train: %" PRId64 " of %" PRId64 " epochs", o->epochs,
                o->epochs_wanted);
-  say_accuracy(p, to, &o->last);
+  say_fit(p, to, "rows learnt from", o->train_loss, o->train_accuracy);
+  say_fit(p, to, "rows kept apart", o->test_loss, o->test_accuracy);
   progress_say(p, to, "bevel train: %" PRId64 " of %" PRId64 " parameters left (%.2f %% are 0)",
                o->left, o->n_params, 100.0 * (1.0 - (double)o->left / (double)o->n_params));
   if (o->n_blocks > 0)

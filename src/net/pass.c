@@ -150,6 +150,12 @@ static int is_hit(const bvl_net_rows *rows, int64_t B, int64_t i, double y, cons
   return best == (int64_t)y;
 }
 
+double bvl_pass_accuracy(const bvl_net_rows *rows, const bvl_pass_sums *sums)
+{
+  const int labels = rows->loss->coupled || rows->loss == &bvl_loss_binomial;
+  return labels && sums->weight > 0.0 ? sums->hits / sums->weight : NAN;
+}
+
 /* Adds B rows' loss; pass->eta (B x outputs) holds the outputs and becomes w (y - mean). */
 static void add_loss(bvl_pass *pass, const bvl_net_rows *rows, int64_t row0, int64_t B,
                      bvl_pass_sums *sums)

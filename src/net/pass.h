@@ -33,6 +33,9 @@ typedef struct bvl_pass_sums {
   double weight; /* sum of w */
 } bvl_pass_sums;
 
+/** The share of labels hit, NaN where the family has none. Not collective. */
+double bvl_pass_accuracy(const bvl_net_rows *rows, const bvl_pass_sums *sums);
+
 /** with_gradient 0: forward alone, with less memory. Not collective. @return BVL_ERR_NOMEM. */
 bvl_status bvl_pass_create(const bvl_net *net, int with_gradient, bvl_pass **out);
 void bvl_pass_destroy(bvl_pass **pass);

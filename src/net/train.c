@@ -61,12 +61,6 @@ static bvl_status count_parameters(const bvl_net_objective *o, bvl_epoch *epoch)
   return status;
 }
 
-static double accuracy(const bvl_net_rows *rows, const bvl_pass_sums *sums)
-{
-  const int labels = rows->loss->coupled || rows->loss == &bvl_loss_binomial;
-  return labels && sums->weight > 0.0 ? sums->hits / sums->weight : NAN;
-}
-
 static bvl_status record(bvl_train *train, double value, double start_s)
 {
   bvl_status status = BVL_OK;
@@ -75,7 +69,7 @@ static bvl_status record(bvl_train *train, double value, double start_s)
   bvl_epoch epoch = {.epoch = (double)(train->n_epochs + 1),
                      .objective = value,
                      .train_loss = o->epoch.loss / o->epoch.weight,
-                     .train_accuracy = accuracy(o->rows, &o->epoch),
+                     .train_accuracy = bvl_pass_accuracy(o->rows, &o->epoch),
                      .test_loss = NAN,
                      .test_accuracy = NAN};
   BVL_TRY(bvl_net_objective_expand(o, train->theta));
@@ -83,7 +77,7 @@ static bvl_status record(bvl_train *train, double value, double start_s)
   if (train->test != NULL) {
     BVL_TRY(bvl_net_objective_try(o, train->test, &tried));
     epoch.test_loss = tried.loss / tried.weight;
-    epoch.test_accuracy = accuracy(train->test, &tried);
+    epoch.test_accuracy = bvl_pass_accuracy(train->test, &tried);
   }
   epoch.seconds = train->seconds + MPI_Wtime() - start_s;
   BVL_TRY(bvl_bcast(&o->net->grid->all, 0, &epoch.seconds, 1));

@@ -200,18 +200,45 @@ cleanup:
 /* ---- the job ---------------------------------------------------------------------------------
  */
 
+/* Loss and accuracy of the network that is written, on rows learnt from and kept apart. */
+static bvl_status try_all(bvl_train_job *job, bvl_train_outcome *outcome)
+{
+  bvl_status status = BVL_OK;
+  bvl_network_job *network = &job->network;
+  bvl_net_rows *const rows[2] = {network->train, network->test};
+  double *const loss[2] = {&outcome->train_loss, &outcome->test_loss};
+  double *const accuracy[2] = {&outcome->train_accuracy, &outcome->test_accuracy};
+  for (int k = 0; k < 2; k++) {
+    bvl_pass_sums sums = {0};
+    *loss[k] = *accuracy[k] = NAN;
+    if (rows[k] == NULL) continue;
+    BVL_TRY(bvl_net_objective_try(job->objective, rows[k], &sums));
+    *loss[k] = sums.loss / sums.weight;
+    *accuracy[k] = bvl_pass_accuracy(rows[k], &sums);
+  }
+cleanup:
+  return status;
+}
+
 static bvl_status measure(bvl_train_job *job, bvl_train_outcome *outcome)
 {
   bvl_status status = BVL_OK;
+  BVL_TRY(try_all(job, outcome));
   const bvl_network_job *network = &job->network;
   const bvl_sparsity *s = job->sparsity;
   const bvl_grid *grid = network->grid;
   struct rusage usage;
   int64_t left = 0;
+  double l1 = 0.0;
   const int64_t counted = grid->j == 0 ? s->count : s->part_count[0];
-  for (int64_t k = 0; k < counted; k++) left += job->objective->params[s->begin + k] != 0.0;
+  for (int64_t k = 0; k < counted; k++) {
+    left += job->objective->params[s->begin + k] != 0.0;
+    l1 += fabs(job->objective->params[s->begin + k]);
+  }
   BVL_TRY(bvl_sum_i64(&network->comm, &left, 1));
+  BVL_TRY(bvl_sum(&network->comm, &l1, 1));
   outcome->left = left;
+  outcome->l1 = l1;
   outcome->n = network->n;
   outcome->p = network->p;
   outcome->n_train = network->n_train;

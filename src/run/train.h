@@ -41,8 +41,11 @@ typedef struct bvl_train_outcome {
   bvl_epoch last;         /* of all that was done */
   bvl_epoch before_prune; /* the last before cutting; epoch = 0 when nothing was cut */
   double pruned_accuracy; /* test (without test rows: train) accuracy right after cutting */
-  int64_t left;           /* parameters that are not 0 at the end */
-  int64_t n_blocks;       /* penalised blocks, and of these the dead */
+  double train_loss, train_accuracy; /* of the network that is written, as the next */
+  double test_loss, test_accuracy;   /* NaN without such rows; accuracies NaN without labels */
+  double l1;
+  int64_t left;     /* parameters that are not 0 at the end */
+  int64_t n_blocks; /* penalised blocks, and of these the dead */
   int64_t n_dead;
   double imbalance; /* factor penalty - lambda Pen: NaN without factors */
   int diverged;

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Cutting a trained network, and trying what is left. */
-#include <math.h>
 #include <string.h>
 
 #include "base/checked.h"
@@ -13,8 +12,7 @@ static bvl_status try_rest(bvl_train_job *job)
   bvl_pass_sums sums;
   bvl_net_rows *rows = job->network.test != NULL ? job->network.test : job->network.train;
   bvl_status status = bvl_net_objective_try(job->objective, rows, &sums);
-  const int labels = rows->loss->coupled || rows->loss == &bvl_loss_binomial;
-  job->pruned_accuracy = labels ? sums.hits / sums.weight : NAN;
+  job->pruned_accuracy = bvl_pass_accuracy(rows, &sums);
   return status;
 }
 

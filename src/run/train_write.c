@@ -54,6 +54,12 @@ static bvl_status write_options(bvl_train_job *job, const bvl_train_outcome *out
   BVL_TRY(bvl_result_attr_f64(job->writer, "lambda", o->lambda));
   BVL_TRY(bvl_result_attr_f64(job->writer, "weight_decay", o->weight_decay));
   BVL_TRY(bvl_result_attr_f64(job->writer, "lr", o->optim.step));
+  BVL_TRY(bvl_result_attr_f64(job->writer, "train_loss", outcome->train_loss));
+  BVL_TRY(bvl_result_attr_f64(job->writer, "train_accuracy", outcome->train_accuracy));
+  BVL_TRY(bvl_result_attr_f64(job->writer, "test_loss", outcome->test_loss));
+  BVL_TRY(bvl_result_attr_f64(job->writer, "test_accuracy", outcome->test_accuracy));
+  BVL_TRY(bvl_result_attr_f64(job->writer, "pruned_accuracy", outcome->pruned_accuracy));
+  BVL_TRY(bvl_result_attr_f64(job->writer, "l1", outcome->l1));
   BVL_TRY(bvl_result_attr_f64(job->writer, "imbalance", outcome->imbalance));
   BVL_TRY(bvl_result_attr_i64(job->writer, "epochs", outcome->epochs));
   BVL_TRY(bvl_result_attr_i64(job->writer, "parameters", outcome->n_params));
