@@ -201,6 +201,62 @@ static void test_forward(void **state)
     }
 }
 
+/* Convolutions too large for one part: a sample in several parts of rows, of windows and by place,
+ * and parts that are limited by memory. */
+static const char *const large[] = {
+    "input 20x12x11\nconv 50 5x5 linear\ndense 1\n",
+    "input 20x23x12\nconv 50 5x5 stride 2 padding 2 linear\ndense 1\n",
+    "input 1x40x40\nconv 40 5x5 linear\ndense 1\n",
+    "input 20x9x10\nconv 400 5x5 linear\ndense 1\n",
+};
+
+static double dot(int64_t n, const double *x, const double *y)
+{
+  double sum = 0;
+  for (int64_t i = 0; i < n; i++) sum += x[i] * y[i];
+  return sum;
+}
+
+/* Every 7th output by the definition, and for a linear layer without bias
+ *   <delta, layer(x; W)> = <delta_in, x> = <grad_weight, W>
+ * for any x and any W that were not there when the gradients were computed. Some 10^7 products of
+ * at most 1 on either side: rounding stays below 1e-9, a wrong entry shows by 1e-2 or more. */
+static void test_large(void **state)
+{
+  (void)state;
+  for (int s = 0; s < 4; s++) {
+    arrays a;
+    make(&a, large[s], s % 2, 3);
+    const bvl_picture *out = &a.layer.out;
+    double *const other_in = draws(a.n_in, 12), *const other_weight = draws(a.n_weight, 13);
+    double *const in = a.in, *const weight = a.weight;
+    forward(&a);
+    for (int64_t i = 0; i < a.n_out; i += 7) {
+      const int64_t o = i % out->channels, place = i / out->channels;
+      const int64_t x = place % out->width, y = place / out->width % out->height;
+      const double z = plain_output(&a, place / out->width / out->height, o, y, x);
+      assert_true(fabs(a.out[i] - z) < 3e-11);
+    }
+    memset(a.bias, 0, (size_t)a.n_bias * sizeof *a.bias);
+    forward(&a);
+    backward(&a);
+    a.in = other_in;
+    assert_true(fabs(loss(&a) - dot(a.n_in, a.delta_in, a.in)) < 1e-7);
+    a.in = in;
+    a.weight = other_weight;
+    assert_true(fabs(loss(&a) - dot(a.n_weight, a.grad_weight, a.weight)) < 1e-7);
+    a.weight = weight;
+    for (int64_t o = 0; o < a.n_bias; o++) {
+      double sum = 0;
+      for (int64_t i = o; i < a.n_out; i += a.n_bias) sum += a.delta[i];
+      assert_true(fabs(sum - a.grad_bias[o]) < 1e-10);
+    }
+    free(other_in);
+    free(other_weight);
+    clean(&a);
+  }
+}
+
 /* Groups of samples are computed apart: one large batch is its samples one by one, and its
  * gradients are their sums. The sums differ by rounding. */
 static void test_batches(void **state)
@@ -491,8 +547,8 @@ static void test_long_sums(void **state)
 }
 
 BVL_TEST_MAIN(cmocka_unit_test(test_gradients), cmocka_unit_test(test_forward),
-              cmocka_unit_test(test_batches), cmocka_unit_test(test_pool),
-              cmocka_unit_test(test_float32), cmocka_unit_test(test_no_samples),
-              cmocka_unit_test(test_nan), cmocka_unit_test(test_product),
-              cmocka_unit_test(test_long_sums), cmocka_unit_test(test_tanh),
-              cmocka_unit_test(test_tanh_ends))
+              cmocka_unit_test(test_large), cmocka_unit_test(test_batches),
+              cmocka_unit_test(test_pool), cmocka_unit_test(test_float32),
+              cmocka_unit_test(test_no_samples), cmocka_unit_test(test_nan),
+              cmocka_unit_test(test_product), cmocka_unit_test(test_long_sums),
+              cmocka_unit_test(test_tanh), cmocka_unit_test(test_tanh_ends))
