@@ -31,6 +31,8 @@ typedef double real;
 
 #include "net/real/product.inc"
 
+#include "net/real/weights.inc"
+
 #include "net/real/tanh.inc"
 
 #include "net/real/activation.inc"
