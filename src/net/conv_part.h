@@ -29,8 +29,9 @@ static inline int64_t bvl_part_offset(const bvl_layer *layer, const bvl_conv_par
   return (part->sample * layer->out.height + part->row) * layer->out.width;
 }
 
-/** The first part of B samples (part->samples = 0 when B is 0): the largest there is. */
-bvl_conv_part bvl_conv_first(const bvl_layer *layer, int64_t B);
+/** The first part of B samples (samples = 0 when B is 0): the largest there is. `backward`: for the
+ * backward pass. */
+bvl_conv_part bvl_conv_first(const bvl_layer *layer, int64_t B, int backward);
 /** The part after `part`, which is as large but for the last; samples = 0 after that. */
 bvl_conv_part bvl_conv_next(const bvl_layer *layer, int64_t B, const bvl_conv_part *first,
                             const bvl_conv_part *part);
