@@ -73,22 +73,6 @@ bvl_status bvl_data_read_group_weights(bvl_data *data, int64_t *count, double **
   return read_replicated(data, &data->group_weights, H5T_NATIVE_DOUBLE, out);
 }
 
-bvl_status bvl_data_read_index(bvl_data *data, const char *name, int64_t *count, int64_t **out)
-{
-  bvl_status status = BVL_OK;
-  bvl_array index = {0};
-  *out = NULL;
-  status = bvl_array_open(data->file, name, &index);
-  if (status == BVL_OK && (!bvl_array_is_integer(&index) || index.dims[1] != 1))
-    status = bvl_fail(BVL_ERR_INPUT, "%s: not a vector of integers", name);
-  BVL_TRY(bvl_agree(&data->comm, status));
-  *count = index.dims[0];
-  BVL_TRY(read_replicated(data, &index, H5T_NATIVE_INT64, out));
-cleanup:
-  bvl_array_close(&index);
-  return status;
-}
-
 bvl_status bvl_data_read_penalty_factor(bvl_data *data, double **out)
 {
   return read_replicated(data, &data->penalty_factor, H5T_NATIVE_DOUBLE, out);
@@ -99,6 +83,48 @@ bvl_status bvl_data_read_bounds(bvl_data *data, double **lower, double **upper)
   bvl_status status = read_replicated(data, &data->lower, H5T_NATIVE_DOUBLE, lower);
   *upper = NULL;
   return status != BVL_OK ? status : read_replicated(data, &data->upper, H5T_NATIVE_DOUBLE, upper);
+}
+
+static int compare_rows(const void *a, const void *b)
+{
+  const int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+  return (x > y) - (x < y);
+}
+
+/* Sorts row numbers; the message about a bad one names its value. */
+static bvl_status sort_index(const char *name, int64_t n_rows, int64_t count, int64_t *rows)
+{
+  qsort(rows, (size_t)count, sizeof *rows, compare_rows);
+  for (int64_t k = 0; k < count; k++) {
+    if (rows[k] < 0 || rows[k] >= n_rows)
+      return bvl_fail(BVL_ERR_INPUT, "%s: row %" PRId64 " is outside 0..%" PRId64, name, rows[k],
+                      n_rows - 1);
+    if (k > 0 && rows[k] == rows[k - 1])
+      return bvl_fail(BVL_ERR_INPUT, "%s: row %" PRId64 " is there twice", name, rows[k]);
+  }
+  return count > 0 ? BVL_OK : bvl_fail(BVL_ERR_INPUT, "%s is empty", name);
+}
+
+bvl_status bvl_data_read_index(bvl_data *data, const char *name, int64_t *count, int64_t **out)
+{
+  bvl_array array = {0};
+  bvl_status status = BVL_OK;
+  *out = NULL;
+  *count = 0;
+  status = bvl_array_open(data->file, name, &array);
+  if (status == BVL_OK && (array.class != H5T_INTEGER || array.n_dims != 1))
+    status = bvl_fail(BVL_ERR_INPUT, "%s: not a vector of integers", name);
+  BVL_TRY(bvl_agree(&data->comm, status));
+  BVL_TRY(read_replicated(data, &array, H5T_NATIVE_INT64, out));
+  *count = array.dims[0];
+  BVL_TRY(bvl_agree(&data->comm, sort_index(name, data->source.n, *count, *out)));
+cleanup:
+  bvl_array_close(&array);
+  if (status != BVL_OK) {
+    free(*out);
+    *out = NULL;
+  }
+  return status;
 }
 
 bvl_status bvl_data_read_feature_names(bvl_data *data, char ***out)

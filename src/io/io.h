@@ -62,7 +62,9 @@ bvl_status bvl_data_read_groups(bvl_data *data, int64_t **out);
 bvl_status bvl_data_read_group_weights(bvl_data *data, int64_t *count, double **out);
 bvl_status bvl_data_read_penalty_factor(bvl_data *data, double **out);
 bvl_status bvl_data_read_bounds(bvl_data *data, double **lower, double **upper);
-/** A vector of integers of any name, replicated: *count of them, the caller's. */
+/** Row numbers from a dataset of the file by any name, as --train-index gives one: *out (the
+ * caller's) ascending, replicated. @return BVL_ERR_INPUT: not there, not a vector of integers, a
+ * row outside of X or there twice, none at all. */
 bvl_status bvl_data_read_index(bvl_data *data, const char *name, int64_t *count, int64_t **out);
 /** Feature names on rank 0 only (NULL elsewhere and when the file has none): *out is p strings in
  * one malloc'ed block of pointers and bytes. */

@@ -67,21 +67,6 @@ cleanup:
   return status;
 }
 
-static bvl_status mark_given(const bvl_network_job *job, const int64_t *index, int64_t count,
-                             unsigned char *is_train)
-{
-  const char *name = job->options->train_index;
-  for (int64_t k = 0; k < count; k++) {
-    if (index[k] < 0 || index[k] >= job->n)
-      return bvl_fail(BVL_ERR_INPUT, "%s: entry %" PRId64 " is %" PRId64 ", not a row of %" PRId64,
-                      name, k, index[k], job->n);
-    if (is_train[index[k]])
-      return bvl_fail(BVL_ERR_INPUT, "%s: row %" PRId64 " is there twice", name, index[k]);
-    is_train[index[k]] = 1;
-  }
-  return BVL_OK;
-}
-
 static bvl_status list_rows(bvl_network_job *job, const unsigned char *is_train)
 {
   bvl_status status = BVL_OK;
@@ -105,7 +90,7 @@ static bvl_status split_rows(bvl_network_job *job)
   BVL_TRY(bvl_agree(&job->comm, BVL_ALLOC(&is_train, job->n)));
   if (o->train_index != NULL) {
     BVL_TRY(bvl_data_read_index(job->data, o->train_index, &count, &index));
-    status = mark_given(job, index, count, is_train);
+    for (int64_t k = 0; k < count; k++) is_train[index[k]] = 1;
   } else {
     status = draw_test(job, is_train);
   }

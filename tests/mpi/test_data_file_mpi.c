@@ -463,6 +463,45 @@ static void test_fingerprint(void **state)
   ASSERT_ALL(other_y != together && other_x != together && other_x != other_y);
 }
 
+/* Row numbers: sorted, the same everywhere, refused when they are not rows. */
+static void test_index(void **state)
+{
+  (void)state;
+  const int64_t good[4] = {7, 0, N - 1, 3}, twice[3] = {2, 5, 2}, outside[2] = {1, N};
+  double X[N * P];
+  bvl_data *data;
+  if (bvl_test_rank() == 0) {
+    fill_x(N, P, X);
+    hid_t file = io_create("i.h5");
+    io_put(file, "/X", H5T_IEEE_F64LE, H5T_NATIVE_DOUBLE, N, P, 0, X);
+    io_put(file, "/train_index", H5T_STD_I32LE, H5T_NATIVE_INT64, 4, 0, 0, good);
+    io_put_i64(file, "/twice", 3, twice);
+    io_put_i64(file, "/outside", 2, outside);
+    io_put_i64(file, "/none", 0, good);
+    io_put_f64(file, "/real", 3, X);
+    H5Fclose(file);
+  }
+  io_ready();
+  ASSERT_OK(bvl_data_open(&io_comm, io_path("i.h5"), NULL, 1, 0, &data));
+  int64_t count, *rows;
+  ASSERT_OK(bvl_data_read_index(data, "/train_index", &count, &rows));
+  ASSERT_ALL(count == 4 && rows[0] == 0 && rows[1] == 3 && rows[2] == 7 && rows[3] == N - 1);
+  free(rows);
+  ASSERT_REFUSED(bvl_data_read_index(data, "/twice", &count, &rows), BVL_ERR_INPUT,
+                 "/twice: row 2 is there twice");
+  ASSERT_REFUSED(bvl_data_read_index(data, "/outside", &count, &rows), BVL_ERR_INPUT,
+                 "is outside 0..");
+  ASSERT_REFUSED(bvl_data_read_index(data, "/none", &count, &rows), BVL_ERR_INPUT,
+                 "/none is empty");
+  ASSERT_REFUSED(bvl_data_read_index(data, "/real", &count, &rows), BVL_ERR_INPUT,
+                 "/real: not a vector of integers");
+  ASSERT_REFUSED(bvl_data_read_index(data, "/nowhere", &count, &rows), BVL_ERR_INPUT,
+                 "there is no dataset /nowhere");
+  ASSERT_ALL(rows == NULL);
+  bvl_data_close(&data);
+}
+
 BVL_TEST_MAIN_MPI(IO_TEST(test_dense_types), IO_TEST(test_column_lists), IO_TEST(test_missing_code),
                   IO_TEST(test_sparse), IO_TEST(test_vectors), IO_TEST(test_declined_and_absent),
-                  IO_TEST(test_h5ad), IO_TEST(test_label_missing), IO_TEST(test_fingerprint))
+                  IO_TEST(test_h5ad), IO_TEST(test_label_missing), IO_TEST(test_fingerprint),
+                  IO_TEST(test_index))
