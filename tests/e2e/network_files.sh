@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
-# Networks written by another program: info says what they are, plots are drawn of each kind.
+# Networks written by another program: info says what they are, check what in them is not
+# true, plots are drawn of each kind.
 . "${BEVEL_SOURCE:?}/tests/e2e/lib/common.sh"
 "$python" "$lib/networks.py" "$work"
 
@@ -19,6 +20,21 @@ status=0
 bevel 1 info "$work/broken.h5" >/dev/null 2>"$work/words" || status=$?
 [ $status -eq 3 ] || fail "broken.h5: exit $status"
 grep -q "/layers/1/weight is 3 x 5, its layer has 4 inputs" "$work/words" || fail "$(cat "$work/words")"
+
+check "$work/conv.h5" "$work/conv_data.h5"
+lie() { # WHAT: python that changes f, an attribute or a dataset; check must say that CLAIM is not true
+  cp "$work/conv.h5" "$work/lie.h5"
+  "$python" -c "import h5py
+with h5py.File('$work/lie.h5', 'a') as f: $1"
+  if "$python" "$BEVEL_SOURCE/scripts/check" "$work/lie.h5" "$work/conv_data.h5" >"$work/words"; then fail "believed: $1"; fi
+  grep -q "$2" "$work/words" || fail "$1: $(cat "$work/words")"
+}
+lie "f.attrs['test_loss'] *= 1.0001" "test_loss is"
+lie "f.attrs['train_accuracy'] += 1 / 30" "train_accuracy is"
+lie "f['layers/2/bias'][0] += 0.01" "train_loss is"
+lie "f['input/center'][3] = 0.5" "train_loss is"
+lie "f['test_index'][0] = 29" "are in /train_index"
+lie "f.attrs['parameters_left'] = 1" "parameters_left is 1"
 
 "$python" -c 'import matplotlib' 2>/dev/null || exit 0
 drawn() { # NAME PANEL...: these and no other

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Network files as another program would write them: genes.h5, image.h5, conv.h5, broken.h5, front.h5.
+"""Network files as another program would write them: genes.h5, image.h5, conv.h5 with conv_data.h5, broken.h5,
+front.h5.
 
     networks.py FOLDER
 """
@@ -44,6 +45,31 @@ with h5py.File(f"{folder}/conv.h5", "w") as f:
     layer(f, 0, "conv2d", sparse(3, 2, 3, 3), activation="relu", stride=1, padding=1)
     layer(f, 1, "maxpool2d", stride=2, pool=np.array([2, 2]))
     layer(f, 2, "dense", sparse(2, 27), activation="linear")
+
+
+def slow_conv(weights, pictures):
+    """Outputs of conv.h5, sum by sum."""
+    first, last = weights
+    out = np.zeros((len(pictures), len(last)))
+    for n, picture in enumerate(np.pad(pictures, ((0, 0), (0, 0), (1, 1), (1, 1)))):
+        hidden = np.zeros((3, 6, 6))
+        for o, row, column in np.ndindex(3, 6, 6):
+            hidden[o, row, column] = max(0.0, (first[o] * picture[:, row:row + 3, column:column + 3]).sum())
+        pooled = [hidden[o, 2 * i:2 * i + 2, 2 * j:2 * j + 2].max() for o, i, j in np.ndindex(3, 3, 3)]
+        out[n] = last @ np.array(pooled)
+    return out
+
+
+X, y = rng.normal(size=(40, 72)), rng.integers(0, 2, 40)
+with h5py.File(f"{folder}/conv_data.h5", "w") as f:
+    f["X"], f["y"] = X, y
+with h5py.File(f"{folder}/conv.h5", "a") as f:
+    out = slow_conv([f["layers/0/weight"][:], f["layers/2/weight"][:]], X.reshape(40, 2, 6, 6))
+    f["train_index"], f["test_index"] = np.arange(30), np.arange(30, 40)
+    for name, rows in (("train", slice(0, 30)), ("test", slice(30, 40))):
+        chances = np.exp(out[rows]) / np.exp(out[rows]).sum(axis=1, keepdims=True)
+        f.attrs[f"{name}_loss"] = -np.log(chances[np.arange(len(chances)), y[rows]]).mean()
+        f.attrs[f"{name}_accuracy"] = (chances.argmax(axis=1) == y[rows]).mean()
 with h5py.File(f"{folder}/broken.h5", "w") as f:
     inputs(f, 10, np.arange(10), 10)
     layer(f, 0, "dense", sparse(4, 10), activation="relu")
