@@ -11,12 +11,10 @@
 #include "base/checked.h"
 #include "solver/solver.h"
 
-/* What rides behind a share when shares are gathered (and, with Hoyer's sums, along the grid row),
- * and behind a share of the gradient. */
+/* What rides behind a share when shares are gathered (and, with Hoyer's sums, along the grid row).
+ */
 enum { UP_PENALTY, UP_FLAGS, N_UP = UP_FLAGS + 3, UP_HOYER = N_UP };
-enum { DOWN_LOSS, DOWN_HITS, DOWN_WEIGHT, N_DOWN };
 _Static_assert((int)N_UP + (int)BVL_HOYER_RIDERS <= (int)BVL_PASS_RIDERS, "riders");
-_Static_assert((int)N_DOWN <= (int)N_UP, "room in the packed shares");
 
 /* ---- life cycle ------------------------------------------------------------------------------
  */
@@ -45,7 +43,7 @@ static bvl_status allocate(bvl_net_objective *self)
   BVL_TRY(BVL_ALLOC(&self->params, n));
   BVL_TRY(BVL_ALLOC(&self->grad, n));
   BVL_TRY(BVL_ALLOC(&self->share, self->sparsity->count + N_UP));
-  BVL_TRY(BVL_ALLOC(&self->grad_share, self->sparsity->count + N_DOWN));
+  BVL_TRY(BVL_ALLOC(&self->grad_share, self->sparsity->count));
   BVL_TRY(BVL_ALLOC(&self->counts, grid->n_rows));
   if (grid->n_rows > 1) BVL_TRY(BVL_ALLOC(&self->packed, n + (int64_t)grid->n_rows * N_UP));
   if (self->sparsity->options.hoyer != BVL_HOYER_NONE)
@@ -126,29 +124,33 @@ cleanup:
   return status;
 }
 
-/* grad_share <- this rank's share of the gradient, summed over the grid column; the sums too. */
+/* grad_share <- this rank's share of the gradient, summed over the grid column. */
 static bvl_status scatter(bvl_net_objective *self)
 {
-  bvl_status status = BVL_OK;
   const bvl_sparsity *s = self->sparsity;
-  const double sums[N_DOWN] = {self->sums.loss, self->sums.hits, self->sums.weight};
   if (self->net->grid->n_rows == 1) {
     memcpy(self->grad_share, self->grad, (size_t)s->count * sizeof *self->grad);
     return BVL_OK;
   }
-  count_shares(self, N_DOWN);
-  double *piece = self->packed;
-  for (int i = 0; i < self->net->grid->n_rows; i++) {
-    const int64_t count = self->counts[i] - N_DOWN;
-    memcpy(piece, self->grad + s->share_begin[i], (size_t)count * sizeof *piece);
-    memcpy(piece + count, sums, sizeof sums);
-    piece += self->counts[i];
+  count_shares(self, 0);
+  return bvl_sum_scatter(&self->net->grid->col, self->grad, self->counts, self->grad_share);
+}
+
+/* The sums over all ranks, and with them rank 0's penalty, the same everywhere to the last bit:
+ * optimizers branch on the value. Pieces of a scattered sum are not, they may be added up in
+ * different orders. */
+static bvl_status sum_up(const bvl_grid *grid, bvl_pass_sums *sums, double *penalty)
+{
+  double packed[4] = {0.0};
+  if (grid->j == 0) {
+    packed[0] = sums->loss;
+    packed[1] = sums->hits;
+    packed[2] = sums->weight;
   }
-  BVL_TRY(bvl_sum_scatter(&self->net->grid->col, self->packed, self->counts, self->grad_share));
-  self->sums = (bvl_pass_sums){.loss = self->grad_share[s->count + DOWN_LOSS],
-                               .hits = self->grad_share[s->count + DOWN_HITS],
-                               .weight = self->grad_share[s->count + DOWN_WEIGHT]};
-cleanup:
+  if (grid->all.rank == 0) packed[3] = *penalty;
+  const bvl_status status = bvl_sum(&grid->all, packed, 4);
+  *sums = (bvl_pass_sums){.loss = packed[0], .hits = packed[1], .weight = packed[2]};
+  *penalty = packed[3];
   return status;
 }
 
@@ -212,7 +214,6 @@ bvl_status bvl_net_objective_eval(void *context, const double *theta, int64_t ba
   measure(self, riders);
   BVL_TRY(pass_rows(self, batch, riders));
   BVL_TRY(scatter(self));
-  add_epoch(self);
   for (int64_t k = 0; k < s->count; k++) self->grad_share[k] *= share;
   self->penalty = riders[UP_PENALTY];
   if (self->hoyer != NULL) {
@@ -221,6 +222,8 @@ bvl_status bvl_net_objective_eval(void *context, const double *theta, int64_t ba
                        self->grad_share);
   }
   bvl_sparsity_pull_back(s, theta, self->params + s->begin, self->grad_share, grad);
+  BVL_TRY(sum_up(self->net->grid, &self->sums, &self->penalty));
+  add_epoch(self);
   *value = share * self->sums.loss + self->penalty;
   *wants = bvl_wants_from_flags(riders + UP_FLAGS);
 cleanup:
@@ -237,12 +240,11 @@ bvl_status bvl_net_objective_expand(bvl_net_objective *self, const double *theta
 bvl_status bvl_net_objective_try(bvl_net_objective *self, bvl_net_rows *rows, bvl_pass_sums *sums)
 {
   bvl_status status = BVL_OK;
+  double none = 0.0;
   *sums = (bvl_pass_sums){0};
   bvl_pass_load(self->pass, self->params);
   BVL_TRY(bvl_pass_run(self->pass, rows, 0, rows->X->rows.n_local, 0, NULL, sums, NULL, NULL, 0));
-  double values[3] = {sums->loss, sums->hits, sums->weight};
-  BVL_TRY(bvl_sum(&self->net->grid->col, values, 3));
-  *sums = (bvl_pass_sums){values[0], values[1], values[2]};
+  BVL_TRY(sum_up(self->net->grid, sums, &none));
 cleanup:
   return status;
 }

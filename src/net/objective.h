@@ -7,7 +7,8 @@
  * (sparsity.h). One evaluation: the shares are gathered along the grid column (n_params doubles),
  * a cut first layer's outputs are summed along the grid row, and the gradient is summed along the
  * grid column, each rank getting its share: what one packed allreduce of the gradient would move,
- * with the optimizer's work divided by the ranks. One rank sends nothing. */
+ * with the optimizer's work divided by the ranks. The loss and what else must be equal everywhere
+ * is a sum of four numbers over all ranks. One rank sends nothing. */
 #ifndef BVL_NET_OBJECTIVE_H
 #define BVL_NET_OBJECTIVE_H
 
