@@ -4,6 +4,7 @@
  * know: counts of rows and of shares. */
 #include "net/objective.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,12 +53,30 @@ cleanup:
   return status;
 }
 
+/* Can the network take these rows in? */
+static bvl_status check_rows(const bvl_net *net, const bvl_net_rows *rows)
+{
+  const int64_t p = bvl_design_p(rows->X), inputs = bvl_architecture_inputs(&net->arch);
+  const int64_t outputs = bvl_architecture_outputs(&net->arch);
+  if (p != inputs)
+    return bvl_fail(BVL_ERR_USAGE, "the network has %" PRId64 " inputs, X %" PRId64 " columns",
+                    inputs, p);
+  if (rows->outputs != outputs)
+    return bvl_fail(BVL_ERR_USAGE, "the network has %" PRId64 " outputs, its rows want %" PRId64,
+                    outputs, rows->outputs);
+  if (!net->split && rows->X->format != BVL_DENSE)
+    return bvl_fail(BVL_ERR_USAGE, "X is sparse: the first layer must be a dense one, not %s",
+                    bvl_layer_kind_name(net->arch.layer[0].kind));
+  return BVL_OK;
+}
+
 bvl_status bvl_net_objective_create(const bvl_net *net, bvl_net_rows *rows, bvl_sparsity *sparsity,
                                     bvl_net_objective **out)
 {
   bvl_status status = BVL_OK;
   bvl_net_objective *self = NULL;
   *out = NULL;
+  BVL_TRY(check_rows(net, rows)); /* replicated */
   status = BVL_ALLOC(&self, 1);
   if (status == BVL_OK) {
     self->net = net;
