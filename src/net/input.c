@@ -63,65 +63,92 @@ static void backward_dense(bvl_pass *pass, const bvl_design *X, int64_t row0, in
 /* ---- sparse X --------------------------------------------------------------------------------
  */
 
-/* z (H x rows) += W x~ by rows and g (H x columns) <- z' x~, weights kept by input. Centres cost a
- * vector of H. */
+/* Weights of H outputs as they lie in a vector: output o of column c at c * column + o * output. */
+typedef struct layout {
+  int64_t H;
+  int64_t column;
+  int64_t output;
+} layout;
+
+static layout layout_of(const bvl_net *net)
+{
+  const bvl_tensor *t = &net->tensor[0];
+  return net->arch.layer[0].by_output ? (layout){t->outputs, 1, t->columns}
+                                      : (layout){t->outputs, t->outputs, 1};
+}
+
+/* z (H x rows) <- W x~ by rows, and g <- z' x~, both zero on entry. Entries are multiplied one by
+ * one; what a centre takes off is the same for all rows, `shared` (H doubles). */
 #define DEFINE_SPARSE(real_type, suffix)                                                           \
-  static void axpy_##suffix(int64_t n, real_type a, const real_type *x, real_type *y)              \
+  static void axpy_##suffix(int64_t n, real_type a, const real_type *x, int64_t x_step,            \
+                            real_type *y, int64_t y_step)                                          \
   {                                                                                                \
-    for (int64_t k = 0; k < n; k++) y[k] += a * x[k];                                              \
+    if (x_step == 1 && y_step == 1)                                                                \
+      for (int64_t k = 0; k < n; k++) y[k] += a * x[k];                                            \
+    else                                                                                           \
+      for (int64_t k = 0; k < n; k++) y[k * y_step] += a * x[k * x_step];                          \
   }                                                                                                \
-  static void forward_sparse_##suffix(const bvl_design *X, int64_t row0, int64_t row1, int64_t H,  \
-                                      const real_type *W, real_type *z)                            \
+  static void forward_sparse_##suffix(const bvl_design *X, int64_t row0, int64_t row1, layout at,  \
+                                      const real_type *W, double *shared, real_type *z)            \
   {                                                                                                \
     for (int64_t i = row0; i < row1; i++)                                                          \
       for (int64_t e = X->row_ptr[i]; e < X->row_ptr[i + 1]; e++) {                                \
         const int64_t c = X->col_idx[e];                                                           \
-        axpy_##suffix(H, (real_type)(X->row_val[e] * X->inv_scale[c]), W + c * H,                  \
-                      z + (i - row0) * H);                                                         \
+        axpy_##suffix(at.H, (real_type)(X->row_val[e] * X->inv_scale[c]), W + c * at.column,       \
+                      at.output, z + (i - row0) * at.H, 1);                                        \
       }                                                                                            \
-    for (int64_t c = 0; c < X->columns.p_local && X->centered; c++)                                \
-      for (int64_t i = row0; i < row1; i++)                                                        \
-        axpy_##suffix(H, (real_type)(-X->center[c] * X->inv_scale[c]), W + c * H,                  \
-                      z + (i - row0) * H);                                                         \
+    if (!X->centered) return;                                                                      \
+    memset(shared, 0, (size_t)at.H * sizeof *shared);                                              \
+    for (int64_t c = 0; c < X->columns.p_local; c++)                                               \
+      for (int64_t o = 0; o < at.H; o++)                                                           \
+        shared[o] += X->center[c] * X->inv_scale[c] * (double)W[c * at.column + o * at.output];    \
+    for (int64_t i = 0; i < row1 - row0; i++)                                                      \
+      for (int64_t o = 0; o < at.H; o++) z[i * at.H + o] -= (real_type)shared[o];                  \
   }                                                                                                \
-  static void backward_sparse_##suffix(const bvl_design *X, int64_t row0, int64_t row1, int64_t H, \
-                                       const real_type *delta, real_type *g)                       \
+  static void backward_sparse_##suffix(const bvl_design *X, int64_t row0, int64_t row1, layout at, \
+                                       const real_type *delta, double *shared, real_type *g)       \
   {                                                                                                \
     for (int64_t i = row0; i < row1; i++)                                                          \
       for (int64_t e = X->row_ptr[i]; e < X->row_ptr[i + 1]; e++) {                                \
         const int64_t c = X->col_idx[e];                                                           \
-        axpy_##suffix(H, (real_type)(X->row_val[e] * X->inv_scale[c]), delta + (i - row0) * H,     \
-                      g + c * H);                                                                  \
+        axpy_##suffix(at.H, (real_type)(X->row_val[e] * X->inv_scale[c]),                          \
+                      delta + (i - row0) * at.H, 1, g + c * at.column, at.output);                 \
       }                                                                                            \
-    for (int64_t c = 0; c < X->columns.p_local && X->centered; c++)                                \
-      for (int64_t i = row0; i < row1; i++)                                                        \
-        axpy_##suffix(H, (real_type)(-X->center[c] * X->inv_scale[c]), delta + (i - row0) * H,     \
-                      g + c * H);                                                                  \
+    if (!X->centered) return;                                                                      \
+    memset(shared, 0, (size_t)at.H * sizeof *shared);                                              \
+    for (int64_t i = 0; i < row1 - row0; i++)                                                      \
+      for (int64_t o = 0; o < at.H; o++) shared[o] += (double)delta[i * at.H + o];                 \
+    for (int64_t c = 0; c < X->columns.p_local; c++)                                               \
+      for (int64_t o = 0; o < at.H; o++)                                                           \
+        g[c * at.column + o * at.output] -= (real_type)(X->center[c] * X->inv_scale[c] *           \
+                                                        shared[o]);                                \
   }
 
 DEFINE_SPARSE(float, f32)
 DEFINE_SPARSE(double, f64)
 
+/* pass->z is free until the sum over the grid row. */
 static void forward_sparse(bvl_pass *pass, const bvl_design *X, int64_t row0, int64_t row1)
 {
   const bvl_net *net = pass->net;
-  const int64_t H = net->tensor[0].outputs;
-  memset(pass->out[0], 0, (size_t)(H * (row1 - row0)) * net->real->bytes);
+  const layout at = layout_of(net);
+  memset(pass->out[0], 0, (size_t)(at.H * (row1 - row0)) * net->real->bytes);
   if (net->real == &bvl_real_f32)
-    forward_sparse_f32(X, row0, row1, H, pass->w, pass->out[0]);
+    forward_sparse_f32(X, row0, row1, at, pass->w, pass->z, pass->out[0]);
   else
-    forward_sparse_f64(X, row0, row1, H, pass->w, pass->out[0]);
+    forward_sparse_f64(X, row0, row1, at, pass->w, pass->z, pass->out[0]);
 }
 
 static void backward_sparse(bvl_pass *pass, const bvl_design *X, int64_t row0, int64_t row1,
                             const void *delta)
 {
   const bvl_net *net = pass->net;
+  const layout at = layout_of(net);
   memset(pass->g, 0, (size_t)net->n_first * net->real->bytes);
   if (net->real == &bvl_real_f32)
-    backward_sparse_f32(X, row0, row1, net->tensor[0].outputs, delta, pass->g);
+    backward_sparse_f32(X, row0, row1, at, delta, pass->z, pass->g);
   else
-    backward_sparse_f64(X, row0, row1, net->tensor[0].outputs, delta, pass->g);
+    backward_sparse_f64(X, row0, row1, at, delta, pass->z, pass->g);
 }
 
 /* ---- either ----------------------------------------------------------------------------------
