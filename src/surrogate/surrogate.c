@@ -104,32 +104,82 @@ int64_t bvl_surrogate_length(const bvl_surrogate *map, const bvl_blocks *blocks)
   return length;
 }
 
+/* Blocks are taken RUN at a time: few enough that what one pass over them reads is still in cache
+ * for the next. */
+enum { RUN = 256 };
+
+static int64_t run_end(const bvl_blocks *blocks, int64_t g)
+{
+  return g + RUN < blocks->n ? g + RUN : blocks->n;
+}
+
+/* Are blocks g .. end - 1 penalised, of one column and one weight, and the map one that takes them
+ * side by side? No block is empty. */
+static int is_run(const bvl_surrogate *map, const bvl_blocks *blocks, int64_t g, int64_t end)
+{
+  const double *weight = blocks->weight + g;
+  if (map->type == NULL || map->type->forward_run == NULL) return 0;
+  if (blocks->begin[end] - blocks->begin[g] != end - g) return 0;
+  if (!bvl_surrogate_is_penalised(weight[0])) return 0;
+  return memcmp(weight, weight + 1, (size_t)(end - g - 1) * sizeof *weight) == 0;
+}
+
+static void forward_block(const bvl_surrogate *map, const bvl_blocks *blocks, int64_t g,
+                          int64_t length, const double *theta, double *b)
+{
+  const int64_t m = bvl_block_len(blocks, g);
+  if (bvl_surrogate_is_penalised(blocks->weight[g]))
+    map->type->forward(&map->shape, m, theta, b);
+  else
+    for (int64_t k = 0; k < m; k++) b[k] = k < length ? theta[k] : 0.0;
+}
+
 void bvl_surrogate_forward(const bvl_surrogate *map, const bvl_blocks *blocks, const double *theta,
                            double *beta)
 {
-  for (int64_t g = 0; g < blocks->n; g++) {
-    int64_t m = bvl_block_len(blocks, g), length = bvl_surrogate_block_length(map, blocks, g);
-    double *b = beta + blocks->begin[g];
-    if (bvl_surrogate_is_penalised(blocks->weight[g]))
-      map->type->forward(&map->shape, m, theta, b);
-    else
-      for (int64_t k = 0; k < m; k++) b[k] = k < length ? theta[k] : 0.0;
-    theta += length;
+  for (int64_t g = 0; g < blocks->n;) {
+    const int64_t end = run_end(blocks, g);
+    if (is_run(map, blocks, g, end)) {
+      map->type->forward_run(&map->shape, end - g, theta, beta + blocks->begin[g]);
+      theta += (end - g) * map->single;
+      g = end;
+    }
+    for (; g < end; g++) {
+      const int64_t length = bvl_surrogate_block_length(map, blocks, g);
+      forward_block(map, blocks, g, length, theta, beta + blocks->begin[g]);
+      theta += length;
+    }
   }
+}
+
+static void pull_back_block(const bvl_surrogate *map, const bvl_blocks *blocks, int64_t g,
+                            int64_t length, const double *theta, const double *grad_beta,
+                            double *grad_theta)
+{
+  if (bvl_surrogate_is_penalised(blocks->weight[g]))
+    map->type->pull_back(&map->shape, bvl_block_len(blocks, g), theta, grad_beta, grad_theta);
+  else
+    for (int64_t k = 0; k < length; k++) grad_theta[k] = grad_beta[k];
 }
 
 void bvl_surrogate_pull_back(const bvl_surrogate *map, const bvl_blocks *blocks,
                              const double *theta, const double *grad_beta, double *grad_theta)
 {
-  for (int64_t g = 0; g < blocks->n; g++) {
-    int64_t m = bvl_block_len(blocks, g), length = bvl_surrogate_block_length(map, blocks, g);
-    const double *grad = grad_beta + blocks->begin[g];
-    if (bvl_surrogate_is_penalised(blocks->weight[g]))
-      map->type->pull_back(&map->shape, m, theta, grad, grad_theta);
-    else
-      for (int64_t k = 0; k < length; k++) grad_theta[k] = grad[k];
-    theta += length;
-    grad_theta += length;
+  for (int64_t g = 0; g < blocks->n;) {
+    const int64_t end = run_end(blocks, g);
+    if (is_run(map, blocks, g, end)) {
+      map->type->pull_back_run(&map->shape, end - g, theta, grad_beta + blocks->begin[g],
+                               grad_theta);
+      theta += (end - g) * map->single;
+      grad_theta += (end - g) * map->single;
+      g = end;
+    }
+    for (; g < end; g++) {
+      const int64_t length = bvl_surrogate_block_length(map, blocks, g);
+      pull_back_block(map, blocks, g, length, theta, grad_beta + blocks->begin[g], grad_theta);
+      theta += length;
+      grad_theta += length;
+    }
   }
 }
 
@@ -158,21 +208,36 @@ static double add_ridge(const bvl_surrogate *map, double ridge, const double *th
   return 0.5 * ridge * b * b;
 }
 
+static double penalty_of_block(const bvl_surrogate *map, double level, double ridge, double weight,
+                               int64_t m, int64_t length, const double *theta, double *grad_theta)
+{
+  if (!bvl_surrogate_is_penalised(weight)) return 0.0;
+  double sum = map->type->penalty(&map->shape, level * weight, m, theta, grad_theta);
+  if (ridge > 0.0) sum += add_ridge(map, ridge * weight, theta, length, grad_theta);
+  return sum;
+}
+
 double bvl_surrogate_penalty(const bvl_surrogate *map, const bvl_penalty *pen, double lambda,
                              const bvl_blocks *blocks, const double *theta, double *grad_theta)
 {
   const double level = level_of(pen, lambda), ridge = ridge_of(pen, lambda);
   double sum = 0.0;
-  for (int64_t g = 0; g < blocks->n; g++) {
-    int64_t length = bvl_surrogate_block_length(map, blocks, g);
-    double weight = blocks->weight[g];
-    if (bvl_surrogate_is_penalised(weight)) {
-      sum += map->type->penalty(&map->shape, level * weight, bvl_block_len(blocks, g), theta,
-                                grad_theta);
-      if (ridge > 0.0) sum += add_ridge(map, ridge * weight, theta, length, grad_theta);
+  for (int64_t g = 0; g < blocks->n;) {
+    const int64_t end = run_end(blocks, g);
+    if (!(ridge > 0.0) && is_run(map, blocks, g, end)) {
+      sum += map->type->penalty_run(&map->shape, level * blocks->weight[g], end - g, theta,
+                                    grad_theta);
+      theta += (end - g) * map->single;
+      if (grad_theta != NULL) grad_theta += (end - g) * map->single;
+      g = end;
     }
-    theta += length;
-    if (grad_theta != NULL) grad_theta += length;
+    for (; g < end; g++) {
+      const int64_t length = bvl_surrogate_block_length(map, blocks, g);
+      sum += penalty_of_block(map, level, ridge, blocks->weight[g], bvl_block_len(blocks, g),
+                              length, theta, grad_theta);
+      theta += length;
+      if (grad_theta != NULL) grad_theta += length;
+    }
   }
   return sum;
 }

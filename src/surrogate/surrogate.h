@@ -57,6 +57,13 @@ typedef struct bvl_surrogate_type {
   /** The factor penalty at level lw; its gradient is added to grad when that is not NULL. */
   double (*penalty)(const bvl_surrogate_shape *shape, double lw, int64_t m, const double *theta,
                     double *grad);
+  /** The same three of n blocks of one column and one level, side by side; NULL: one by one. Most
+   * parameters of a network are such blocks. */
+  void (*forward_run)(const bvl_surrogate_shape *shape, int64_t n, const double *theta, double *b);
+  void (*pull_back_run)(const bvl_surrogate_shape *shape, int64_t n, const double *theta,
+                        const double *g, double *grad);
+  double (*penalty_run)(const bvl_surrogate_shape *shape, double lw, int64_t n, const double *theta,
+                        double *grad);
   /** M = factor penalty - lw Pen(phi(theta)) without a difference of the two: never negative, zero
    * iff balanced. */
   double (*imbalance)(const bvl_surrogate_shape *shape, double lw, int64_t m, const double *theta);
