@@ -23,15 +23,16 @@ int64_t bvl_dtype_bytes(bvl_dtype dtype);
  * bvl_design_create. */
 typedef struct bvl_source {
   void *context;
-  const char *name;        /**< what to call the matrix in messages: "/X" */
-  bvl_format format;       /**< which callbacks below are there */
-  bvl_dtype dtype;         /**< dense: element type in `out` of read_dense; sparse: BVL_F64 */
-  int64_t n;               /**< rows (samples) */
-  int64_t p;               /**< columns (features) */
-  int64_t nnz;             /**< stored entries; n * p when dense */
-  int has_missing;         /**< int8 only: `missing` stands for the column's weighted mean */
-  int missing;             /**< that code */
-  const int64_t *row_name; /**< n: what to call each row in messages; NULL = its index */
+  const char *name;           /**< what to call the matrix in messages: "/X" */
+  bvl_format format;          /**< which callbacks below are there */
+  bvl_dtype dtype;            /**< dense: element type in `out` of read_dense; sparse: BVL_F64 */
+  int64_t n;                  /**< rows (samples) */
+  int64_t p;                  /**< columns (features) */
+  int64_t nnz;                /**< stored entries; n * p when dense */
+  int has_missing;            /**< int8 only: `missing` stands for the column's weighted mean */
+  int missing;                /**< that code */
+  const int64_t *row_name;    /**< n: what to call each row in messages; NULL = its index */
+  const int64_t *column_name; /**< p: the same of columns of dense ones */
   /** Dense: rows row0 .. row0 + n_rows - 1, columns cols[0 .. n_cols) (ascending input columns;
    * NULL = 0 .. n_cols - 1), row-major with n_cols elements a row. */
   bvl_status (*read_dense)(void *context, int64_t row0, int64_t n_rows, int64_t n_cols,

@@ -13,6 +13,12 @@ static inline int64_t bvl_source_row(const bvl_source *source, int64_t i)
   return source->row_name != NULL ? source->row_name[i] : i;
 }
 
+/** What a message calls column j of a dense source. Not collective. */
+static inline int64_t bvl_source_column(const bvl_source *source, int64_t j)
+{
+  return source->column_name != NULL ? source->column_name[j] : j;
+}
+
 /** This rank's columns in ascending input order: input[s] is the input column of local column
  * local[s]; p_local each, the caller's to free. Not collective. */
 bvl_status bvl_read_order(const bvl_columns *columns, int64_t **input, int64_t **local);

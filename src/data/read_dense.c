@@ -57,8 +57,8 @@ static bvl_status refuse(const strip *s, bvl_dtype dtype, int64_t at)
   double x = dtype == BVL_F64 ? ((const double *)s->buffer)[at] : ((const float *)s->buffer)[at];
   const char *what = isnan(x) ? "NaN" : isinf(x) ? "Inf" : "too large for float32";
   return bvl_fail(BVL_ERR_INPUT, "%s: row %" PRId64 ", column %" PRId64 ": %s", s->source->name,
-                  bvl_source_row(s->source, s->row0 + at / s->n_cols), s->input[at % s->n_cols],
-                  what);
+                  bvl_source_row(s->source, s->row0 + at / s->n_cols),
+                  bvl_source_column(s->source, s->input[at % s->n_cols]), what);
 }
 
 static bvl_status scatter(const strip *s, bvl_dtype dtype)

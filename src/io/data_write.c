@@ -143,7 +143,8 @@ bvl_status bvl_prediction_write(const bvl_comm *comm, const char *path, int64_t 
   if (status != BVL_OK) return status;
   BVL_TRY(bvl_out_dataset(&out, "/prediction", H5T_IEEE_F64LE, n_dims, dims, &dataset));
   BVL_TRY(bvl_out_rows(&out, dataset, H5T_NATIVE_DOUBLE, row0, count, outputs * n_lambda, values));
-  BVL_TRY(bvl_out_vector(&out, "/lambda", H5T_NATIVE_DOUBLE, n_lambda, 0, n_here, lambda));
+  if (lambda != NULL)
+    BVL_TRY(bvl_out_vector(&out, "/lambda", H5T_NATIVE_DOUBLE, n_lambda, 0, n_here, lambda));
   BVL_TRY(bvl_out_attr_text(&out, "type", type));
   bvl_h5_release(&dataset);
   return bvl_out_close(&out, 1);

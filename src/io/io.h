@@ -119,9 +119,9 @@ typedef struct bvl_result {
 bvl_status bvl_result_read(const bvl_comm *comm, const char *path, bvl_result *out);
 void bvl_result_free(bvl_result *result);
 
-/** /prediction (n x K x L, K and L squeezed when 1) and /lambda, written in parallel: each rank its
- * input rows row0 .. row0 + count - 1, row-major with K L values a row (ranks with count 0 take
- * part). Written aside and renamed. Collective. */
+/** /prediction (n x K x L, K and L squeezed when 1) and /lambda (unless NULL), written in parallel:
+ * each rank its input rows row0 .. row0 + count - 1, row-major with K L values a row (ranks with
+ * count 0 take part). Written aside and renamed. Collective. */
 bvl_status bvl_prediction_write(const bvl_comm *comm, const char *path, int64_t n, int64_t outputs,
                                 int64_t n_lambda, const double *lambda, const char *type,
                                 int64_t row0, int64_t count, const double *values);

@@ -242,7 +242,7 @@ static bvl_status run_rows(bvl_pass *pass, bvl_net_rows *rows, int64_t row0, int
       pass->eta[i + k * B] = get(net, pass->out[net->arch.n - 1], i * K + k);
   for (int64_t k = 0; outputs != NULL && k < K; k++)
     memcpy(outputs + k * ld_outputs, pass->eta + k * B, (size_t)B * sizeof *outputs);
-  add_loss(pass, rows, row0, B, sums);
+  if (rows->y != NULL) add_loss(pass, rows, row0, B, sums);
   if (grad == NULL) return BVL_OK;
   backward(pass, rows->X, row0, B);
   net->real->add_to_double(net->n_params, pass->g, grad);

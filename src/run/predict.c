@@ -13,8 +13,11 @@
 
 #include "base/checked.h"
 #include "data/design.h"
+#include "io/network.h"
 #include "loss/multi.h"
+#include "run/match.h"
 #include "run/memory.h"
+#include "run/predict_network.h"
 
 enum { BLOCK_BYTES = 64 << 20 };
 
@@ -34,58 +37,17 @@ typedef struct prediction {
   double *values;      /* n_local x outputs x n_lambda, row-major, input order: the answer */
 } prediction;
 
-/* ---- which columns of the data -------------------------------------------------------------- */
-
-typedef struct named {
-  const char *name;
-  int64_t column;
-} named;
-
-static int by_name(const void *a, const void *b)
-{
-  return strcmp(((const named *)a)->name, ((const named *)b)->name);
-}
-
-/* On rank 0, which alone has the data's names. */
-static bvl_status match_names(prediction *job, int64_t p, char *const *names)
-{
-  named *sorted = NULL;
-  bvl_status status = BVL_ALLOC(&sorted, p);
-  if (status != BVL_OK) return status;
-  for (int64_t j = 0; j < p; j++) sorted[j] = (named){names[j], j};
-  qsort(sorted, (size_t)p, sizeof *sorted, by_name);
-  for (int64_t j = 0; status == BVL_OK && j < job->model.p; j++) {
-    const named wanted = {job->model.feature_names[j], j};
-    const named *found = bsearch(&wanted, sorted, (size_t)p, sizeof *sorted, by_name);
-    if (found == NULL)
-      status = bvl_fail(BVL_ERR_INPUT, "/feature_names: the model's feature %.80s is missing",
-                        wanted.name);
-    else
-      job->column[j] = found->column;
-  }
-  free(sorted);
-  return status;
-}
-
 static bvl_status match_columns(prediction *job)
 {
-  int64_t p = bvl_data_source(job->data)->p, by_names = 0;
-  char **names = NULL;
   bvl_status status = BVL_OK;
-  BVL_TRY(bvl_data_read_feature_names(job->data, &names));
-  by_names = names != NULL && job->model.feature_names != NULL;
-  BVL_TRY(bvl_bcast_i64(&job->comm, 0, &by_names, 1));
-  if (by_names) {
-    BVL_TRY(bvl_agree(&job->comm, BVL_ALLOC(&job->column, job->model.p)));
-    if (job->comm.rank == 0) status = match_names(job, p, names);
-    BVL_TRY(bvl_agree(&job->comm, status));
-    BVL_TRY(bvl_bcast_i64(&job->comm, 0, job->column, job->model.p));
-  } else if (p != job->model.p) {
-    status = bvl_fail(BVL_ERR_INPUT, "/X: %" PRId64 " columns, the model has %" PRId64, p,
-                      job->model.p);
-  }
+  int by_name = 0;
+  BVL_TRY(bvl_agree(&job->comm, BVL_ALLOC(&job->column, job->model.p)));
+  BVL_TRY(bvl_match_columns(&job->comm, job->data, job->model.p, job->model.feature_names,
+                            job->model.p, NULL, job->column, &by_name));
+  if (by_name) goto cleanup;
+  free(job->column);
+  job->column = NULL;
 cleanup:
-  free(names);
   return status;
 }
 
@@ -355,9 +317,9 @@ cleanup:
   return status;
 }
 
-bvl_status bvl_run_predict(MPI_Comm comm, const char *data, const bvl_data_names *names,
-                           const char *model, const char *output, const char *type, double at,
-                           int collective_io)
+static bvl_status predict_model(MPI_Comm comm, const char *data, const bvl_data_names *names,
+                                const char *model, const char *output, const char *type, double at,
+                                int collective_io, bvl_predict_outcome *outcome)
 {
   prediction job = {.n_lambda = 0};
   const char *about = model; /* the file a message is about */
@@ -367,12 +329,20 @@ bvl_status bvl_run_predict(MPI_Comm comm, const char *data, const bvl_data_names
   BVL_TRY(check_type(&job, type));
   BVL_TRY(bvl_agree(&job.comm, choose_lambdas(&job, at)));
   about = data;
+  double start_s = MPI_Wtime();
   BVL_TRY(bvl_data_open(&job.comm, data, names, collective_io, 0, &job.data));
   BVL_TRY(match_columns(&job));
   BVL_TRY(read_matrix(&job));
+  outcome->load_s = MPI_Wtime() - start_s;
+  start_s = MPI_Wtime();
   BVL_TRY(predict_all(&job, !isnan(at)));
   BVL_TRY(add_offset(&job));
   BVL_TRY(transform(&job, type));
+  outcome->predict_s = MPI_Wtime() - start_s;
+  BVL_TRY(bvl_max(&job.comm, &outcome->predict_s, 1));
+  outcome->n = bvl_design_n(job.X);
+  outcome->columns = bvl_design_p(job.X);
+  outcome->parameters = job.model.indptr[job.model.n_lambda];
   BVL_TRY(bvl_prediction_write(&job.comm, output, bvl_design_n(job.X), job.outputs, job.n_lambda,
                                job.lambda, type, job.X->rows.row0, bvl_design_n_local(job.X),
                                job.values));
@@ -387,4 +357,34 @@ cleanup:
   bvl_result_free(&job.model);
   bvl_comm_free(&job.comm);
   return status;
+}
+
+/* Which kind of file it is, rank 0 says. */
+static bvl_status is_network(MPI_Comm mpi, const char *model, int *is)
+{
+  bvl_traffic traffic = {0};
+  bvl_comm comm = {.size = 0};
+  int64_t found = 0;
+  bvl_status status = BVL_OK;
+  BVL_TRY(bvl_comm_dup(mpi, &traffic, &comm));
+  if (comm.rank == 0) found = bvl_network_is(model);
+  BVL_TRY(bvl_bcast_i64(&comm, 0, &found, 1));
+  *is = found != 0;
+cleanup:
+  bvl_comm_free(&comm);
+  return status;
+}
+
+bvl_status bvl_run_predict(MPI_Comm comm, const char *data, const bvl_data_names *names,
+                           const char *model, const char *output, const char *type, double at,
+                           int collective_io, bvl_predict_outcome *outcome)
+{
+  int network = 0;
+  bvl_status status = is_network(comm, model, &network);
+  *outcome = (bvl_predict_outcome){.n = 0};
+  if (status != BVL_OK) return status;
+  if (!network)
+    return predict_model(comm, data, names, model, output, type, at, collective_io, outcome);
+  if (!isnan(at)) return bvl_fail(BVL_ERR_USAGE, "at %g: %.80s is a network", at, model);
+  return bvl_run_predict_network(comm, data, names, model, output, type, collective_io, outcome);
 }

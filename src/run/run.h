@@ -70,11 +70,21 @@ bvl_status bvl_run_path(MPI_Comm comm, const bvl_run_options *options, const bvl
                         bvl_run_outcome *outcome);
 void bvl_run_outcome_free(bvl_run_outcome *outcome);
 
-/** bevel predict. type: "link", "response", "class"; at: NaN = every lambda of the model, else that
- * lambda, interpolated linearly between neighbours as glmnet does (clamped at the ends). */
+/** What a prediction came to; the same on every rank but for load_s. */
+typedef struct bvl_predict_outcome {
+  int64_t n;          /* rows */
+  int64_t columns;    /* of X that were read */
+  int64_t parameters; /* of the network, or nonzeros of the model */
+  double load_s;
+  double predict_s; /* on the slowest rank, without reading and writing */
+} bvl_predict_outcome;
+
+/** bevel predict, with a path's result or a network. type: "link", "response", "class"; at: NaN =
+ * every lambda of the model, else that lambda, interpolated linearly between neighbours as glmnet
+ * does (clamped at the ends). @return BVL_ERR_USAGE also for a lambda of a network. */
 bvl_status bvl_run_predict(MPI_Comm comm, const char *data, const bvl_data_names *names,
                            const char *model, const char *output, const char *type, double at,
-                           int collective_io);
+                           int collective_io, bvl_predict_outcome *outcome);
 
 /** bevel simulate. bvl_simulate_options_init asks for nothing: what is not asked for is the
  * recipe's (run/recipe.h), without a recipe 10 active columns, rho 0, snr 3, dense, gaussian. */

@@ -358,6 +358,7 @@ static void test_predictions(void **state)
   bvl_data_names names = {0};
   bvl_result model;
   int good = 1;
+  bvl_predict_outcome predicted;
   make("data.h5");
   bvl_run_options o = run_options("data.h5", "out.h5");
   ASSERT_OK(run(&o, &outcome));
@@ -368,7 +369,7 @@ static void test_predictions(void **state)
   bvl_data_close(&data);
   double share = 0.25, at = share * model.lambda[6] + (1 - share) * model.lambda[7];
   ASSERT_OK(bvl_run_predict(MPI_COMM_WORLD, at_path("data.h5"), &names, at_path("out.h5"),
-                            at_path("pred.h5"), "link", at, 1));
+                            at_path("pred.h5"), "link", at, 1, &predicted));
   hid_t file = H5Fopen(at_path("pred.h5"), H5F_ACC_RDONLY, H5P_DEFAULT);
   hid_t set = H5Dopen2(file, "/prediction", H5P_DEFAULT);
   good &= H5Dread(set, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, got) >= 0;
@@ -385,12 +386,14 @@ static void test_predictions(void **state)
     good &= fabs(eta - got[i]) <= 1e-12; /* 2 P roundings of order 10 */
   }
   ASSERT_ALL(good);
+  ASSERT_ALL(predicted.n == N && predicted.columns == P);
   bvl_result_free(&model);
 }
 
 static void test_predict_refuses(void **state)
 {
   (void)state;
+  bvl_predict_outcome predicted;
   bvl_run_outcome outcome;
   bvl_data_names names = {0};
   make("data.h5");
@@ -401,10 +404,10 @@ static void test_predict_refuses(void **state)
   ASSERT_OK(bvl_run_simulate(MPI_COMM_WORLD, &wider));
   const char *model = at_path("out.h5"), *output = at_path("pred.h5");
   ASSERT_ALL(bvl_run_predict(MPI_COMM_WORLD, at_path("wider.h5"), &names, model, output, "link",
-                             NAN, 1) == BVL_ERR_INPUT);
+                             NAN, 1, &predicted) == BVL_ERR_INPUT);
   ASSERT_ALL(strstr(bvl_last_error(), "wider.h5: /X: 24 columns, the model has 23") != NULL);
   ASSERT_ALL(bvl_run_predict(MPI_COMM_WORLD, at_path("data.h5"), &names, model, output, "class",
-                             NAN, 1) == BVL_ERR_USAGE);
+                             NAN, 1, &predicted) == BVL_ERR_USAGE);
   ASSERT_ALL(io_stands("pred.h5", 0));
 }
 

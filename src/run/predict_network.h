@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* bevel predict with a network. */
+#ifndef BVL_RUN_PREDICT_NETWORK_H
+#define BVL_RUN_PREDICT_NETWORK_H
+
+#include "run/run.h"
+
+/** /prediction n x K: the last layer's outputs ("link"), means of the family ("response") or
+ * classes ("class"). Collective over comm; every rank has the whole network and its share of the
+ * rows, of dense X only the columns that the network has kept.
+ * @return as bvl_run_predict. */
+bvl_status bvl_run_predict_network(MPI_Comm comm, const char *data, const bvl_data_names *names,
+                                   const char *model, const char *output, const char *type,
+                                   int collective_io, bvl_predict_outcome *outcome);
+
+#endif
