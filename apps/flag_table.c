@@ -17,7 +17,7 @@
 enum {
   SOLVE = COMMANDS_SOLVE,
   TRAIN = COMMAND_TRAIN,
-  SAYS = COMMANDS_SOLVE | COMMAND_PREDICT | COMMAND_SIMULATE | COMMAND_TRAIN
+  SAYS = COMMANDS_SOLVE | COMMAND_PREDICT | COMMAND_SIMULATE | COMMAND_TRAIN | COMMAND_PRUNE
 };
 
 #define AT(member) offsetof(settings, member)
@@ -33,7 +33,7 @@ enum {
 #define ANY 0, 0, NULL
 
 const flag flag_table[] = {
-    {"output", KIND_TEXT, SOLVE | COMMAND_PREDICT | TRAIN, AT(output), ANY, "FILE",
+    {"output", KIND_TEXT, SOLVE | COMMAND_PREDICT | TRAIN | COMMAND_PRUNE, AT(output), ANY, "FILE",
      "result file (also -o)"},
     {"family", KIND_WORD, SOLVE, AT(run.family), 0, 0, FAMILIES, "NAME",
      "default: the data's attribute, else gaussian"},
@@ -138,7 +138,8 @@ const flag flag_table[] = {
      "collective|independent", "WORD", "how ranks read: collective (default) or independent"},
     {"memory-limit", KIND_BYTES, SOLVE, AT(run.memory_limit), 1, 0x1p62, "bytes, as in 500M or 4G",
      "BYTES", "a rank; default: its share of the machine or cgroup"},
-    {"model", KIND_TEXT, COMMAND_PREDICT, AT(model), ANY, "FILE", "result of path or fit"},
+    {"model", KIND_TEXT, COMMAND_PREDICT, AT(model), ANY, "FILE",
+     "result of path or fit, or a network"},
     {"type", KIND_WORD, COMMAND_PREDICT, AT(type), 0, 0, "link|response|class", "WORD",
      "link (default), response or class"},
     {"at", KIND_REAL, COMMAND_PREDICT, AT(at), 0, DBL_MAX, "a lambda of at least 0", "L",
@@ -211,6 +212,10 @@ const flag flag_table[] = {
      "a number of at least 0", "T", "after training cut weights of magnitude at most T"},
     {"prune-std", KIND_REAL, TRAIN, AT(train.prune_std), 0, DBL_MAX, "a number of at least 0", "S",
      "after training cut weights of at most S deviations of their layer's"},
+    {"prune-threshold", KIND_REAL, COMMAND_PRUNE, AT(prune.rule.threshold), 0, DBL_MAX,
+     "a number of at least 0", "T", "cut weights of magnitude at most T; default: zeros alone"},
+    {"prune-std", KIND_REAL, COMMAND_PRUNE, AT(prune.rule.deviations), 0, DBL_MAX,
+     "a number of at least 0", "S", "cut weights of at most S deviations of their layer's"},
     {"finetune-epochs", KIND_INTEGER, TRAIN, AT(train.finetune_epochs), COUNT, "E",
      "after cutting train what is left, without the penalty"},
     {"finetune-lr", KIND_REAL, TRAIN, AT(train.finetune_step), POSITIVE, "S",
@@ -254,8 +259,7 @@ _Static_assert(sizeof flag_table / sizeof flag_table[0] <= FLAGS_MAX,
 /* Announced, refused by name until they exist. */
 static const char *const later_flags[] = {"init", "missing", "folds"};
 static const char *const later_words[] = {"lambda.min", "lambda.1se"};
-static const char *const later_commands[] = {"cv",        "prune", "pareto",
-                                             "stability", "study", "import"};
+static const char *const later_commands[] = {"cv", "pareto", "stability", "study", "import"};
 
 static int is_in(const char *word, const char *const *list, size_t n)
 {
@@ -276,6 +280,8 @@ const manual manuals[] = {
     {COMMAND_PREDICT, "predict", "DATA.h5 --model RESULT.h5 -o OUT.h5", "Predicts with a result."},
     {COMMAND_TRAIN, "train", "DATA.h5 -o OUT.h5 --layers P-H-K | --arch NAME|FILE",
      "Trains a network, sparse where asked."},
+    {COMMAND_PRUNE, "prune", "NETWORK.h5 -o SMALL.h5",
+     "Cuts small weights of a network and stores what is left."},
     {COMMAND_INFO, "info", "[FILE.h5]", "Describes a file, or the machine."},
 };
 

@@ -364,11 +364,21 @@ static int check_solve(settings *s, char error[FLAGS_ERROR_BYTES])
   return 0;
 }
 
+static int check_prune(settings *s, char error[FLAGS_ERROR_BYTES])
+{
+  if (flag_given(s, "prune-threshold") && flag_given(s, "prune-std"))
+    return flag_complain(error, "--prune-threshold and --prune-std: one of them");
+  s->prune.model = s->file;
+  s->prune.output = s->output;
+  return 0;
+}
+
 static int check(settings *s, char error[FLAGS_ERROR_BYTES])
 {
   if (check_files(s, error) != 0) return -1;
   if (s->command & COMMANDS_SOLVE) return check_solve(s, error);
   if (s->command == COMMAND_TRAIN) return check_train_flags(s, error);
+  if (s->command == COMMAND_PRUNE) return check_prune(s, error);
   if (s->command == COMMAND_PREDICT && s->model == NULL)
     return flag_complain(error, "--model RESULT.h5 is missing");
   if (s->command == COMMAND_SIMULATE) {
@@ -390,6 +400,7 @@ int flags_parse(command which, int argc, char **argv, const char *run_text, sett
   bvl_run_options_init(&out->run);
   bvl_simulate_options_init(&out->simulate);
   bvl_train_options_init(&out->train);
+  bvl_prune_options_init(&out->prune);
   out->activation = (int)out->train.network.activation;
   out->structure = BVL_BY_INPUT;
   out->optimizer = (int)out->train.optim.method;

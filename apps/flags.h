@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "run/prune.h"
 #include "run/run.h"
 #include "run/train.h"
 
@@ -17,7 +18,8 @@ typedef enum command {
   COMMAND_FIT = 4,
   COMMAND_PREDICT = 8,
   COMMAND_INFO = 16,
-  COMMAND_TRAIN = 32
+  COMMAND_TRAIN = 32,
+  COMMAND_PRUNE = 128
 } command;
 
 enum { FLAGS_ERROR_BYTES = 1024, FLAGS_MAX = 160 };
@@ -40,6 +42,7 @@ typedef struct settings {
   bvl_simulate_options simulate;
   bvl_train_options train;
   int activation, scaling, structure, optimizer, schedule; /* words of train by their place */
+  bvl_prune_options prune;
   const char *model;
   const char *type;
   double at;

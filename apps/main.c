@@ -161,20 +161,33 @@ static void print_line(void *context, const char *line)
   fprintf(context, "%s\n", line);
 }
 
+static int run_predict(const settings *s, MPI_Comm comm, int rank)
+{
+  bvl_predict_outcome outcome;
+  const bvl_status status = bvl_run_predict(comm, s->file, &s->run.names, s->model, s->output,
+                                            s->type, s->at, s->run.collective_io, &outcome);
+  return status == BVL_OK ? report_predict(s, rank, &outcome) : report_failure(s, rank, status);
+}
+
+static int run_prune(const settings *s, MPI_Comm comm, int rank)
+{
+  bvl_prune_outcome outcome;
+  const bvl_status status = bvl_run_prune(comm, &s->prune, &outcome);
+  return status == BVL_OK ? report_prune(s, rank, &outcome) : report_failure(s, rank, status);
+}
+
 static int run_command(settings *s, MPI_Comm comm, int rank)
 {
   bvl_status status = BVL_OK;
   if (s->command & (COMMAND_PATH | COMMAND_FIT)) return run_path(s, comm, rank);
   if (s->command == COMMAND_TRAIN) return run_train(s, comm, rank);
+  if (s->command == COMMAND_PRUNE) return run_prune(s, comm, rank);
   if (s->command == COMMAND_INFO) {
     status = bvl_run_info(comm, s->file, print_line, stdout);
     return status == BVL_OK ? EXIT_DONE : report_failure(s, rank, status);
   }
-  if (s->command == COMMAND_SIMULATE)
-    status = bvl_run_simulate(comm, &s->simulate);
-  else
-    status = bvl_run_predict(comm, s->file, &s->run.names, s->model, s->output, s->type, s->at,
-                             s->run.collective_io);
+  if (s->command == COMMAND_PREDICT) return run_predict(s, comm, rank);
+  status = bvl_run_simulate(comm, &s->simulate);
   return status == BVL_OK ? report_file(s, rank) : report_failure(s, rank, status);
 }
 
@@ -209,7 +222,7 @@ static int run_parallel(command which, int argc, char **argv)
   } else if (flags_parse(which, argc - 2, argv + 2, run_text, &s, error) != 0) {
     code = report_usage(name, rank, error);
   } else {
-    s.run.command_line = s.train.network.command_line = command_line;
+    s.run.command_line = s.train.network.command_line = s.prune.command_line = command_line;
     code = run_command(&s, comm, rank);
   }
   settings_free(&s);

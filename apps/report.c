@@ -290,3 +290,53 @@ int report_file(const settings *s, int rank)
   }
   return EXIT_DONE;
 }
+
+int report_predict(const settings *s, int rank, const bvl_predict_outcome *o)
+{
+  if (rank != 0 || !s->json) return report_file(s, rank);
+  json_begin(s, "ok", EXIT_DONE);
+  printf(", ");
+  json_text("output", s->output);
+  json_integer("n", o->n);
+  json_integer("columns", o->columns);
+  json_integer("parameters", o->parameters);
+  json_real("load_s", o->load_s);
+  json_real("predict_s", o->predict_s);
+  json_real("rows_per_s", o->predict_s > 0.0 ? (double)o->n / o->predict_s : NAN);
+  json_end();
+  return EXIT_DONE;
+}
+
+static double percent_cut(int64_t left, int64_t all)
+{
+  return all > 0 ? 100.0 * (double)(all - left) / (double)all : 0.0;
+}
+
+static void prune_lines(const bvl_prune_counts *c)
+{
+  for (int64_t l = 0; l < c->n_layers; l++)
+    if (c->params[l] > 0)
+      printf("layer %" PRId64 ": %" PRId64 " of %" PRId64 " units, %" PRId64 " of %" PRId64
+             " parameters left\n",
+             l, c->units_left[l], c->units[l], c->params_left[l], c->params[l]);
+  printf("%" PRId64 " of %" PRId64 " inputs; %" PRId64 " of %" PRId64
+         " parameters left, %.2f%% pruned\n",
+         c->inputs_left, c->inputs, c->left, c->all, percent_cut(c->left, c->all));
+}
+
+int report_prune(const settings *s, int rank, const bvl_prune_outcome *o)
+{
+  if (rank == 0 && !s->json && !s->quiet) prune_lines(&o->counts);
+  if (rank != 0 || !s->json) return report_file(s, rank);
+  json_begin(s, "ok", EXIT_DONE);
+  printf(", ");
+  json_text("output", s->output);
+  json_integer("inputs", o->counts.inputs);
+  json_integer("inputs_left", o->counts.inputs_left);
+  json_integer("parameters", o->counts.all);
+  json_integer("parameters_left", o->counts.left);
+  json_integer("parameters_stored", o->stored);
+  json_real("pruned_percent", percent_cut(o->counts.left, o->counts.all));
+  json_end();
+  return EXIT_DONE;
+}

@@ -36,5 +36,8 @@ int report_train(const settings *s, MPI_Comm comm, progress *p, const bvl_train_
 
 /** The last line of predict and simulate. */
 int report_file(const settings *s, int rank);
+/** The same of a prediction and of a pruned network, with their figures. */
+int report_predict(const settings *s, int rank, const bvl_predict_outcome *outcome);
+int report_prune(const settings *s, int rank, const bvl_prune_outcome *outcome);
 
 #endif
