@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/checked.h"
+#include "data/read.h"
 
 /* The loss of `outputs` outputs, or why there is none. */
 static bvl_status choose_loss(const char *family, int64_t outputs, int64_t n_responses,
@@ -31,9 +32,10 @@ static bvl_status choose_loss(const char *family, int64_t outputs, int64_t n_res
   return BVL_OK;
 }
 
-static bvl_status check_row(const bvl_net_rows *rows, int64_t i, const double *y)
+static bvl_status check_row(const bvl_net_rows *rows, const bvl_source *source, int64_t i,
+                            const double *y)
 {
-  const int64_t row = rows->X->rows.input[i];
+  const int64_t row = bvl_source_row(source, rows->X->rows.input[i]);
   for (int64_t v = 0; v < rows->n_values; v++) {
     if (!isfinite(y[v]) || !rows->loss->label_ok(y[v]))
       return bvl_fail(BVL_ERR_INPUT, "y: row %" PRId64 ": %g is outside the %s family (%s)", row,
@@ -46,7 +48,8 @@ static bvl_status check_row(const bvl_net_rows *rows, int64_t i, const double *y
   return BVL_OK;
 }
 
-static bvl_status read_y(bvl_net_rows *rows, void *context, bvl_read_rows read_rows)
+static bvl_status read_y(bvl_net_rows *rows, const bvl_source *source, void *context,
+                         bvl_read_rows read_rows)
 {
   bvl_status status = BVL_OK;
   const bvl_rows *place = &rows->X->rows;
@@ -61,7 +64,7 @@ static bvl_status read_y(bvl_net_rows *rows, void *context, bvl_read_rows read_r
   for (int64_t i = 0; i < place->n_local; i++) {
     double *y = rows->y + i * m;
     memcpy(y, in_order + (place->input[i] - place->row0) * m, (size_t)m * sizeof *y);
-    if (status == BVL_OK) status = check_row(rows, i, y);
+    if (status == BVL_OK) status = check_row(rows, source, i, y);
   }
   status = bvl_agree(&rows->X->grid->all, status);
 cleanup:
@@ -69,14 +72,15 @@ cleanup:
   return status;
 }
 
-static bvl_status check_weight(const bvl_rows *place, int64_t i, double w)
+static bvl_status check_weight(int64_t row, double w)
 {
   if (isfinite(w) && w >= 0.0) return BVL_OK;
-  return bvl_fail(BVL_ERR_INPUT, "weights: row %" PRId64 ": %g", place->input[i], w);
+  return bvl_fail(BVL_ERR_INPUT, "weights: row %" PRId64 ": %g", row, w);
 }
 
 /* Weights scaled to sum n; ones where there are none. */
-static bvl_status read_weights(bvl_net_rows *rows, void *context, bvl_read_rows read_rows)
+static bvl_status read_weights(bvl_net_rows *rows, const bvl_source *source, void *context,
+                               bvl_read_rows read_rows)
 {
   bvl_status status = BVL_OK;
   const bvl_comm *all = &rows->X->grid->all;
@@ -90,7 +94,8 @@ static bvl_status read_weights(bvl_net_rows *rows, void *context, bvl_read_rows 
   BVL_TRY(read_rows(context, "weights", place->row0, place->n_local, in_order, &present));
   for (int64_t i = 0; i < place->n_local; i++) {
     rows->w[i] = present ? in_order[place->input[i] - place->row0] : 1.0;
-    if (status == BVL_OK) status = check_weight(place, i, rows->w[i]);
+    if (status == BVL_OK)
+      status = check_weight(bvl_source_row(source, place->input[i]), rows->w[i]);
     if (i >= place->split0 && i < place->split1) sum += rows->w[i];
   }
   BVL_TRY(bvl_agree(all, status));
@@ -114,8 +119,8 @@ bvl_status bvl_net_rows_create(const bvl_grid *grid, const bvl_source *source, c
   rows->n = source->n;
   BVL_TRY(choose_loss(family, outputs, n_responses, rows));
   BVL_TRY(bvl_design_create(grid, source, &options, &rows->X));
-  BVL_TRY(read_y(rows, context, read_rows));
-  BVL_TRY(read_weights(rows, context, read_rows));
+  BVL_TRY(read_y(rows, source, context, read_rows));
+  BVL_TRY(read_weights(rows, source, context, read_rows));
   *out = rows;
   rows = NULL;
 cleanup:

@@ -36,9 +36,9 @@ static bvl_status read_architecture(bvl_network_job *job)
     return bvl_fail(BVL_ERR_USAGE, "the network has %" PRId64 " inputs, %s has %" PRId64 " columns",
                     bvl_architecture_inputs(arch), bvl_data_source(job->data)->name, job->p);
   for (int64_t l = 0; l + 1 < arch->n; l++) arch->layer[l].by_output = o->by_output;
-  if (job->sparse && (arch->layer[0].kind != BVL_LAYER_DENSE || o->by_output))
-    return bvl_fail(BVL_ERR_USAGE,
-                    "a sparse X wants a dense first layer, without groups of neurons");
+  if (job->sparse && arch->layer[0].kind != BVL_LAYER_DENSE)
+    return bvl_fail(BVL_ERR_USAGE, "a network that begins with %s wants a dense X",
+                    bvl_layer_kind_name(arch->layer[0].kind));
   return BVL_OK;
 }
 

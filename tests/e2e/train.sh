@@ -27,6 +27,14 @@ PY
 printf 'input 1x12x12\nconv 6 3x3\npool 2x2\nconv 8 3x3 padding 1 tanh\ndense 10\ndense 3 # classes\n' >"$work/net.txt"
 printf 'input 1x12x12\nblur 6\ndense 3\n' >"$work/bad.txt"
 
+# refuse CODE PATTERN ARGS...: that exit code, with a word of what is wrong
+refuse() {
+  local code=$1 pattern=$2 was=0
+  shift 2
+  bevel 1 "$@" >"$work/refused.txt" 2>&1 || was=$?
+  test $was = "$code" || fail "exit $was, not $code: $* ($(cat "$work/refused.txt"))"
+  grep -q "$pattern" "$work/refused.txt" || fail "not told of '$pattern': $(cat "$work/refused.txt")"
+}
 # train RANKS DATA OUT FLAGS...: a network whose file is true
 train() {
   local ranks=$1 data=$2 out=$3
@@ -105,14 +113,14 @@ test $? = 4 || true
 grep -q "no number at step [0-9]*, learning rate" "$work/wild.txt" || fail "$(cat "$work/wild.txt")"
 
 refuse 2 "5 inputs.*4 columns" train "$iris" -o "$work/x.h5" --layers 5-3
-refuse 2 "2 outputs\|label 2" train "$iris" -o "$work/x.h5" --layers 4-1
+refuse 2 "1 outputs.*at least 2" train "$iris" -o "$work/x.h5" --layers 4-1
 refuse 3 "label 2.*2 outputs" train "$iris" -o "$work/x.h5" --layers 4-2
 refuse 3 "label 3.*3 outputs" train "$work/labels.h5" -o "$work/x.h5" --layers 144-3
 refuse 2 "batch 31.*30 rows" train "$iris" -o "$work/x.h5" --layers 4-3 --train-index /train_index --batch 31
 refuse 2 "blur" train "$work/pictures.h5" -o "$work/x.h5" --arch "$work/bad.txt"
 refuse 2 "neither a name" train "$work/pictures.h5" -o "$work/x.h5" --arch "$work/none.txt"
 refuse 3 "row 1 is there twice" train "$work/pictures.h5" -o "$work/x.h5" --layers 144-3 --train-index /twice
-refuse 3 "not a row" train "$work/pictures.h5" -o "$work/x.h5" --layers 144-3 --train-index /outside
+refuse 3 "row 240 is outside" train "$work/pictures.h5" -o "$work/x.h5" --layers 144-3 --train-index /outside
 refuse 2 "lambda" train "$iris" -o "$work/x.h5" --layers 4-3 --penalty lasso
 refuse 2 "group-lasso or group-lq" train "$iris" -o "$work/x.h5" --layers 4-3 --penalty lasso --lambda 1 --structure input
 echo "train: ok"
