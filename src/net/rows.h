@@ -44,7 +44,8 @@ typedef enum bvl_scaling {
   BVL_SCALE_MAX,      /* all by the largest |x| */
   BVL_SCALE_GLOBAL    /* each column by its mean, all by one deviation */
 } bvl_scaling;
-/** Sets X's centre and scale from these rows. Collective: at most four reductions. */
+/** Sets X's centre and scale from these rows; wanted once before rows are used, also as
+ * BVL_SCALE_NONE. Collective: at most four reductions. */
 bvl_status bvl_net_rows_scale(bvl_net_rows *rows, bvl_scaling scaling);
 
 #endif

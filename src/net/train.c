@@ -22,7 +22,9 @@ bvl_status bvl_train_create(bvl_net_objective *objective, bvl_net_rows *test,
   train->test = test;
   train->epochs = options->epochs;
   BVL_TRY(bvl_optim_create(&objective->objective, options, &train->optim));
-  train->rate = options->step;
+  train->options = *options;
+  train->rate = options->step *
+                bvl_schedule_factor(options->schedule, 0.0, (double)options->epochs);
   bvl_sparsity_start(objective->sparsity, params, train->theta);
   *out = train;
   train = NULL;
@@ -121,6 +123,17 @@ cleanup:
   return status;
 }
 
+/* How far the optimizer came, and the learning rate of the step before it. */
+static void note_step(bvl_train *train, int64_t step)
+{
+  const bvl_optim_options *options = &train->options;
+  const double n_batches = (double)train->objective->objective.n_batches;
+  const double epoch = fmax(0.0, (double)step - 1.0) / n_batches;
+  train->step = step;
+  train->rate = options->step *
+                bvl_schedule_factor(options->schedule, epoch, (double)options->epochs);
+}
+
 bvl_status bvl_train_run(bvl_train *train, double every_s, void *context, bvl_train_save_fn save)
 {
   bvl_status status = BVL_OK;
@@ -131,7 +144,7 @@ bvl_status bvl_train_run(bvl_train *train, double every_s, void *context, bvl_tr
   while (train->n_epochs < train->epochs && !train->diverged) {
     const double until = (double)(train->n_epochs + 1);
     BVL_TRY(bvl_optim_run(train->optim, until, train->theta, &outcome));
-    train->step = outcome.iterations;
+    note_step(train, outcome.iterations);
     train->diverged = outcome.stop == BVL_STOP_DIVERGED;
     if (outcome.stop == BVL_STOP_WANTED) {
       if (save != NULL) train->seconds += MPI_Wtime() - start_s;

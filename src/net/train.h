@@ -24,6 +24,7 @@ typedef struct bvl_train {
   bvl_net_objective *objective; /* borrowed */
   bvl_net_rows *test;           /* borrowed, NULL = none */
   bvl_optim *optim;             /* owned */
+  bvl_optim_options options;    /* what it was made with */
   double *theta;                /* the objective's n_local, owned */
   int64_t epochs;               /* asked for */
   int64_t n_epochs;             /* done */
@@ -32,7 +33,7 @@ typedef struct bvl_train {
   double seconds; /* of runs before this one */
   int diverged;
   int64_t step; /* of the optimizer, when it last stopped */
-  double rate;  /* its learning rate then */
+  double rate;  /* the learning rate of its last step */
 } bvl_train;
 
 /** Collective. theta starts at the balanced factors of params (n_params). @return BVL_ERR_USAGE (an
