@@ -336,6 +336,8 @@ static void test_wants(void **state)
   r.fit.objective->control.monitor = &monitor;
   ASSERT_OK(bvl_train_run(r.train, 1e9, NULL, NULL));
   ASSERT_ALL(r.train->n_epochs == 2 && r.train->step == 7);
+  /* the seventh step of 3 an epoch, cosine over 5 */
+  ASSERT_ALL(bvl_test_near(r.train->rate, 0.5 * STEP * (1.0 + cos(acos(-1.0) * 0.4)), 1e-15));
   close_run(&r);
   close_run(&whole);
   close_store(&memory);
