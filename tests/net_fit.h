@@ -10,7 +10,10 @@
 #include "bevel/source.h"
 #include "net/train.h"
 
-enum { NET_MAX_N = 64, NET_MAX_P = 40, NET_MAX_Y = 4, NET_MAX_PARAMS = 400, NET_MAX_THETA = 1600 };
+#ifndef NET_PARAMS /* a test may want more */
+#define NET_PARAMS 400
+#endif
+enum { NET_MAX_PARAMS = NET_PARAMS, NET_MAX_THETA = 4 * NET_PARAMS };
 
 typedef enum net_storage { NET_F64, NET_F32, NET_I8, NET_U8, NET_CSC, NET_CSR } net_storage;
 
@@ -32,6 +35,7 @@ typedef struct net_case {
   double hoyer_lambda;
   double weight_decay;
   int masked; /* every third parameter is held at 0 */
+  int single; /* products in float32 */
   net_storage storage;
   bvl_scaling scaling;
   int missing;       /* NET_I8: some entries are -1, which stands for none */
@@ -43,15 +47,15 @@ typedef struct net_case {
 typedef struct net_data {
   const net_case *what;
   int64_t p;
-  double X[NET_MAX_N * NET_MAX_P]; /* row-major */
-  float X32[NET_MAX_N * NET_MAX_P];
-  int8_t X8[NET_MAX_N * NET_MAX_P];
-  uint8_t U8[NET_MAX_N * NET_MAX_P];
-  int64_t indptr[NET_MAX_N + NET_MAX_P + 1];
-  int64_t indices[NET_MAX_N * NET_MAX_P];
-  double entries[NET_MAX_N * NET_MAX_P];
-  double y[NET_MAX_N * NET_MAX_Y];
-  double w[NET_MAX_N];
+  double *X; /* n x p, row-major, as all of them */
+  float *X32;
+  int8_t *X8;
+  uint8_t *U8;
+  int64_t *indptr;
+  int64_t *indices;
+  double *entries;
+  double *y; /* n x responses */
+  double *w;
 } net_data;
 
 typedef struct net_fit {
@@ -92,13 +96,40 @@ static inline double net_response(const net_case *what, int64_t outputs, int64_t
   return floor((double)outputs * u);
 }
 
+static inline void net_data_free(net_data *d)
+{
+  free(d->X);
+  free(d->X32);
+  free(d->X8);
+  free(d->U8);
+  free(d->indptr);
+  free(d->indices);
+  free(d->entries);
+  free(d->y);
+  free(d->w);
+}
+
+static inline void net_data_allocate(net_data *d, int64_t m)
+{
+  const size_t n = (size_t)d->what->n, p = (size_t)d->p;
+  d->X = calloc(n * p, sizeof *d->X);
+  d->X32 = calloc(n * p, sizeof *d->X32);
+  d->X8 = calloc(n * p, sizeof *d->X8);
+  d->U8 = calloc(n * p, sizeof *d->U8);
+  d->indptr = calloc(n + p + 1, sizeof *d->indptr);
+  d->indices = calloc(n * p, sizeof *d->indices);
+  d->entries = calloc(n * p, sizeof *d->entries);
+  d->y = calloc(n * (size_t)m, sizeof *d->y);
+  d->w = calloc(n, sizeof *d->w);
+}
+
+/* net_data_free frees it. */
 static inline void net_data_make(net_data *d, const net_case *what, const bvl_architecture *arch)
 {
   const int64_t outputs = bvl_architecture_outputs(arch);
   const int64_t m = what->n_responses > 0 ? what->n_responses : 1;
-  memset(d, 0, sizeof *d);
-  d->what = what;
-  d->p = bvl_architecture_inputs(arch);
+  *d = (net_data){.what = what, .p = bvl_architecture_inputs(arch)};
+  net_data_allocate(d, m);
   for (int64_t i = 0; i < what->n; i++) {
     for (int64_t j = 0; j < d->p; j++) {
       const double x = net_entry(what, i, j);
@@ -205,18 +236,16 @@ static inline int net_needs_all_columns(const net_case *what)
 /** Place of the parameter at `at` in the order of files, which no grid changes. */
 static inline int64_t net_file_place(const bvl_net *net, int64_t at)
 {
-  int64_t before = 0;
-  for (int64_t q = 0; q < net->n_tensors; q++) {
-    const bvl_tensor *t = &net->tensor[q];
-    const bvl_layer *layer = &net->arch.layer[t->layer];
-    for (int64_t k = 0; at >= t->begin && at < t->begin + t->count && k < t->columns; k++)
-      for (int64_t o = 0; o < t->outputs; o++)
-        if (bvl_tensor_place(net, t, o, k) == at)
-          return before + o * t->all_columns +
-                 (t->is_bias ? 0 : bvl_layer_file_index(layer, t->first_column + k));
-    before += t->outputs * t->all_columns;
-  }
-  return -1;
+  int64_t before = 0, q = 0;
+  for (; at >= net->tensor[q].begin + net->tensor[q].count; q++)
+    before += net->tensor[q].outputs * net->tensor[q].all_columns;
+  const bvl_tensor *t = &net->tensor[q];
+  const bvl_layer *layer = &net->arch.layer[t->layer];
+  const int64_t place = at - t->begin;
+  if (t->is_bias) return before + place;
+  const int64_t o = layer->by_output ? place / t->columns : place % t->outputs;
+  const int64_t k = layer->by_output ? place % t->columns : place / t->outputs;
+  return before + o * t->all_columns + bvl_layer_file_index(layer, t->first_column + k);
 }
 
 /** out (n_all, in the order of files) <- params of all ranks. Collective. */
@@ -308,8 +337,8 @@ static inline void net_open(const net_case *what, MPI_Comm comm, int n_rows, int
   ASSERT_OK(bvl_grid_create(comm, n_rows, n_cols, &fit->grid));
   ASSERT_OK(net_architecture(what, &fit->arch));
   net_data_make(&fit->data, what, &fit->arch);
-  ASSERT_OK(bvl_net_create(fit->grid, &fit->arch, 1, &fit->net));
-  ASSERT_ALL(fit->net->n_all <= NET_MAX_PARAMS && what->n <= NET_MAX_N && fit->data.p <= NET_MAX_P);
+  ASSERT_OK(bvl_net_create(fit->grid, &fit->arch, !what->single, &fit->net));
+  ASSERT_ALL(fit->net->n_all <= NET_MAX_PARAMS);
   ASSERT_OK(net_rows(&fit->data, fit->grid, bvl_architecture_outputs(&fit->arch), &fit->rows));
   ASSERT_OK(net_sparsity(what, fit));
   ASSERT_OK(bvl_net_objective_create(fit->net, fit->rows, fit->sparsity, &fit->objective));
@@ -324,6 +353,7 @@ static inline void net_close(net_fit *fit)
   bvl_net_rows_destroy(&fit->rows);
   bvl_net_destroy(&fit->net);
   bvl_grid_destroy(&fit->grid);
+  net_data_free(&fit->data);
 }
 
 /** The value at theta, its gradient in fit->grad. Collective. */

@@ -98,7 +98,7 @@ static void moments(const net_data *d, int64_t j, double *mean, double *variance
 /* x~ by plain loops into d->X itself, unscaled from then on. */
 static void scale_plainly(net_data *d, bvl_scaling scaling)
 {
-  double mean[NET_MAX_P], variance[NET_MAX_P], largest = 0.0, all = 0.0;
+  double mean[NET_MAX_PARAMS], variance[NET_MAX_PARAMS], largest = 0.0, all = 0.0;
   for (int64_t j = 0; j < d->p; j++) {
     moments(d, j, &mean[j], &variance[j]);
     all += variance[j] / (double)d->p;
@@ -191,6 +191,7 @@ static void expect_refusal(net_case what, bvl_status wanted, const char *first, 
   ASSERT_ALL(status == wanted && rows == NULL);
   ASSERT_ALL(strstr(bvl_last_error(), first) != NULL && strstr(bvl_last_error(), second) != NULL);
   bvl_grid_destroy(&grid);
+  net_data_free(&data);
 }
 
 static void test_labels_are_checked(void **state)

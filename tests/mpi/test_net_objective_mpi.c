@@ -11,6 +11,15 @@ static const net_case cases[] = {
     {.layers = "7-5-3", .activation = BVL_TANH, .family = "multinomial", .n = 40, .n_slices = 4},
     {.layers = "7-5-3", .activation = BVL_RELU, .family = "multinomial", .n = 40, .n_slices = 3},
     {.layers = "3-4-2", .activation = BVL_TANH, .family = "binomial", .n = 5, .n_slices = 2},
+    /* more rows than go through the layers together */
+    {.layers = "4-3-2",
+     .activation = BVL_TANH,
+     .family = "binomial",
+     .n = 600,
+     .n_slices = 5,
+     .weighted = 1,
+     .hoyer = BVL_HOYER_SQUARE,
+     .hoyer_lambda = 0.01},
     {.layers = "6-3", .activation = BVL_TANH, .family = "multinomial", .n = 30, .n_slices = 4},
     {.layers = pictures, .activation = BVL_TANH, .family = "multinomial", .n = 20, .n_slices = 3},
     {.layers = channels, .activation = BVL_TANH, .family = "multinomial", .n = 20, .n_slices = 2},
@@ -315,7 +324,7 @@ static double plain_loss(const net_data *d, int64_t i, int64_t K, const double *
 static void test_value_by_plain_loops(void **state)
 {
   (void)state;
-  const int which[] = {0, 2, 3, 9};
+  const int which[] = {0, 2, 4, 10};
   for (int c = 0; c < 4; c++) {
     int shapes[8][2];
     double params[NET_MAX_PARAMS], out[64], sum = 0.0, weight = 0.0;
@@ -336,7 +345,37 @@ static void test_value_by_plain_loops(void **state)
   }
 }
 
+/* ---- float32 ---------------------------------------------------------------------------------
+ */
+
+/* Products of some ten terms in float32: 1e-6 of their size. */
+static void test_float32_is_near(void **state)
+{
+  (void)state;
+  for (int c = 0; c < N_CASES; c++) {
+    int shapes[8][2];
+    double ours[NET_MAX_THETA], theirs[NET_MAX_THETA];
+    net_case what = cases[c];
+    net_fit fit, exact;
+    const int n_shapes = net_grids(&what, shapes);
+    net_open(&cases[c], MPI_COMM_SELF, 1, 1, &exact);
+    what.single = 1;
+    net_open(&what, MPI_COMM_WORLD, shapes[n_shapes - 1][0], shapes[n_shapes - 1][1], &fit);
+    const double wanted = net_value(&exact, exact.theta, 0);
+    const double value = net_value(&fit, fit.theta, 0);
+    ASSERT_ALL(value != wanted); /* it is another */
+    ASSERT_ALL(bvl_test_near(value, wanted, 1e-6 * fmax(1.0, fabs(wanted))));
+    net_gather(&fit, fit.grad, ours);
+    net_gather(&exact, exact.grad, theirs);
+    ASSERT_ALL(net_apart(fit.n_theta, ours, theirs) <=
+               2e-6 * fmax(1.0, net_most(fit.n_theta, theirs)));
+    net_close(&fit);
+    net_close(&exact);
+  }
+}
+
 BVL_TEST_MAIN_MPI(cmocka_unit_test(test_value_by_plain_loops),
                   cmocka_unit_test(test_gradient_is_the_derivative),
                   cmocka_unit_test(test_every_grid_says_the_same),
-                  cmocka_unit_test(test_an_epoch_is_everything))
+                  cmocka_unit_test(test_an_epoch_is_everything),
+                  cmocka_unit_test(test_float32_is_near))

@@ -83,6 +83,7 @@ static void close_run(run *r)
   bvl_train_destroy(&r->train);
   bvl_net_rows_destroy(&r->test);
   net_close(&r->fit);
+  net_data_free(&r->test_data);
 }
 
 /* Figures of an epoch but its seconds; 5 epochs of sums rounded to 1e-16 stay far below 1e-10. */
