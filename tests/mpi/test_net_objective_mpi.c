@@ -201,11 +201,11 @@ static void test_gradient_is_the_derivative(void **state)
   for (int c = 0; c < N_CASES; c++) {
     int shapes[8][2];
     net_fit fit;
-    const int n_shapes = net_grids(&cases[c], shapes);
+    const int n_shapes = net_is_spared(c) ? 0 : net_grids(&cases[c], shapes);
     for (int g = 0; g < n_shapes; g++) {
       net_open(&cases[c], MPI_COMM_WORLD, shapes[g][0], shapes[g][1], &fit);
       shake(&fit);
-      if (bvl_test_size() < 7) check_slopes(&fit, -1);
+      check_slopes(&fit, -1);
       check_slopes(&fit, fit.objective->objective.n_batches - 1);
       net_close(&fit);
     }
@@ -272,6 +272,7 @@ static void test_an_epoch_is_everything(void **state)
   for (int c = 0; c < N_CASES; c++) {
     int shapes[8][2];
     net_fit fit;
+    if (net_is_spared(c)) continue;
     net_grids(&cases[c], shapes);
     net_open(&cases[c], MPI_COMM_WORLD, shapes[0][0], shapes[0][1], &fit);
     const int64_t n_batches = fit.objective->objective.n_batches, n = fit.sparsity->n_theta;
