@@ -250,15 +250,15 @@ static bvl_status save(void *context)
   return bvl_train_save(s->train, &s->store);
 }
 
-/* Runs until the last rank wants to stop, at the sixth step: inside the second epoch. */
-static void run_and_stop(run *r, saver *s)
+/* Runs until the last rank wants to stop, after so many steps. */
+static void run_and_stop(run *r, int64_t steps, saver *s)
 {
-  asker a = {.here = bvl_test_rank() == bvl_test_size() - 1, .at = 6, .what = BVL_WANT_STOP};
+  asker a = {.here = bvl_test_rank() == bvl_test_size() - 1, .at = steps, .what = BVL_WANT_STOP};
   const bvl_monitor monitor = {.context = &a, .poll = poll_asker};
   r->fit.objective->control.monitor = &monitor;
   s->train = r->train;
   ASSERT_ALL(bvl_train_run(r->train, 1e9, s, save) == BVL_ERR_INTERRUPTED);
-  ASSERT_ALL(s->calls == 1 && r->train->step == 6);
+  ASSERT_ALL(s->calls == 1 && r->train->step == steps);
   r->fit.objective->control.monitor = NULL;
 }
 
@@ -268,7 +268,7 @@ static void take_up(int c, int from[2], int to[2], const run *whole)
   saver s = {.store = open_store(&memory, MPI_COMM_WORLD)};
   run r;
   open_run(&cases[c], methods[c], STEP, MPI_COMM_WORLD, from[0], from[1], &r);
-  run_and_stop(&r, &s);
+  run_and_stop(&r, 6, &s); /* inside the second epoch */
   close_run(&r);
   open_run(&cases[c], methods[c], STEP, MPI_COMM_WORLD, to[0], to[1], &r);
   ASSERT_OK(bvl_train_restore(r.train, &s.store));
@@ -303,7 +303,7 @@ static void test_taken_up_by_one_rank(void **state)
   open_run(&cases[c], methods[c], STEP, MPI_COMM_SELF, 1, 1, &whole);
   ASSERT_OK(bvl_train_run(whole.train, 0.0, NULL, NULL));
   open_run(&cases[c], methods[c], STEP, MPI_COMM_WORLD, 1, bvl_test_size(), &r);
-  run_and_stop(&r, &s);
+  run_and_stop(&r, 2, &s); /* before there is a history */
   close_run(&r);
   open_run(&cases[c], methods[c], STEP, MPI_COMM_SELF, 1, 1, &r);
   ASSERT_OK(bvl_train_restore(r.train, &s.store)); /* every rank for itself */
