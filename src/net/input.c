@@ -160,9 +160,9 @@ static bvl_status sum_row(bvl_pass *pass, int64_t n, int64_t n_riders, double *r
   const bvl_net *net = pass->net;
   bvl_status status = BVL_OK;
   net->real->to_double(n, pass->out[0], pass->z);
-  memcpy(pass->z + n, riders, (size_t)n_riders * sizeof *riders);
+  for (int64_t k = 0; k < n_riders; k++) pass->z[n + k] = riders[k];
   BVL_TRY(bvl_sum(&net->grid->row, pass->z, n + n_riders));
-  memcpy(riders, pass->z + n, (size_t)n_riders * sizeof *riders);
+  for (int64_t k = 0; k < n_riders; k++) riders[k] = pass->z[n + k];
   net->real->from_double(n, pass->z, pass->out[0]);
 cleanup:
   return status;
