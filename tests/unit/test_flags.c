@@ -128,7 +128,7 @@ static void test_later_versions(void **state)
   (void)state;
   assert_refused("d -o o --folds 5", "--folds: not available yet");
   assert_non_null(strstr(error, "--penalty"));
-  assert_refused("d -o o --penalty hoyer-square", "lasso, enet, group-lasso");
+  assert_refused("d -o o --penalty hoyer-square", "lasso, enet, group-lasso"); /* train's */
   assert_refused("d -o o --family cox", "gaussian, binomial, poisson, multinomial");
   assert_refused("d -o o --solver simplex", "newton, cd, sgd");
   assert_refused("d -o o --penalty lasso --alpha 0.5", "l1-l2 or group-l1-l2");
@@ -140,6 +140,22 @@ static void test_later_versions(void **state)
   assert_non_null(strstr(error, "predict"));
   command_refuse("pth", error);
   assert_non_null(strstr(error, "unknown command pth"));
+}
+
+static void test_prune(void **state)
+{
+  (void)state;
+  assert_int_equal(parse_with(COMMAND_PRUNE, NULL, "net.h5 -o small.h5 --prune-std 0.25"), 0);
+  assert_string_equal(s.prune.model, "net.h5");
+  assert_string_equal(s.prune.output, "small.h5");
+  assert_true(s.prune.rule.deviations == 0.25 && isnan(s.prune.rule.threshold));
+  settings_free(&s);
+  assert_int_equal(parse_with(COMMAND_PRUNE, NULL, "n -o s --prune-std 1 --prune-threshold 0"), -1);
+  assert_non_null(strstr(error, "--prune-threshold and --prune-std: one of them"));
+  assert_int_equal(parse_with(COMMAND_PRUNE, NULL, "n -o s --prune-threshold -1"), -1);
+  assert_non_null(strstr(error, "--prune-threshold -1: wanted a number of at least 0"));
+  assert_int_equal(parse_with(COMMAND_PRUNE, NULL, "n -o n --prune-std 1"), -1);
+  assert_non_null(strstr(error, "overwrite"));
 }
 
 static void test_impossible_values(void **state)
@@ -279,6 +295,7 @@ int main(void)
       cmocka_unit_test(test_the_last_one_counts),
       cmocka_unit_test(test_names_are_exact),
       cmocka_unit_test(test_later_versions),
+      cmocka_unit_test(test_prune),
       cmocka_unit_test(test_impossible_values),
       cmocka_unit_test(test_what_goes_together),
       cmocka_unit_test(test_run_file),
