@@ -93,6 +93,9 @@ void bvl_network_free(bvl_network_file *network);
 bvl_status bvl_network_read_first(const bvl_comm *comm, const char *path, const char *prefix,
                                   int64_t begin, int64_t count, double *out);
 
+/** A text among the root's attributes, the caller's; NULL when there is none. Not collective. */
+char *bvl_network_text(const char *path, const char *name);
+
 /** Whether a file's attribute kind is "network": for those who take several kinds. Not collective;
  * 0 for what cannot be opened. */
 int bvl_network_is(const char *path);

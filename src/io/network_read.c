@@ -103,14 +103,20 @@ cleanup:
   return status;
 }
 
-int bvl_network_is(const char *path)
+char *bvl_network_text(const char *path, const char *name)
 {
   hid_t file = 0;
-  if (bvl_h5_open_serial(path, &file) != BVL_OK) return 0;
-  char *kind = bvl_h5_attr_text(file, "kind");
+  if (bvl_h5_open_serial(path, &file) != BVL_OK) return NULL;
+  char *text = bvl_h5_attr_text(file, name);
+  bvl_h5_release(&file);
+  return text;
+}
+
+int bvl_network_is(const char *path)
+{
+  char *kind = bvl_network_text(path, "kind");
   const int is = kind != NULL && strcmp(kind, "network") == 0;
   free(kind);
-  bvl_h5_release(&file);
   return is;
 }
 

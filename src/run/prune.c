@@ -61,6 +61,21 @@ cleanup:
   return status;
 }
 
+/* What the network was trained on, for those who recompute what it does. */
+static bvl_status carry_texts(const bvl_comm *comm, const char *from, bvl_result_writer *writer)
+{
+  static const char *const names[] = {"data", "fingerprint", "x", "y", "weights_name", "scaling"};
+  bvl_status status = BVL_OK;
+  for (size_t k = 0; k < sizeof names / sizeof names[0] && status == BVL_OK; k++) {
+    char *text = comm->rank == 0 ? bvl_network_text(from, names[k]) : NULL;
+    int64_t there = text != NULL;
+    status = bvl_bcast_i64(comm, 0, &there, 1);
+    if (status == BVL_OK && there) status = bvl_result_attr_text(writer, names[k], text);
+    free(text);
+  }
+  return status;
+}
+
 static bvl_status put_beside(const bvl_network_file *file, bvl_result_writer *writer)
 {
   bvl_status status = BVL_OK;
@@ -96,6 +111,7 @@ static bvl_status write_small(const bvl_comm *comm, const bvl_prune_options *opt
   BVL_TRY(bvl_network_put(writer, "", &values));
   BVL_TRY(put_beside(file, writer));
   BVL_TRY(describe_job(options, file, outcome, writer));
+  BVL_TRY(carry_texts(comm, options->model, writer));
   BVL_TRY(bvl_result_close(&writer, 1));
 cleanup:
   if (writer != NULL) bvl_result_close(&writer, 0);
