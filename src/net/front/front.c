@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Sweeps along the radii of a front. A radius costs a prediction (up to two evaluations) and a
+ * correction. */
+#include "net/front/front.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/checked.h"
+
+/* A value must fall by this, relative, for a point to be replaced: less is the end of a correction,
+ * not another minimum. */
+static const double least_gain = 1e-9;
+
+/* ---- life cycle ------------------------------------------------------------------------------
+ */
+
+static bvl_status allocate(bvl_front *front, double f2_max)
+{
+  bvl_status status = BVL_OK;
+  const int64_t n_local = front->f->space.n_local;
+  BVL_TRY(BVL_ALLOC(&front->predicted, n_local));
+  BVL_TRY(BVL_ALLOC(&front->other, n_local));
+  BVL_TRY(BVL_ALLOC(&front->point, front->n));
+  for (int64_t k = 0; k < front->n; k++) {
+    front->point[k].radius = f2_max * (double)k / (double)(front->n - 1);
+    front->point[k].value = INFINITY;
+    BVL_TRY(BVL_ALLOC(&front->point[k].x, n_local));
+  }
+cleanup:
+  return status;
+}
+
+static bvl_status evaluate(bvl_front *front, const double *x, double *value)
+{
+  int wants = 0;
+  bvl_corrector *c = front->corrector;
+  return front->f->eval(front->f->context, x, -1, value, c->next_grad, &wants);
+}
+
+static bvl_status begin_at_zero(bvl_front *front)
+{
+  bvl_status status = BVL_OK;
+  bvl_front_point *zero = &front->point[0];
+  BVL_TRY(evaluate(front, zero->x, &zero->value));
+  BVL_TRY(bvl_ball_check(front->ball, zero->x, front->corrector->next_grad, &zero->at));
+  zero->converged = 1;
+cleanup:
+  return status;
+}
+
+bvl_status bvl_front_create(const bvl_objective *f, bvl_ball *ball, int64_t n, double f2_max,
+                            const bvl_corrector_limits *limits, bvl_front **out)
+{
+  bvl_status status = BVL_OK;
+  bvl_front *front = NULL;
+  *out = NULL;
+  status = BVL_ALLOC(&front, 1);
+  if (status == BVL_OK) {
+    front->f = f;
+    front->ball = ball;
+    front->n = n;
+    front->limits = *limits;
+    front->start_s = MPI_Wtime();
+    status = allocate(front, f2_max);
+  }
+  BVL_TRY(bvl_agree(f->space.comm, status));
+  BVL_TRY(bvl_corrector_create(f, ball, &front->corrector));
+  BVL_TRY(begin_at_zero(front));
+  *out = front;
+  front = NULL;
+cleanup:
+  bvl_front_destroy(&front);
+  return status;
+}
+
+void bvl_front_destroy(bvl_front **handle)
+{
+  bvl_front *front = *handle;
+  *handle = NULL;
+  if (front == NULL) return;
+  bvl_corrector_destroy(&front->corrector);
+  for (int64_t k = 0; k < front->n && front->point != NULL; k++) free(front->point[k].x);
+  free(front->point);
+  free(front->predicted);
+  free(front->other);
+  free(front);
+}
+
+/* ---- one radius ------------------------------------------------------------------------------
+ */
+
+static void report(const bvl_front *front, int64_t k)
+{
+  const bvl_monitor *monitor = front->monitor;
+  const bvl_front_point *p = &front->point[k];
+  if (monitor == NULL || monitor->progress == NULL || front->f->space.comm->rank != 0) return;
+  const bvl_progress progress = {.phase = "epoch",
+                                 .k = k,
+                                 .n_lambda = front->n,
+                                 .lambda = p->at.lambda,
+                                 .support = p->at.nonzeros,
+                                 .gap = NAN,
+                                 .iterations = p->steps,
+                                 .elapsed_s = MPI_Wtime() - front->start_s};
+  monitor->progress(monitor->context, &progress);
+}
+
+/* x is corrected at point k's radius and kept there when it is lower. */
+static bvl_status offer(bvl_front *front, int64_t k, double *x, double *gain)
+{
+  bvl_status status = BVL_OK;
+  bvl_front_point *p = &front->point[k];
+  bvl_correction found;
+  const double start_s = MPI_Wtime();
+  BVL_TRY(bvl_corrector_run(front->corrector, p->radius, &front->limits, x, &found));
+  p->steps += found.steps;
+  if (isfinite(found.value) && found.value < p->value * (1.0 - least_gain)) {
+    if (gain != NULL && isfinite(p->value))
+      *gain = fmax(*gain, (p->value - found.value) / p->value);
+    p->value = found.value;
+    p->at = found.at;
+    p->converged = found.converged;
+    memcpy(p->x, x, (size_t)front->f->space.n_local * sizeof *x);
+  }
+  p->seconds += MPI_Wtime() - start_s;
+  report(front, k);
+  if (found.wants & BVL_WANT_TIME_UP) front->time_up = 1;
+  if (found.wants & BVL_WANT_STOP) BVL_TRY(bvl_fail(BVL_ERR_INTERRUPTED, "stopped on request"));
+cleanup:
+  return status;
+}
+
+/* x <- scale a + extra (a - b), on the ball. */
+static bvl_status place(bvl_front *front, double tau, double scale, double extra, const double *a,
+                        const double *b, double *x)
+{
+  double threshold = 0.0;
+  for (int64_t j = 0; j < front->f->space.n_local; j++)
+    x[j] = scale * a[j] + (b != NULL ? extra * (a[j] - b[j]) : 0.0);
+  return bvl_ball_project(front->ball, tau, &threshold, x);
+}
+
+/* predicted <- the better of: a, stretched or shrunk to the radius; the line through b and a. */
+static bvl_status predict(bvl_front *front, int64_t k, const double *a, double radius_a,
+                          const double *b, double radius_b)
+{
+  bvl_status status = BVL_OK;
+  const double tau = front->point[k].radius;
+  const double stretch = radius_a > 0.0 && tau > radius_a ? tau / radius_a : 1.0;
+  double values[2];
+  BVL_TRY(place(front, tau, stretch, 0.0, a, NULL, front->predicted));
+  if (b == NULL || radius_a == radius_b) goto cleanup;
+  BVL_TRY(place(front, tau, 1.0, (tau - radius_a) / (radius_a - radius_b), a, b, front->other));
+  BVL_TRY(evaluate(front, front->predicted, &values[0]));
+  BVL_TRY(evaluate(front, front->other, &values[1]));
+  if (values[1] < values[0]) {
+    double *swap = front->predicted;
+    front->predicted = front->other;
+    front->other = swap;
+  }
+cleanup:
+  return status;
+}
+
+/* ---- sweeps ----------------------------------------------------------------------------------
+ */
+
+bvl_status bvl_front_down(bvl_front *front, double *x)
+{
+  bvl_status status = BVL_OK;
+  const size_t bytes = (size_t)front->f->space.n_local * sizeof *x;
+  double *last = NULL;
+  BVL_TRY(bvl_agree(front->f->space.comm, BVL_ALLOC(&last, front->f->space.n_local)));
+  for (int64_t k = front->n - 1; k > 0 && !front->time_up; k--) {
+    const double radius = front->point[k].radius, step = front->point[1].radius;
+    if (k == front->n - 1) {
+      memcpy(front->predicted, x, bytes);
+    } else {
+      BVL_TRY(
+          predict(front, k, x, radius + step, k + 2 < front->n ? last : NULL, radius + 2.0 * step));
+      memcpy(last, x, bytes);
+    }
+    if (k == front->n - 1) memcpy(last, front->predicted, bytes);
+    BVL_TRY(offer(front, k, front->predicted, NULL));
+    memcpy(x, front->predicted, bytes);
+  }
+cleanup:
+  free(last);
+  return status;
+}
+
+/* Point k from point `near` and the one beyond it. */
+static bvl_status move(bvl_front *front, int64_t k, int64_t near, int64_t beyond, double *gain)
+{
+  bvl_status status = BVL_OK;
+  const bvl_front_point *a = &front->point[near];
+  const bvl_front_point *b = beyond >= 0 && beyond < front->n &&
+                                     isfinite(front->point[beyond].value)
+                                 ? &front->point[beyond]
+                                 : NULL;
+  if (!isfinite(a->value)) goto cleanup;
+  BVL_TRY(predict(front, k, a->x, a->radius, b != NULL ? b->x : NULL, b != NULL ? b->radius : 0.0));
+  BVL_TRY(offer(front, k, front->predicted, gain));
+cleanup:
+  return status;
+}
+
+bvl_status bvl_front_up(bvl_front *front, double *gain)
+{
+  bvl_status status = BVL_OK;
+  for (int64_t k = 1; k < front->n && !front->time_up; k++) {
+    if (k > 1) BVL_TRY(move(front, k, k - 1, k - 2, gain));
+    if (front->point[k].value < front->point[k - 1].value) continue;
+    /* the smaller point itself lies in this ball */
+    memcpy(front->predicted, front->point[k - 1].x,
+           (size_t)front->f->space.n_local * sizeof *front->predicted);
+    BVL_TRY(offer(front, k, front->predicted, gain));
+  }
+cleanup:
+  return status;
+}
+
+bvl_status bvl_front_back(bvl_front *front, double *gain)
+{
+  bvl_status status = BVL_OK;
+  for (int64_t k = front->n - 2; k > 0 && !front->time_up; k--)
+    BVL_TRY(move(front, k, k + 1, k + 2, gain));
+cleanup:
+  return status;
+}

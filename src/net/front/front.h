@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The front between f1 (a loss) and f2 (a norm), as points whose f2 is evenly spaced from 0 to
+ * f2_max: x = 0 first, then at each radius the lowest stationary point of f1 on the ball that was
+ * found. A sweep walks along the radii, each point predicted from its two neighbours on the side
+ * it comes from and corrected (corrector.h); a point is replaced when a sweep finds a lower one.
+ * Sweeps go down from dense ends (pruning keeps the structure that matters) and up again from every
+ * point (a ball holds the smaller ones, so values fall strictly with f2 until f1 has its minimum
+ * inside). Points hold this rank's share of x. */
+#ifndef BVL_NET_FRONT_FRONT_H
+#define BVL_NET_FRONT_FRONT_H
+
+#include "net/front/corrector.h"
+
+typedef struct bvl_front_point {
+  double radius;
+  double value; /* f1; INFINITY = none yet */
+  bvl_stationarity at;
+  int converged;
+  double seconds; /* spent at this radius */
+  int64_t steps;
+  double *x; /* n_local, owned */
+} bvl_front_point;
+
+typedef struct bvl_front {
+  bvl_corrector *corrector;   /* owned */
+  const bvl_objective *f;     /* borrowed */
+  bvl_ball *ball;             /* borrowed */
+  const bvl_monitor *monitor; /* borrowed, NULL = none */
+  bvl_corrector_limits limits;
+  int64_t n;
+  bvl_front_point *point; /* n, owned */
+  double *predicted;      /* n_local, owned */
+  double *other;
+  double start_s;
+  int time_up; /* no sweep goes on */
+} bvl_front;
+
+/** n >= 2 radii, equal steps from 0 to f2_max > 0; the point at 0 is there. Collective. @return
+ * BVL_ERR_NOMEM, BVL_ERR_MPI. */
+bvl_status bvl_front_create(const bvl_objective *f, bvl_ball *ball, int64_t n, double f2_max,
+                            const bvl_corrector_limits *limits, bvl_front **out);
+void bvl_front_destroy(bvl_front **front);
+
+/** Down from x (n_local, overwritten), corrected at f2_max first. Collective. @return
+ * BVL_ERR_INTERRUPTED when the monitor wants it. */
+bvl_status bvl_front_down(bvl_front *front, double *x);
+/** Up from the sparse end, each point offered to the next radius; then down likewise. `*gain` is
+ * the largest fall of a value, relative. Collective. */
+bvl_status bvl_front_up(bvl_front *front, double *gain);
+bvl_status bvl_front_back(bvl_front *front, double *gain);
+
+#endif
