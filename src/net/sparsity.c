@@ -15,6 +15,7 @@
 static int64_t block_length(const bvl_sparsity *s, const bvl_tensor *t)
 {
   const bvl_layer *layer = &s->net->arch.layer[t->layer];
+  if (s->options.whole_blocks && !t->is_bias) return t->outputs;
   if (t->is_bias || s->penalty.type == NULL) return 0;
   if (!s->penalty.type->grouped) return 1;
   if (s->options.structure == BVL_BY_INPUT) return t->outputs;

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The three ways to a front. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/checked.h"
+#include "net/front/rivals.h"
+#include "run/pareto_job.h"
+
+/* A sweep that lowers no point by more than this, relative, was the last. */
+static const double least_gain = 1e-3;
+/* The dense end is trimmed while the loss rises by no more than this, relative. */
+static const double trim_rise = 0.05;
+
+/* Rounding of f1 as the layers compute it, relative. */
+static bvl_corrector_limits limits_of(const bvl_pareto_job *job)
+{
+  bvl_corrector_limits limits = job->options->limits;
+  limits.noise = job->options->network.is_double ? 1e-14 : 1e-7;
+  return limits;
+}
+
+/* ---- dense ends ------------------------------------------------------------------------------
+ */
+
+static void start(bvl_pareto_job *job, uint64_t seed)
+{
+  bvl_net_start(job->network.net, seed, job->params);
+  bvl_sparsity_start(job->sparsity, job->params, job->theta);
+}
+
+bvl_status bvl_pareto_train(bvl_pareto_job *job, const bvl_objective *f, uint64_t seed)
+{
+  bvl_status status = BVL_OK;
+  bvl_optim *optim = NULL;
+  bvl_optim_outcome outcome = {0};
+  bvl_optim_options options = job->options->optim;
+  start(job, seed);
+  if (options.epochs == 0) return BVL_OK;
+  options.seed = seed;
+  BVL_TRY(bvl_optim_create(f, &options, &optim));
+  BVL_TRY(bvl_optim_run(optim, (double)options.epochs, job->theta, &outcome));
+  if (outcome.wants & BVL_WANT_STOP) status = bvl_fail(BVL_ERR_INTERRUPTED, "stopped on request");
+  if (outcome.stop == BVL_STOP_DIVERGED)
+    status = bvl_fail(BVL_ERR_USAGE, "the loss is no number at step %lld, learning rate %g",
+                      (long long)outcome.iterations, options.step);
+cleanup:
+  bvl_optim_destroy(&optim);
+  return status;
+}
+
+/* The norm of theta with its small entries shrunk away as far as the loss hardly rises. */
+static bvl_status trimmed_norm(bvl_pareto_job *job, double *norm)
+{
+  bvl_status status = BVL_OK;
+  const bvl_objective *f = &job->objective->objective;
+  const size_t bytes = (size_t)f->space.n_local * sizeof(double);
+  double *x = NULL, *grad = NULL, low = 0.0, high = 1.0, first = 0.0, value = 0.0;
+  int wants = 0;
+  status = BVL_ALLOC(&x, f->space.n_local);
+  if (status == BVL_OK) status = BVL_ALLOC(&grad, f->space.n_local);
+  BVL_TRY(bvl_agree(f->space.comm, status));
+  BVL_TRY(f->eval(f->context, job->theta, -1, &first, grad, &wants));
+  for (int k = 0; k < 12; k++) {
+    const double middle = k == 0 ? 0.0 : 0.5 * (low + high);
+    memcpy(x, job->theta, bytes);
+    bvl_ball_shrink(&job->ball, middle, x);
+    BVL_TRY(f->eval(f->context, x, -1, &value, grad, &wants));
+    *(value <= first * (1.0 + trim_rise) ? &low : &high) = middle;
+  }
+  bvl_ball_shrink(&job->ball, low, job->theta);
+  BVL_TRY(bvl_ball_value(&job->ball, job->theta, norm));
+cleanup:
+  free(x);
+  free(grad);
+  return status;
+}
+
+/* ---- continuation ----------------------------------------------------------------------------
+ */
+
+static bvl_status create_front(bvl_pareto_job *job, bvl_front **front)
+{
+  bvl_status status = BVL_OK;
+  const bvl_pareto_options *o = job->options;
+  const bvl_corrector_limits limits = limits_of(job);
+  double norm = o->norm_max;
+  BVL_TRY(bvl_pareto_train(job, &job->objective->objective, o->network.seed));
+  if (!(norm > 0.0)) BVL_TRY(trimmed_norm(job, &norm));
+  BVL_TRY(
+      bvl_front_create(&job->objective->objective, &job->ball, o->points, norm, &limits, front));
+  (*front)->monitor = job->network.monitor;
+cleanup:
+  return status;
+}
+
+static void take_points(bvl_pareto_job *job, const bvl_front *front)
+{
+  int64_t n = 0;
+  for (int64_t k = 0; k < front->n; k++) {
+    if (!isfinite(front->point[k].value)) continue; /* time was up */
+    double *x = job->point[n].x;
+    job->point[n] = front->point[k];
+    job->point[n].x = x;
+    memcpy(x, front->point[k].x, (size_t)front->f->space.n_local * sizeof *x);
+    n++;
+  }
+  while (job->n > n) free(job->point[--job->n].x);
+}
+
+bvl_status bvl_pareto_continue(bvl_pareto_job *job)
+{
+  bvl_status status = BVL_OK;
+  const bvl_pareto_options *o = job->options;
+  bvl_front *front = NULL;
+  double gain = 1.0;
+  BVL_TRY(create_front(job, &front));
+  for (int64_t s = 0; s < o->starts && !front->time_up; s++) {
+    if (s > 0)
+      BVL_TRY(bvl_pareto_train(job, &job->objective->objective, o->network.seed + (uint64_t)s));
+    BVL_TRY(bvl_front_down(front, job->theta));
+  }
+  for (int64_t k = 0; k < o->sweeps && gain > least_gain && !front->time_up; k++) {
+    gain = 0.0;
+    BVL_TRY(bvl_front_up(front, &gain));
+    BVL_TRY(bvl_front_back(front, &gain));
+  }
+  BVL_TRY(bvl_pareto_make_points(job, front->n));
+  take_points(job, front);
+cleanup:
+  bvl_front_destroy(&front);
+  return status;
+}
+
+/* ---- the others ------------------------------------------------------------------------------
+ */
+
+static void keep(bvl_pareto_job *job, int64_t k, const bvl_correction *found, double start_s)
+{
+  bvl_front_point *p = &job->point[k];
+  p->value = found->value;
+  p->at = found->at;
+  p->radius = found->at.value;
+  p->converged = found->converged;
+  p->steps = found->steps;
+  p->seconds = MPI_Wtime() - start_s;
+  memcpy(p->x, job->theta, (size_t)job->sparsity->n_theta * sizeof *p->x);
+}
+
+static bvl_status judge(bvl_pareto_job *job, bvl_correction *found)
+{
+  bvl_status status = BVL_OK;
+  const bvl_objective *f = &job->objective->objective;
+  double *grad = NULL;
+  *found = (bvl_correction){0};
+  BVL_TRY(bvl_agree(f->space.comm, BVL_ALLOC(&grad, f->space.n_local)));
+  BVL_TRY(f->eval(f->context, job->theta, -1, &found->value, grad, &found->wants));
+  BVL_TRY(bvl_ball_check(&job->ball, job->theta, grad, &found->at));
+cleanup:
+  free(grad);
+  return status;
+}
+
+static int by_norm(const void *a, const void *b)
+{
+  const double x = ((const bvl_front_point *)a)->at.value,
+               y = ((const bvl_front_point *)b)->at.value;
+  return (x > y) - (x < y);
+}
+
+/* Weights 0, 1/(K-1), ..., 1; the norm counts 1/K, as published. */
+bvl_status bvl_pareto_weigh(bvl_pareto_job *job)
+{
+  bvl_status status = BVL_OK;
+  const int64_t K = job->options->points;
+  bvl_weighted weighted;
+  bvl_correction found;
+  BVL_TRY(bvl_pareto_make_points(job, K));
+  for (int64_t k = 0; k < K; k++) {
+    const double start_s = MPI_Wtime();
+    bvl_weighted_init(&job->objective->objective, &job->ball, (double)k / (double)(K - 1),
+                      1.0 / (double)K, &weighted);
+    BVL_TRY(bvl_pareto_train(job, &weighted.objective, job->options->network.seed + (uint64_t)k));
+    BVL_TRY(judge(job, &found));
+    keep(job, k, &found, start_s);
+  }
+  qsort(job->point, (size_t)job->n, sizeof *job->point, by_norm);
+cleanup:
+  return status;
+}
+
+bvl_status bvl_pareto_walk(bvl_pareto_job *job)
+{
+  bvl_status status = BVL_OK;
+  const bvl_pareto_options *o = job->options;
+  const bvl_corrector_limits limits = limits_of(job);
+  const double ratio = o->lambda_max / o->lambda_min;
+  double length = 1.0;
+  bvl_correction found = {0};
+  BVL_TRY(bvl_pareto_make_points(job, o->points));
+  BVL_TRY(bvl_pareto_train(job, &job->objective->objective, o->network.seed));
+  for (int64_t k = 0; k < o->points; k++) {
+    const double start_s = MPI_Wtime();
+    const double lambda = o->lambda_min * pow(ratio, (double)k / (double)(o->points - 1));
+    BVL_TRY(bvl_prox_run(&job->objective->objective, &job->ball, lambda, &limits, &length,
+                         job->theta, &found));
+    keep(job, k, &found, start_s);
+    if (found.wants & BVL_WANT_STOP) BVL_TRY(bvl_fail(BVL_ERR_INTERRUPTED, "stopped on request"));
+  }
+  qsort(job->point, (size_t)job->n, sizeof *job->point, by_norm);
+cleanup:
+  return status;
+}
