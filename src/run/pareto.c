@@ -16,6 +16,7 @@ void bvl_pareto_options_init(bvl_pareto_options *options)
                                   .starts = 1,
                                   .sweeps = 1,
                                   .limits = {.max_steps = 50, .tol = 1e-3, .decrease_tol = 1e-6},
+                                  .stir = {.step = 0.02, .momentum = 0.9},
                                   .lambda_min = 1e-4,
                                   .lambda_max = 1e-1,
                                   .max_seconds = INFINITY};

@@ -25,7 +25,7 @@ typedef struct bvl_pareto_options {
   double norm_max;         /* the dense end's norm; 0 = where training from a random start ends */
   int64_t starts;          /* dense ends to come down from, >= 1 */
   int64_t sweeps;          /* up and down again at most so often, while it pays */
-  int64_t stochastic_epochs; /* of minibatch steps before each correction */
+  bvl_stir stir;           /* minibatch steps before each correction; 0 epochs = none */
   bvl_corrector_limits limits;
   double lambda_min, lambda_max; /* of the lambda path */
   bvl_optim_options optim;       /* of the dense ends (epochs 0: none) and of weighted sums */

@@ -10,9 +10,6 @@
 
 /* A sweep that lowers no point by more than this, relative, was the last. */
 static const double least_gain = 1e-3;
-/* The dense end is trimmed while the loss rises by no more than this, relative. */
-static const double trim_rise = 0.05;
-
 /* Rounding of f1 as the layers compute it, relative. */
 static bvl_corrector_limits limits_of(const bvl_pareto_job *job)
 {
@@ -50,33 +47,6 @@ cleanup:
   return status;
 }
 
-/* The norm of theta with its small entries shrunk away as far as the loss hardly rises. */
-static bvl_status trimmed_norm(bvl_pareto_job *job, double *norm)
-{
-  bvl_status status = BVL_OK;
-  const bvl_objective *f = &job->objective->objective;
-  const size_t bytes = (size_t)f->space.n_local * sizeof(double);
-  double *x = NULL, *grad = NULL, low = 0.0, high = 1.0, first = 0.0, value = 0.0;
-  int wants = 0;
-  status = BVL_ALLOC(&x, f->space.n_local);
-  if (status == BVL_OK) status = BVL_ALLOC(&grad, f->space.n_local);
-  BVL_TRY(bvl_agree(f->space.comm, status));
-  BVL_TRY(f->eval(f->context, job->theta, -1, &first, grad, &wants));
-  for (int k = 0; k < 12; k++) {
-    const double middle = k == 0 ? 0.0 : 0.5 * (low + high);
-    memcpy(x, job->theta, bytes);
-    bvl_ball_shrink(&job->ball, middle, x);
-    BVL_TRY(f->eval(f->context, x, -1, &value, grad, &wants));
-    *(value <= first * (1.0 + trim_rise) ? &low : &high) = middle;
-  }
-  bvl_ball_shrink(&job->ball, low, job->theta);
-  BVL_TRY(bvl_ball_value(&job->ball, job->theta, norm));
-cleanup:
-  free(x);
-  free(grad);
-  return status;
-}
-
 /* ---- continuation ----------------------------------------------------------------------------
  */
 
@@ -85,12 +55,11 @@ static bvl_status create_front(bvl_pareto_job *job, bvl_front **front)
   bvl_status status = BVL_OK;
   const bvl_pareto_options *o = job->options;
   const bvl_corrector_limits limits = limits_of(job);
-  double norm = o->norm_max;
-  BVL_TRY(bvl_pareto_train(job, &job->objective->objective, o->network.seed));
-  if (!(norm > 0.0)) BVL_TRY(trimmed_norm(job, &norm));
-  BVL_TRY(
-      bvl_front_create(&job->objective->objective, &job->ball, o->points, norm, &limits, front));
+  BVL_TRY(bvl_front_create(&job->objective->objective, &job->ball, o->points, o->norm_max, &limits,
+                           front));
   (*front)->monitor = job->network.monitor;
+  (*front)->stir = o->stir;
+  (*front)->stir.seed = o->network.seed;
 cleanup:
   return status;
 }
@@ -117,8 +86,8 @@ bvl_status bvl_pareto_continue(bvl_pareto_job *job)
   double gain = 1.0;
   BVL_TRY(create_front(job, &front));
   for (int64_t s = 0; s < o->starts && !front->time_up; s++) {
-    if (s > 0)
-      BVL_TRY(bvl_pareto_train(job, &job->objective->objective, o->network.seed + (uint64_t)s));
+    BVL_TRY(bvl_pareto_train(job, &job->objective->objective, o->network.seed + (uint64_t)s));
+    BVL_TRY(bvl_front_approach(front, job->theta));
     BVL_TRY(bvl_front_down(front, job->theta));
   }
   for (int64_t k = 0; k < o->sweeps && gain > least_gain && !front->time_up; k++) {

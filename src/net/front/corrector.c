@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/checked.h"
+#include "base/rng.h"
 
 enum { INNER_STEPS = 30, MAX_HALVINGS = 20, IN_A_ROW = 2 };
 static const double inner_tol = 1e-4; /* of the first inner step's slope */
@@ -228,6 +229,45 @@ static bvl_status tidy(bvl_corrector *c, double tau, double noise, double *x, bv
 cleanup:
   return status;
 }
+
+/* ---- minibatches -----------------------------------------------------------------------------
+ */
+
+bvl_status bvl_corrector_stir(bvl_corrector *c, double tau, const bvl_stir *stir, uint64_t pass,
+                              double *x, int *wants)
+{
+  bvl_status status = BVL_OK;
+  const int64_t n_local = c->f->space.n_local, n = c->f->n_batches;
+  int64_t *order = NULL;
+  double threshold = 0.0, value = 0.0;
+  int enough = 0;
+  BVL_TRY(bvl_agree(c->f->space.comm, BVL_ALLOC(&order, n)));
+  memset(c->step, 0, (size_t)n_local * sizeof *c->step);
+  for (int64_t e = 0; e < stir->epochs && !enough; e++) {
+    bvl_rng_permutation(stir->seed, BVL_STREAM_BATCH_ORDER,
+                        pass * (uint64_t)stir->epochs + (uint64_t)e, n, order);
+    for (int64_t k = 0; k < n && !enough; k++) {
+      int more = 0;
+      const double gone = (double)e + (double)k / (double)n;
+      const double h = stir->step *
+                       bvl_schedule_factor(BVL_SCHEDULE_COSINE, gone, (double)stir->epochs);
+      BVL_TRY(c->f->eval(c->f->context, x, n > 1 ? order[k] : -1, &value, c->grad, &more));
+      *wants |= more;
+      enough = (more & (BVL_WANT_STOP | BVL_WANT_TIME_UP)) != 0;
+      for (int64_t j = 0; j < n_local; j++) {
+        c->step[j] = stir->momentum * c->step[j] + c->grad[j];
+        x[j] -= h * c->step[j];
+      }
+      BVL_TRY(bvl_ball_project(c->ball, tau, &threshold, x));
+    }
+  }
+cleanup:
+  free(order);
+  return status;
+}
+
+/* ---- the whole -------------------------------------------------------------------------------
+ */
 
 bvl_status bvl_corrector_run(bvl_corrector *c, double tau, const bvl_corrector_limits *limits,
                              double *x, bvl_correction *out)

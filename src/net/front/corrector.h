@@ -49,6 +49,22 @@ typedef struct bvl_correction {
 bvl_status bvl_corrector_create(const bvl_objective *f, bvl_ball *ball, bvl_corrector **out);
 void bvl_corrector_destroy(bvl_corrector **corrector);
 
+/** Minibatch steps before a correction: heavy ball, every step projected on the ball,
+ *
+ *     v <- momentum v + grad of a batch,   x <- P(x - h v),
+ *
+ * h falling from `step` to 0 as a cosine. `seed` and `pass` order the batches. */
+typedef struct bvl_stir {
+  int64_t epochs; /* 0 = none */
+  double step;
+  double momentum;
+  uint64_t seed;
+} bvl_stir;
+/** Collective: for each minibatch an evaluation and a projection. The objective's wants are ORed
+ * into *wants; a stop or time up ends it. */
+bvl_status bvl_corrector_stir(bvl_corrector *c, double tau, const bvl_stir *stir, uint64_t pass,
+                              double *x, int *wants);
+
 /** x (n_local) is projected on the ball of radius tau and corrected. Collective. */
 bvl_status bvl_corrector_run(bvl_corrector *c, double tau, const bvl_corrector_limits *limits,
                              double *x, bvl_correction *out);

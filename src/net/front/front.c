@@ -12,11 +12,20 @@
 /* A value must fall by this, relative, for a point to be replaced: less is the end of a correction,
  * not another minimum. */
 static const double least_gain = 1e-9;
+static const double shrinkage = 0.8; /* of a norm on its way to the dense end */
+static const double explained = 0.99;
 
 /* ---- life cycle ------------------------------------------------------------------------------
  */
 
-static bvl_status allocate(bvl_front *front, double f2_max)
+static void set_radii(bvl_front *front, double f2_max)
+{
+  front->f2_max = f2_max;
+  for (int64_t k = 0; k < front->n; k++)
+    front->point[k].radius = f2_max * (double)k / (double)(front->n - 1);
+}
+
+static bvl_status allocate(bvl_front *front)
 {
   bvl_status status = BVL_OK;
   const int64_t n_local = front->f->space.n_local;
@@ -24,7 +33,6 @@ static bvl_status allocate(bvl_front *front, double f2_max)
   BVL_TRY(BVL_ALLOC(&front->other, n_local));
   BVL_TRY(BVL_ALLOC(&front->point, front->n));
   for (int64_t k = 0; k < front->n; k++) {
-    front->point[k].radius = f2_max * (double)k / (double)(front->n - 1);
     front->point[k].value = INFINITY;
     BVL_TRY(BVL_ALLOC(&front->point[k].x, n_local));
   }
@@ -63,7 +71,8 @@ bvl_status bvl_front_create(const bvl_objective *f, bvl_ball *ball, int64_t n, d
     front->n = n;
     front->limits = *limits;
     front->start_s = MPI_Wtime();
-    status = allocate(front, f2_max);
+    status = allocate(front);
+    if (status == BVL_OK) set_radii(front, f2_max);
   }
   BVL_TRY(bvl_agree(f->space.comm, status));
   BVL_TRY(bvl_corrector_create(f, ball, &front->corrector));
@@ -107,14 +116,29 @@ static void report(const bvl_front *front, int64_t k)
   monitor->progress(monitor->context, &progress);
 }
 
+/* x is brought to the front at radius tau. */
+static bvl_status correct(bvl_front *front, double tau, int stir, double *x, bvl_correction *found)
+{
+  bvl_status status = BVL_OK;
+  int wants = 0;
+  if (stir && front->stir.epochs > 0)
+    BVL_TRY(bvl_corrector_stir(front->corrector, tau, &front->stir, front->passes++, x, &wants));
+  BVL_TRY(bvl_corrector_run(front->corrector, tau, &front->limits, x, found));
+  wants |= found->wants;
+  if (wants & BVL_WANT_TIME_UP) front->time_up = 1;
+  if (wants & BVL_WANT_STOP) BVL_TRY(bvl_fail(BVL_ERR_INTERRUPTED, "stopped on request"));
+cleanup:
+  return status;
+}
+
 /* x is corrected at point k's radius and kept there when it is lower. */
-static bvl_status offer(bvl_front *front, int64_t k, double *x, double *gain)
+static bvl_status offer(bvl_front *front, int64_t k, int stir, double *x, double *gain)
 {
   bvl_status status = BVL_OK;
   bvl_front_point *p = &front->point[k];
   bvl_correction found;
   const double start_s = MPI_Wtime();
-  BVL_TRY(bvl_corrector_run(front->corrector, p->radius, &front->limits, x, &found));
+  BVL_TRY(correct(front, p->radius, stir, x, &found));
   p->steps += found.steps;
   if (isfinite(found.value) && found.value < p->value * (1.0 - least_gain)) {
     if (gain != NULL && isfinite(p->value))
@@ -126,8 +150,6 @@ static bvl_status offer(bvl_front *front, int64_t k, double *x, double *gain)
   }
   p->seconds += MPI_Wtime() - start_s;
   report(front, k);
-  if (found.wants & BVL_WANT_TIME_UP) front->time_up = 1;
-  if (found.wants & BVL_WANT_STOP) BVL_TRY(bvl_fail(BVL_ERR_INTERRUPTED, "stopped on request"));
 cleanup:
   return status;
 }
@@ -167,6 +189,33 @@ cleanup:
 /* ---- sweeps ----------------------------------------------------------------------------------
  */
 
+bvl_status bvl_front_approach(bvl_front *front, double *x)
+{
+  bvl_status status = BVL_OK;
+  const size_t bytes = (size_t)front->f->space.n_local * sizeof *x;
+  const double enough = (1.0 - explained) * front->point[0].value;
+  const int search = !(front->f2_max > 0.0);
+  double norm = 0.0;
+  bvl_correction found = {.value = INFINITY};
+  BVL_TRY(bvl_ball_value(front->ball, x, &norm));
+  if (search) { /* x is the dense end, if it is no better than that */
+    BVL_TRY(correct(front, norm, 1, x, &found));
+    norm = found.at.value;
+  }
+  while (norm > (search ? 0.0 : front->f2_max) && !front->time_up) {
+    const double next = fmax(shrinkage * norm, front->f2_max);
+    if (search && !(found.value <= enough)) break;
+    memcpy(front->predicted, x, bytes);
+    BVL_TRY(correct(front, next, 1, front->predicted, &found));
+    if (search && !(found.value <= enough)) break;
+    memcpy(x, front->predicted, bytes);
+    norm = next;
+  }
+  if (search) set_radii(front, norm);
+cleanup:
+  return status;
+}
+
 bvl_status bvl_front_down(bvl_front *front, double *x)
 {
   bvl_status status = BVL_OK;
@@ -183,7 +232,7 @@ bvl_status bvl_front_down(bvl_front *front, double *x)
       memcpy(last, x, bytes);
     }
     if (k == front->n - 1) memcpy(last, front->predicted, bytes);
-    BVL_TRY(offer(front, k, front->predicted, NULL));
+    BVL_TRY(offer(front, k, 1, front->predicted, NULL));
     memcpy(x, front->predicted, bytes);
   }
 cleanup:
@@ -202,7 +251,7 @@ static bvl_status move(bvl_front *front, int64_t k, int64_t near, int64_t beyond
                                  : NULL;
   if (!isfinite(a->value)) goto cleanup;
   BVL_TRY(predict(front, k, a->x, a->radius, b != NULL ? b->x : NULL, b != NULL ? b->radius : 0.0));
-  BVL_TRY(offer(front, k, front->predicted, gain));
+  BVL_TRY(offer(front, k, 1, front->predicted, gain));
 cleanup:
   return status;
 }
@@ -216,7 +265,7 @@ bvl_status bvl_front_up(bvl_front *front, double *gain)
     /* the smaller point itself lies in this ball */
     memcpy(front->predicted, front->point[k - 1].x,
            (size_t)front->f->space.n_local * sizeof *front->predicted);
-    BVL_TRY(offer(front, k, front->predicted, gain));
+    BVL_TRY(offer(front, k, 0, front->predicted, gain));
   }
 cleanup:
   return status;

@@ -27,22 +27,29 @@ typedef struct bvl_front {
   bvl_ball *ball;             /* borrowed */
   const bvl_monitor *monitor; /* borrowed, NULL = none */
   bvl_corrector_limits limits;
+  bvl_stir stir; /* minibatch steps before each correction; none */
+  uint64_t passes;
   int64_t n;
   bvl_front_point *point; /* n, owned */
   double *predicted;      /* n_local, owned */
   double *other;
+  double f2_max; /* 0 = not known yet */
   double start_s;
   int time_up; /* no sweep goes on */
 } bvl_front;
 
-/** n >= 2 radii, equal steps from 0 to f2_max > 0; the point at 0 is there. Collective. @return
+/** n >= 2 radii, equal steps from 0 to f2_max; 0: bvl_front_approach finds it. Collective. @return
  * BVL_ERR_NOMEM, BVL_ERR_MPI. */
 bvl_status bvl_front_create(const bvl_objective *f, bvl_ball *ball, int64_t n, double f2_max,
                             const bvl_corrector_limits *limits, bvl_front **out);
 void bvl_front_destroy(bvl_front **front);
 
-/** Down from x (n_local, overwritten), corrected at f2_max first. Collective. @return
+/** Brings a dense x (n_local) to the front's end by ever smaller balls, a fifth smaller each, so
+ * that it is pruned and not crushed. Where f2_max is still to be found, it is the last norm at
+ * which f1 explains 99 % of what it is at 0, or x's own when it never does. Collective. @return
  * BVL_ERR_INTERRUPTED when the monitor wants it. */
+bvl_status bvl_front_approach(bvl_front *front, double *x);
+/** Down from x (n_local, overwritten) at the dense end. Collective. */
 bvl_status bvl_front_down(bvl_front *front, double *x);
 /** Up from the sparse end, each point offered to the next radius; then down likewise. `*gain` is
  * the largest fall of a value, relative. Collective. */
