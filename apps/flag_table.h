@@ -63,6 +63,8 @@ int flag_given(const settings *s, const char *name);
 int flag_complain(char error[FLAGS_ERROR_BYTES], const char *text);
 /** Whether the flags of train make sense together, and what follows from them. 0, or -1. */
 int check_train_flags(settings *s, char error[FLAGS_ERROR_BYTES]);
+/** The same for pareto. */
+int check_pareto_flags(settings *s, char error[FLAGS_ERROR_BYTES]);
 /** Appends a and b to a bounded line. */
 void line_append(char *line, size_t size, const char *a, const char *b);
 

@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "run/pareto.h"
 #include "run/prune.h"
 #include "run/run.h"
 #include "run/train.h"
@@ -19,6 +20,7 @@ typedef enum command {
   COMMAND_PREDICT = 8,
   COMMAND_INFO = 16,
   COMMAND_TRAIN = 32,
+  COMMAND_PARETO = 64,
   COMMAND_PRUNE = 128
 } command;
 
@@ -43,6 +45,8 @@ typedef struct settings {
   bvl_train_options train;
   int activation, scaling, structure, optimizer, schedule; /* words of train by their place */
   bvl_prune_options prune;
+  bvl_pareto_options pareto; /* its network's flags are train's */
+  int method, second;        /* words of pareto by their place */
   const char *model;
   const char *type;
   double at;

@@ -156,6 +156,39 @@ static int run_train(settings *s, MPI_Comm comm, int rank)
   return code;
 }
 
+static int run_pareto(settings *s, MPI_Comm comm, int rank)
+{
+  progress p;
+  bvl_pareto_outcome outcome;
+  char error[256] = "", *arch = NULL;
+  int code, bad = 0;
+  if (rank == 0)
+    bad = progress_open(&p, "pareto", s->quiet, s->log, error, sizeof error);
+  else
+    memset(&p, 0, sizeof p);
+  MPI_Bcast(&bad, 1, MPI_INT, 0, comm);
+  if (bad) return report_usage("bevel pareto", rank, error);
+  if (share_arch(s, comm, rank, &arch) != 0) {
+    snprintf(error, sizeof error, "--arch %.80s: neither a name (lenet300, lenet5) nor a file",
+             s->train.network.arch_name);
+    return report_usage("bevel pareto", rank, error);
+  }
+  s->pareto.network = s->train.network;
+  signals_catch();
+  bvl_monitor monitor = progress_monitor(&p);
+  bvl_status status = bvl_run_pareto(comm, &s->pareto, &monitor, &outcome);
+  if (status == BVL_OK) {
+    code = report_pareto(s, comm, &p, &outcome);
+  } else {
+    if (rank == 0) progress_say(&p, NULL, "%s", bvl_last_error());
+    code = status == BVL_ERR_INTERRUPTED ? interrupted(s, comm, rank)
+                                         : report_failure(s, rank, status);
+  }
+  progress_close(&p);
+  free(arch);
+  return code;
+}
+
 static void print_line(void *context, const char *line)
 {
   fprintf(context, "%s\n", line);
@@ -182,6 +215,7 @@ static int run_command(settings *s, MPI_Comm comm, int rank)
   if (s->command & (COMMAND_PATH | COMMAND_FIT)) return run_path(s, comm, rank);
   if (s->command == COMMAND_TRAIN) return run_train(s, comm, rank);
   if (s->command == COMMAND_PRUNE) return run_prune(s, comm, rank);
+  if (s->command == COMMAND_PARETO) return run_pareto(s, comm, rank);
   if (s->command == COMMAND_INFO) {
     status = bvl_run_info(comm, s->file, print_line, stdout);
     return status == BVL_OK ? EXIT_DONE : report_failure(s, rank, status);

@@ -99,6 +99,11 @@ static void describe(const bvl_progress *at, char *out, size_t size)
              at->k, at->n_lambda, at->loss, at->support, at->elapsed_s);
     return;
   }
+  if (strcmp(at->phase, "front") == 0) {
+    snprintf(out, size, "point %" PRId64 " of %" PRId64 "  loss %.4g  nonzeros %" PRId64 "  %.1f s",
+             at->k, at->n_lambda, at->loss, at->support, at->elapsed_s);
+    return;
+  }
   if (!isnan(at->gap)) snprintf(gap, sizeof gap, "%.1e", at->gap);
   snprintf(out, size, "lambda %" PRId64 "/%" PRId64 " (%.4g)  support %" PRId64 "  gap %s  %.1f s",
            at->k, at->n_lambda, at->lambda, at->support, gap, at->elapsed_s);

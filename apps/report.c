@@ -276,6 +276,70 @@ int report_train(const settings *s, MPI_Comm comm, progress *p, const bvl_train_
   return code;
 }
 
+/* ---- pareto --------------------------------------------------------------------------------- */
+
+static void json_pareto(const settings *s, const bvl_pareto_outcome *o, int ranks, int code)
+{
+  json_begin(s, code == EXIT_DONE ? "ok" : "not converged", code);
+  printf(", ");
+  json_text("output", s->output);
+  json_integer("n", o->n);
+  json_integer("p", o->p);
+  json_integer("n_train", o->n_train);
+  json_integer("n_test", o->n_test);
+  json_integer("parameters", o->n_params);
+  json_integer("points", o->points);
+  json_integer("converged", o->converged);
+  json_integer("nondominated", o->nondominated);
+  json_real("norm_max", o->norm_max);
+  json_real("best_test_accuracy", o->best_test_accuracy);
+  json_real("worst_violation", o->worst_violation);
+  json_integer("ranks", ranks);
+  printf(", \"grid\": \"%dx%d\"", o->grid_rows, o->grid_cols);
+  json_real("load_s", o->load_s);
+  json_real("solve_s", o->solve_s);
+  json_real("write_s", o->write_s);
+  json_end();
+}
+
+static void pareto_lines(const settings *s, progress *p, FILE *to, int ranks,
+                         const bvl_pareto_outcome *o)
+{
+  char best[48] = "";
+  progress_say(p, to,
+               "bevel pareto: %" PRId64 " points up to a norm of %.4g, %" PRId64
+               " of them not dominated",
+               o->points, o->norm_max, o->nondominated);
+  progress_say(p, to,
+               "bevel pareto: %" PRId64
+               " stationary within tol; the worst violation is %.1e lambda. Stationary points, not "
+               "proven global",
+               o->converged, o->worst_violation);
+  if (!isnan(o->best_test_accuracy))
+    snprintf(best, sizeof best, "best test accuracy %.2f %%; ", 100.0 * o->best_test_accuracy);
+  progress_say(p, to,
+               "bevel pareto: %s%.2f s (load %.2f, solve %.2f, write %.2f) on %d rank%s (%dx%d)",
+               best, o->load_s + o->solve_s + o->write_s, o->load_s, o->solve_s, o->write_s, ranks,
+               ranks == 1 ? "" : "s", o->grid_rows, o->grid_cols);
+  progress_say(p, to, "bevel pareto: front in %s", s->output);
+}
+
+/* Minibatches and weighted sums are not asked for stationary points. */
+int report_pareto(const settings *s, MPI_Comm comm, progress *p, const bvl_pareto_outcome *outcome)
+{
+  int rank, size;
+  const int asked = s->pareto.network.batch == 0 && s->method != BVL_FRONT_WEIGHTED_SUM;
+  const int done = !asked || outcome->converged == s->pareto.points;
+  const int code = done && outcome->points == s->pareto.points ? EXIT_DONE : EXIT_UNCONVERGED;
+  FILE *to = s->quiet ? NULL : s->json ? stderr : stdout;
+  MPI_Comm_rank(comm, &rank);
+  MPI_Comm_size(comm, &size);
+  if (rank != 0) return code;
+  pareto_lines(s, p, to, size, outcome);
+  if (s->json) json_pareto(s, outcome, size, code);
+  return code;
+}
+
 int report_file(const settings *s, int rank)
 {
   if (rank != 0) return EXIT_DONE;

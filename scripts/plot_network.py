@@ -15,7 +15,7 @@ N_TOP = 15  # inputs named where there is no picture
 def kind_of(path):
     """"front", "network", or None for another file."""
     with h5py.File(path, "r") as f:
-        if "loss" in f and "l1" in f and "lambda" not in f:
+        if text(f.attrs.get("kind", "")) == "front":
             return "front"
         return "network" if "layers" in f and "0" in f["layers"] else None
 

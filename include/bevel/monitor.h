@@ -19,7 +19,7 @@ enum {
 
 /** A solver's progress, handed to bvl_monitor.progress on rank 0. */
 typedef struct bvl_progress {
-  const char *phase;  /**< "solve", "certify", "moments", "epoch", "train", "finished";
+  const char *phase;  /**< "solve", "certify", "moments", "epoch", "train", "front", "finished";
                            static */
   int64_t k;          /**< lambdas finished */
   int64_t n_lambda;   /**< lambdas asked for */
@@ -28,7 +28,8 @@ typedef struct bvl_progress {
   double gap;         /**< last certified relative gap, NaN before the first */
   int64_t iterations; /**< of this lambda */
   double elapsed_s;   /**< since the solve began */
-  double loss;        /**< phase "train": of the last epoch; k and n_lambda are epochs */
+  double loss;        /**< phase "train": of the last epoch, and k and n_lambda are epochs;
+                           "front": of point k of n_lambda */
 } bvl_progress;
 
 /** The callbacks through which a library that never prints talks to its caller. Every member may

@@ -16,7 +16,7 @@ void bvl_pareto_options_init(bvl_pareto_options *options)
                                   .starts = 1,
                                   .sweeps = 1,
                                   .limits = {.max_steps = 50, .tol = 1e-3, .decrease_tol = 1e-6},
-                                  .stir = {.step = 0.02, .momentum = 0.9},
+                                  .stir = {.step = 0.1, .momentum = 0.9},
                                   .lambda_min = 1e-4,
                                   .lambda_max = 1e-1,
                                   .max_seconds = INFINITY};
@@ -187,7 +187,7 @@ bvl_status bvl_run_pareto(MPI_Comm comm, const bvl_pareto_options *options,
   bvl_pareto_job job = {.options = options};
   *outcome = (bvl_pareto_outcome){.best_test_accuracy = NAN};
   BVL_TRY(bvl_network_open(comm, &options->network, monitor, &job.network));
-  BVL_TRY(bvl_network_create(&job.network.comm, options->output, &job.writer));
+  BVL_TRY(bvl_network_create(&job.network.comm, options->output, "front", &job.writer));
   job.start_s = MPI_Wtime();
   outcome->load_s = job.start_s - start_s;
   BVL_TRY(create_objectives(&job));

@@ -105,11 +105,12 @@ static void report(const bvl_front *front, int64_t k)
   const bvl_monitor *monitor = front->monitor;
   const bvl_front_point *p = &front->point[k];
   if (monitor == NULL || monitor->progress == NULL || front->f->space.comm->rank != 0) return;
-  const bvl_progress progress = {.phase = "epoch",
+  const bvl_progress progress = {.phase = "front",
                                  .k = k,
                                  .n_lambda = front->n,
                                  .lambda = p->at.lambda,
                                  .support = p->at.nonzeros,
+                                 .loss = p->value,
                                  .gap = NAN,
                                  .iterations = p->steps,
                                  .elapsed_s = MPI_Wtime() - front->start_s};

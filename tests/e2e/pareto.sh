@@ -1,0 +1,91 @@
+#!/usr/bin/env bash
+# fast
+# SPDX-License-Identifier: BSD-3-Clause
+# bevel pareto from the outside: the iris front judged from its networks, against the published points, the same at 1, 2
+# and 3 ranks and on both sides of a grid; a linear model's front is bevel's own lasso path; minibatches, groups, the
+# methods it is compared with; what cannot be is refused.
+. "${BEVEL_SOURCE:?}/tests/e2e/lib/common.sh"
+"$python" - "$data/iris.h5" "$work" <<'PY'
+import sys, h5py, numpy as np
+work, g = sys.argv[2], np.random.default_rng(5)
+with h5py.File(sys.argv[1]) as f, h5py.File(f"{work}/iris.h5", "w") as out:
+    x = f["X"][:]
+    out["X"], out["y"], out["train_index"] = (x - x.mean(0)) / x.std(0), f["y"][:], f["train_index"][:]
+    out.attrs["family"] = "multinomial"
+x = g.normal(size=(60, 25))
+y = x[:, :4] @ [2, -1.5, 1, 0.5] + g.normal(size=60)
+with h5py.File(f"{work}/linear.h5", "w") as out:
+    out["X"], out["y"] = x - x.mean(0), y - y.mean()
+    out.attrs["family"] = "gaussian"
+PY
+
+true_front() { "$python" "$lib/front.py" "$@" || fail "front $*"; }
+same() {
+  "$python" - "$work/$1" "$work/$2" "$3" <<'PY' || fail "$1 and $2 differ"
+import sys, h5py, numpy as np
+with h5py.File(sys.argv[1]) as a, h5py.File(sys.argv[2]) as b:
+    for name in ("loss", "l1", "test_accuracy"):
+        assert np.allclose(a[name][:], b[name][:], rtol=float(sys.argv[3]), atol=1e-9), (name, a[name][:] - b[name][:])
+PY
+}
+
+iris="$work/iris.h5 --layers 4-4-4-3 --activation tanh --train-index /train_index --precision double"
+front="--points 27 --norm-max 26 --tol 1e-5 --max-iter 500"
+bevel 1 pareto $iris -o "$work/one.h5" $front --quiet
+true_front "$work/one.h5" "$work/iris.h5" --nsga "$data/iris_nsga2_front.csv"
+"$python" - "$work/one.h5" <<'PY' || fail "the ends of the iris front"
+import sys, h5py, numpy as np
+with h5py.File(sys.argv[1]) as f:
+    assert f["l1"][0] == 0 and abs(f["loss"][0] - np.log(3)) < 1e-12 and abs(f["l1"][-1] - 26) < 1e-9
+    assert f["test_accuracy"][:].max() >= 0.933 and f.attrs["solve_seconds"] < 20
+PY
+bevel 2 pareto $iris -o "$work/two.h5" $front --quiet
+bevel 3 pareto $iris -o "$work/three.h5" $front --quiet
+bevel 2 pareto $iris -o "$work/columns.h5" $front --grid 1x2 --quiet
+# within tol of the same points
+same one.h5 two.h5 1e-4
+same one.h5 three.h5 1e-4
+same one.h5 columns.h5 1e-4
+
+# one layer, no hidden one: the lasso
+bevel 2 pareto "$work/linear.h5" -o "$work/linear_front.h5" --layers 25-1 --points 9 --norm-max 4.5 --tol 1e-9 --max-iter 1000 --precision double --quiet
+true_front "$work/linear_front.h5" "$work/linear.h5"
+all_zero "$work/linear_front.h5"
+lambdas=$("$python" -c 'import h5py, sys; print(",".join(repr(float(v)) for v in h5py.File(sys.argv[1])["lambda"][1:]))' "$work/linear_front.h5")
+bevel 1 path "$work/linear.h5" -o "$work/path.h5" --lambda "$lambdas" --no-standardize --no-intercept --quiet
+"$python" - "$work/linear_front.h5" "$work/path.h5" <<'PY' || fail "the lasso's path is another one"
+import sys, h5py, numpy as np
+with h5py.File(sys.argv[1]) as f, h5py.File(sys.argv[2]) as p:
+    ptr, rows, values = p["coef/indptr"][:], p["coef/indices"][:], p["coef/data"][:]
+    for k in range(1, 9):
+        b = np.zeros(25)
+        b[rows[ptr[k - 1]:ptr[k]]] = values[ptr[k - 1]:ptr[k]]
+        w = f[f"points/{k}/layers/0/weight"][0]
+        assert abs(w - b).max() < 1e-6 and abs(b).sum() > 0, (k, abs(w - b).max())
+        assert abs(f[f"points/{k}/layers/0/bias"][0]) < 1e-9
+PY
+
+# groups; minibatches; several starts; the other methods
+bevel 2 pareto $iris -o "$work/group.h5" --penalty group-lasso --points 9 --norm-max 20 --quiet
+true_front "$work/group.h5" "$work/iris.h5"
+bevel 1 pareto $iris -o "$work/batch.h5" --batch 10 --epochs 30 --lr 0.01 --points 7 --starts 2 --quiet
+true_front "$work/batch.h5" "$work/iris.h5"
+bevel 2 pareto $iris -o "$work/weighted.h5" --method weighted-sum --points 5 --epochs 30 --lr 0.01 --quiet
+true_front "$work/weighted.h5" "$work/iris.h5"
+bevel 2 pareto $iris -o "$work/path.h5" --method lambda-path --points 5 --epochs 50 --lr 0.01 --max-iter 2000 --quiet || test $? = 4
+true_front "$work/path.h5" "$work/iris.h5"
+bevel 1 pareto "$work/iris.h5" -o "$work/single.h5" --layers 4-4-4-3 --train-index /train_index --points 5 --quiet --json >"$work/json" || test $? = 4
+true_front "$work/single.h5" "$work/iris.h5" --rtol 1e-5
+grep -q '"nondominated": 5' "$work/json" || fail "$(cat "$work/json")"
+
+refuse() {
+  local code=0
+  bevel 1 pareto "${@:3}" >"$work/said" 2>&1 || code=$?
+  test "$code" = "$1" || fail "exit $code, wanted $1: ${*:3}"
+  grep -q "$2" "$work/said" || fail "wanted '$2': $(cat "$work/said")"
+}
+refuse 2 "norm-max goes with" $iris -o "$work/x.h5" --method weighted-sum --norm-max 3
+refuse 2 "layers" "$work/iris.h5" -o "$work/x.h5"
+refuse 2 "5 inputs" "$work/iris.h5" -o "$work/x.h5" --layers 5-3
+refuse 2 "at least 2" $iris -o "$work/x.h5" --points 1
+echo ok
