@@ -57,6 +57,6 @@ int check_pareto_flags(settings *s, char error[FLAGS_ERROR_BYTES])
   o->method = (bvl_front_method)s->method;
   o->structure = s->second == 0 ? BVL_BY_ELEMENT : BVL_BY_INPUT;
   o->optim.schedule = (bvl_schedule)s->schedule;
-  o->limits.decrease_tol = network->is_double ? 1e-10 : 1e-7;
+  o->limits.decrease_tol = network->is_double ? 0.0 : 1e-7;
   return 0;
 }

@@ -72,6 +72,9 @@ void bvl_network_close(bvl_network_job *job);
  * the units and inputs that have died. Collective. */
 bvl_status bvl_network_job_put(const bvl_network_job *job, bvl_result_writer *writer,
                                const char *prefix, const double *params);
+/** The same with all of it: a norm of a front counts dead units too. Collective. */
+bvl_status bvl_network_job_put_whole(const bvl_network_job *job, bvl_result_writer *writer,
+                                     const char *prefix, const double *params);
 /** Writes what the job was: attributes, rows, names of features. Collective. */
 bvl_status bvl_network_job_describe(const bvl_network_job *job, bvl_result_writer *writer);
 

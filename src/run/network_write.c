@@ -52,30 +52,70 @@ static void describe_values(const bvl_network_job *job, const bvl_compact *small
   values->input_step = first->by_output ? 1 : first->out.channels;
 }
 
+/* The network as it is. */
+static void describe_whole(const bvl_network_job *job, const double *params,
+                           bvl_network_values *values)
+{
+  const bvl_net *net = job->net;
+  const bvl_tensor *first = &net->tensor[0];
+  const int by_output = net->arch.layer[0].by_output;
+  *values = (bvl_network_values){
+      .arch = &net->arch, .single = net->real == &bvl_real_f32, .p = job->p, .n_kept = job->p};
+  for (int64_t q = 0; q < net->n_tensors; q++) {
+    const bvl_tensor *t = &net->tensor[q];
+    *(t->is_bias ? &values->bias[t->layer] : &values->weight[t->layer]) = params + t->begin;
+  }
+  if (!net->split) return;
+  values->weight[0] = NULL;
+  values->first = params;
+  values->n_first = job->grid->i == 0 ? first->columns : 0;
+  values->first_begin = first->first_column;
+  values->output_step = by_output ? first->columns : 1;
+  values->input_step = by_output ? 1 : first->outputs;
+}
+
+/* Adds what the input is standardised by, and writes. */
+static bvl_status put_values(const bvl_network_job *job, bvl_result_writer *writer,
+                             const char *prefix, bvl_network_values *values)
+{
+  bvl_status status = BVL_OK;
+  double *center = NULL, *scale = NULL, *fill = NULL;
+  const bvl_design *X = job->train->X;
+  BVL_TRY(gather_columns(job, bvl_design_center(X), &center));
+  BVL_TRY(gather_columns(job, bvl_design_scale(X), &scale));
+  values->has_fill = bvl_design_fill(X) != NULL;
+  if (values->has_fill) BVL_TRY(gather_columns(job, bvl_design_fill(X), &fill));
+  values->center = center;
+  values->scale = scale;
+  values->fill = fill;
+  BVL_TRY(bvl_network_put(writer, prefix, values));
+cleanup:
+  free(center);
+  free(scale);
+  free(fill);
+  return status;
+}
+
 bvl_status bvl_network_job_put(const bvl_network_job *job, bvl_result_writer *writer,
                                const char *prefix, const double *params)
 {
   bvl_status status = BVL_OK;
   bvl_network_values values;
   bvl_compact *small = NULL;
-  double *center = NULL, *scale = NULL, *fill = NULL;
-  const bvl_design *X = job->train->X;
   BVL_TRY(bvl_compact_create(job->net, params, &small));
   describe_values(job, small, &values);
-  BVL_TRY(gather_columns(job, bvl_design_center(X), &center));
-  BVL_TRY(gather_columns(job, bvl_design_scale(X), &scale));
-  values.has_fill = bvl_design_fill(X) != NULL;
-  if (values.has_fill) BVL_TRY(gather_columns(job, bvl_design_fill(X), &fill));
-  values.center = center;
-  values.scale = scale;
-  values.fill = fill;
-  BVL_TRY(bvl_network_put(writer, prefix, &values));
+  BVL_TRY(put_values(job, writer, prefix, &values));
 cleanup:
   bvl_compact_destroy(&small);
-  free(center);
-  free(scale);
-  free(fill);
   return status;
+}
+
+bvl_status bvl_network_job_put_whole(const bvl_network_job *job, bvl_result_writer *writer,
+                                     const char *prefix, const double *params)
+{
+  bvl_network_values values;
+  describe_whole(job, params, &values);
+  return put_values(job, writer, prefix, &values);
 }
 
 bvl_status bvl_network_job_describe(const bvl_network_job *job, bvl_result_writer *writer)

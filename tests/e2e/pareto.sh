@@ -30,7 +30,7 @@ PY
 }
 
 iris="$work/iris.h5 --layers 4-4-4-3 --activation tanh --train-index /train_index --precision double"
-front="--points 27 --norm-max 26 --tol 1e-5 --max-iter 500"
+front="--points 27 --norm-max 26 --tol 1e-4 --max-iter 500"
 bevel 1 pareto $iris -o "$work/one.h5" $front --quiet
 true_front "$work/one.h5" "$work/iris.h5" --nsga "$data/iris_nsga2_front.csv"
 "$python" - "$work/one.h5" <<'PY' || fail "the ends of the iris front"
