@@ -95,6 +95,7 @@ bvl_status bvl_pareto_continue(bvl_pareto_job *job)
     BVL_TRY(bvl_front_up(front, &gain));
     BVL_TRY(bvl_front_back(front, &gain));
   }
+  BVL_TRY(bvl_front_settle(front));
   BVL_TRY(bvl_pareto_make_points(job, front->n));
   take_points(job, front);
 cleanup:

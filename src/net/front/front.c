@@ -257,16 +257,29 @@ cleanup:
   return status;
 }
 
+/* The point before lies in this ball too: where it is as low, this one starts from it. */
+static bvl_status settle(bvl_front *front, int64_t k, double *gain)
+{
+  const bvl_front_point *before = &front->point[k - 1];
+  if (!isfinite(before->value) || front->point[k].value < before->value) return BVL_OK;
+  memcpy(front->predicted, before->x, (size_t)front->f->space.n_local * sizeof *before->x);
+  return offer(front, k, 0, front->predicted, gain);
+}
+
+bvl_status bvl_front_settle(bvl_front *front)
+{
+  bvl_status status = BVL_OK;
+  for (int64_t k = 1; k < front->n && !front->time_up; k++) BVL_TRY(settle(front, k, NULL));
+cleanup:
+  return status;
+}
+
 bvl_status bvl_front_up(bvl_front *front, double *gain)
 {
   bvl_status status = BVL_OK;
   for (int64_t k = 1; k < front->n && !front->time_up; k++) {
     if (k > 1) BVL_TRY(move(front, k, k - 1, k - 2, gain));
-    if (front->point[k].value < front->point[k - 1].value) continue;
-    /* the smaller point itself lies in this ball */
-    memcpy(front->predicted, front->point[k - 1].x,
-           (size_t)front->f->space.n_local * sizeof *front->predicted);
-    BVL_TRY(offer(front, k, 0, front->predicted, gain));
+    BVL_TRY(settle(front, k, gain));
   }
 cleanup:
   return status;

@@ -55,5 +55,8 @@ bvl_status bvl_front_down(bvl_front *front, double *x);
  * the largest fall of a value, relative. Collective. */
 bvl_status bvl_front_up(bvl_front *front, double *gain);
 bvl_status bvl_front_back(bvl_front *front, double *gain);
+/** Starts each point that is no lower than the one before it from there, so that it is. Collective.
+ */
+bvl_status bvl_front_settle(bvl_front *front);
 
 #endif
