@@ -2,11 +2,7 @@
 /* The flags of the program: exact names, near misses, ranges, run files and what wins over them. */
 #include "bvl_test.h"
 
-/* The program's own files are not in the library. */
-#include "../../apps/flag_table.c"
-#include "../../apps/flag_value.c"
-#include "../../apps/flags.c"
-#include "../../apps/flags_train.c"
+#include "../../apps/flag_table.h"
 
 static settings s;
 static char error[FLAGS_ERROR_BYTES];
