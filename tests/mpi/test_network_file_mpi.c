@@ -278,7 +278,8 @@ static int describes(const char *name, const char *const *lines, int n)
   int good = 1;
   if (bvl_test_rank() != 0) return 1;
   described[0] = '\0';
-  good = bvl_test_ok(bvl_describe_file(io_path(name), collect, NULL), "describe");
+  good = bvl_test_ok(bvl_describe_file(io_path(name), &(const bvl_lines){collect, NULL}),
+                     "describe");
   for (int k = 0; k < n; k++)
     if (strstr(described, lines[k]) == NULL) {
       fprintf(bvl_test_log(), "no \"%s\" in\n%s", lines[k], described);
