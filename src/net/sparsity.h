@@ -31,7 +31,7 @@ typedef struct bvl_sparsity_options {
   double weight_decay;       /* (weight_decay / 2) ||parameters||^2 is added to the objective */
   const unsigned char *mask; /* n_params, NULL = none: entries with 0 are 0 and stay it; without a
                                 penalty alone; only read during create */
-  int whole_blocks;          /* shares end where the structure's blocks do, also without a penalty */
+  int whole_blocks; /* shares end where the structure's blocks do, also without a penalty */
 } bvl_sparsity_options;
 
 typedef struct bvl_sparsity {
