@@ -184,6 +184,8 @@ const flag flag_table[] = {
      "default none; of weights, never of biases"},
     {"lambda", KIND_REAL, TRAIN, AT(train.lambda), 0, DBL_MAX, "a number of at least 0", "L",
      "level of the penalty on the mean loss"},
+    {"init", KIND_TEXT, TRAIN, AT(train.init), ANY, "NETWORK.h5",
+     "start from that network, of the same layers; default: at random"},
     {"structure", KIND_INDEX, TRAIN, AT(structure), 0, 0, "element|input|neuron|filter", "NAME",
      "blocks of a group penalty: what an input sends out (default), what a neuron or filter "
      "gathers"},

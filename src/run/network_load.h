@@ -30,4 +30,9 @@ bvl_status bvl_loaded_lay_out(const bvl_comm *comm, bvl_loaded *loaded, int cut_
                               const int64_t *place);
 void bvl_loaded_close(bvl_loaded *loaded);
 
+/** params (net->n_params) <- a file's, for a network that is laid out already. Collective over
+ * net's grid. @return BVL_ERR_USAGE when the file's network has other layers, or has lost some of
+ * its inputs, with both sizes; what bvl_network_read does. */
+bvl_status bvl_network_take(const bvl_net *net, const char *path, double *params);
+
 #endif

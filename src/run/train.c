@@ -13,6 +13,7 @@
 #include "base/phase.h"
 #include "penalty/penalty.h"
 #include "run/job.h"
+#include "run/network_load.h"
 #include "run/train_job.h"
 
 /* A block of factors below this norm stands for an exact zero: the loss cannot tell. */
@@ -187,6 +188,7 @@ static bvl_status learn(bvl_train_job *job, bvl_train_outcome *outcome)
   double *params = NULL;
   BVL_TRY(bvl_agree(&job->network.comm, BVL_ALLOC(&params, job->network.net->n_params)));
   bvl_net_start(job->network.net, o->network.seed, params);
+  if (o->init != NULL) BVL_TRY(bvl_network_take(job->network.net, o->init, params));
   BVL_TRY(bvl_train_job_begin(job, params));
   if (o->checkpoint != NULL && o->resume)
     BVL_TRY(bvl_train_job_resume(job, &outcome->resumed_from));

@@ -13,6 +13,7 @@
 typedef struct bvl_train_options {
   bvl_network_options network;
   const char *output;
+  const char *init;    /* a network file to start from, NULL = a random start */
   const char *penalty; /* "none", "hoyer-square", "group-hs", or a row of penalty/ */
   bvl_penalty_parameters parameters;
   const char *param; /* factor map, NULL = the penalty's default */

@@ -38,6 +38,7 @@ bvl_status bvl_train_job_identify(bvl_train_job *job)
           "prune_threshold=%.17g\nprune_std=%.17g\nfinetune_epochs=%" PRId64
           "\nfinetune_lr=%.17g\n",
           o->prune_threshold, o->prune_std, o->finetune_epochs, o->finetune_step);
+  fprintf(text, "init=%s\n", o->init != NULL ? o->init : "none");
   fprintf(text, "q=%.17g\nalpha=%.17g\n", o->parameters.q, o->parameters.alpha);
   fprintf(text, "optimizer=%d\nlr=%.17g\nepochs=%" PRId64 "\nschedule=%d\n", (int)o->optim.method,
           o->optim.step, o->optim.epochs, (int)o->optim.schedule);

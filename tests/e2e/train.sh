@@ -75,6 +75,17 @@ train 2 "$iris" columns.h5 $base --epochs 30 --penalty lasso --lambda 0.01 --lr 
 train 1 "$iris" one.h5 $base --epochs 30 --penalty lasso --lambda 0.01 --lr 0.01
 same one.h5 columns.h5 1e-7
 
+# from a network that is there: at rate 1e-12 it stays what it is, whatever the layout
+train 1 "$iris" one.h5 $base --epochs 30
+train 2 "$iris" again.h5 $base --epochs 1 --lr 1e-12 --init "$work/one.h5" --penalty group-lasso --structure neuron --lambda 1e-9
+"$python" - "$work/one.h5" "$work/again.h5" <<'PY'
+import sys, h5py, numpy as np
+with h5py.File(sys.argv[1]) as a, h5py.File(sys.argv[2]) as b:
+    for k in range(3):
+        assert np.allclose(a[f"layers/{k}/weight"][:], b[f"layers/{k}/weight"][:], rtol=1e-9, atol=1e-9)
+PY
+refuse 2 "layer 1 of .* 8 units.* 9" train "$iris" -o "$work/x.h5" --layers 4-8-9-3 --init "$work/one.h5"
+
 pictures="--arch $work/net.txt --scale max --train-index /train_index --batch 24 --epochs 8 --lr 0.01"
 train 1 "$work/pictures.h5" one.h5 $pictures
 train 3 "$work/pictures.h5" three.h5 $pictures --precision double
