@@ -14,6 +14,7 @@
 static const double least_gain = 1e-9;
 static const double shrinkage = 0.8; /* of a norm on its way to the dense end */
 static const double explained = 0.99;
+enum { SHORT_IN_A_ROW = 3 };
 
 /* ---- life cycle ------------------------------------------------------------------------------
  */
@@ -190,31 +191,51 @@ cleanup:
 /* ---- sweeps ----------------------------------------------------------------------------------
  */
 
-bvl_status bvl_front_approach(bvl_front *front, double *x)
+/* Where f2_max is given: down to it. */
+static bvl_status walk_to_end(bvl_front *front, double norm, double *x)
+{
+  bvl_status status = BVL_OK;
+  bvl_correction found;
+  while (norm > front->f2_max && !front->time_up) {
+    norm = fmax(shrinkage * norm, front->f2_max);
+    BVL_TRY(correct(front, norm, 1, x, &found));
+  }
+cleanup:
+  return status;
+}
+
+/* Where it is not: down until f1 has been above what is enough for a while; a single correction
+ * may fall short. x is what it was at the smallest norm that was enough. */
+static bvl_status find_end(bvl_front *front, double norm, double *x)
 {
   bvl_status status = BVL_OK;
   const size_t bytes = (size_t)front->f->space.n_local * sizeof *x;
-  const double enough = (1.0 - explained) * front->point[0].value;
-  const int search = !(front->f2_max > 0.0);
-  double norm = 0.0;
-  bvl_correction found = {.value = INFINITY};
-  BVL_TRY(bvl_ball_value(front->ball, x, &norm));
-  if (search) { /* x is the dense end, if it is no better than that */
-    BVL_TRY(correct(front, norm, 1, x, &found));
+  bvl_correction found;
+  double end = 0.0, enough = (1.0 - explained) * front->point[0].value;
+  double *now = NULL;
+  BVL_TRY(bvl_agree(front->f->space.comm, BVL_ALLOC(&now, front->f->space.n_local)));
+  memcpy(now, x, bytes);
+  for (int short_of = 0; short_of < SHORT_IN_A_ROW && !front->time_up; norm *= shrinkage) {
+    BVL_TRY(correct(front, norm, 1, now, &found));
+    if (end == 0.0) enough = fmax(enough, found.value); /* x may be no better */
     norm = found.at.value;
+    short_of = found.value <= enough ? 0 : short_of + 1;
+    if (short_of > 0) continue;
+    memcpy(x, now, bytes);
+    end = norm;
   }
-  while (norm > (search ? 0.0 : front->f2_max) && !front->time_up) {
-    const double next = fmax(shrinkage * norm, front->f2_max);
-    if (search && !(found.value <= enough)) break;
-    memcpy(front->predicted, x, bytes);
-    BVL_TRY(correct(front, next, 1, front->predicted, &found));
-    if (search && !(found.value <= enough)) break;
-    memcpy(x, front->predicted, bytes);
-    norm = next;
-  }
-  if (search) set_radii(front, norm);
+  set_radii(front, end);
 cleanup:
+  free(now);
   return status;
+}
+
+bvl_status bvl_front_approach(bvl_front *front, double *x)
+{
+  double norm = 0.0;
+  bvl_status status = bvl_ball_value(front->ball, x, &norm);
+  if (status != BVL_OK) return status;
+  return front->f2_max > 0.0 ? walk_to_end(front, norm, x) : find_end(front, norm, x);
 }
 
 bvl_status bvl_front_down(bvl_front *front, double *x)

@@ -46,8 +46,8 @@ void bvl_front_destroy(bvl_front **front);
 
 /** Brings a dense x (n_local) to the front's end by ever smaller balls, a fifth smaller each, so
  * that it is pruned and not crushed. Where f2_max is still to be found, it is the last norm at
- * which f1 explains 99 % of what it is at 0, or x's own when it never does. Collective. @return
- * BVL_ERR_INTERRUPTED when the monitor wants it. */
+ * which f1 is at most 1 % of what it is at 0, or what it is at x if that is more. Collective.
+ * @return BVL_ERR_INTERRUPTED when the monitor wants it. */
 bvl_status bvl_front_approach(bvl_front *front, double *x);
 /** Down from x (n_local, overwritten) at the dense end. Collective. */
 bvl_status bvl_front_down(bvl_front *front, double *x);
