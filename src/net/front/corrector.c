@@ -9,8 +9,8 @@
 #include "base/checked.h"
 #include "base/rng.h"
 
-enum { INNER_STEPS = 30, MAX_HALVINGS = 20, IN_A_ROW = 2 };
-static const double inner_tol = 1e-4; /* of the first inner step's slope */
+enum { INNER_STEPS = 20, MAX_HALVINGS = 20, IN_A_ROW = 2 };
+static const double inner_tol = 1e-3; /* of the first inner step's slope */
 static const double armijo = 1e-4;
 
 /* ---- life cycle ------------------------------------------------------------------------------
@@ -69,7 +69,6 @@ void bvl_corrector_destroy(bvl_corrector **handle)
 enum { N_DOTS = 2 * BVL_BFGS_PAIRS };
 
 typedef struct inner {
-  double threshold;    /* of the last projection */
   double length;       /* of the next gradient step */
   double dots[N_DOTS]; /* N'(target - x), unscaled */
   double c[N_DOTS];    /* M^-1 of it */
@@ -103,7 +102,7 @@ static bvl_status inner_step(bvl_corrector *c, double tau, const double *x, inne
   memcpy(c->slope, c->grad, (size_t)n_local * sizeof *c->slope);
   bvl_bfgs_add(&c->model, c->step, at->c, c->slope);
   for (int64_t k = 0; k < n_local; k++) c->trial[k] = c->target[k] - at->length * c->slope[k];
-  BVL_TRY(bvl_ball_project(c->ball, tau, &at->threshold, c->trial));
+  BVL_TRY(bvl_ball_project(c->ball, tau, &c->threshold, c->trial));
   for (int64_t k = 0; k < n_local; k++) c->slope[k] = c->trial[k] - c->target[k];
   BVL_TRY(multiply(c, c->slope, dots));
   bvl_bfgs_solve(&c->model, dots, solved);

@@ -8,8 +8,8 @@
  * evaluation of f1; then a line search towards that minimum. Values only fall. The model is kept
  * from call to call: along a front the curvature changes little.
  *
- * Traffic a step: the evaluations', and for each of at most 30 inner steps a projection (about five
- * reductions of 2 numbers) and one reduction of at most 23. */
+ * Traffic a step: the evaluations', and for each of at most 20 inner steps a projection (about
+ * three reductions of 2 numbers) and one reduction of at most 23. */
 #ifndef BVL_NET_FRONT_CORRECTOR_H
 #define BVL_NET_FRONT_CORRECTOR_H
 
@@ -28,6 +28,7 @@ typedef struct bvl_corrector {
   double *step;   /* target - x */
   double *slope;  /* the model's gradient at target */
   double *trial;
+  double threshold; /* of the last projection of an inner step: the next one's guess */
 } bvl_corrector;
 
 typedef struct bvl_corrector_limits {
