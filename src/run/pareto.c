@@ -26,6 +26,9 @@ void bvl_pareto_options_init(bvl_pareto_options *options)
   options->optim.epochs = 20;
 }
 
+/* Up to so many parameters one rank keeps a front's vectors: about forty, and the points. */
+enum { SERVED_PARAMETERS = 1 << 17 };
+
 /* ---- the two objectives ----------------------------------------------------------------------
  */
 
@@ -34,25 +37,40 @@ static bvl_status list_blocks(bvl_pareto_job *job, int64_t *n_blocks)
 {
   bvl_status status = BVL_OK;
   const bvl_net *net = job->network.net;
-  const bvl_sparsity *s = job->sparsity;
+  const int64_t begin = job->begin, count = job->f->space.n_local;
   int64_t n = 0;
   *n_blocks = 0;
   if (job->options->structure == BVL_BY_ELEMENT) return BVL_OK;
-  BVL_TRY(BVL_ALLOC(&job->block_begin, s->count + 1));
-  BVL_TRY(BVL_ALLOC(&job->block_weight, s->count));
+  BVL_TRY(BVL_ALLOC(&job->block_begin, count + 1));
+  BVL_TRY(BVL_ALLOC(&job->block_weight, count));
   for (int64_t q = 0; q < net->n_tensors; q++) {
     const bvl_tensor *t = &net->tensor[q];
     const int64_t length = t->is_bias ? 1 : t->outputs;
     for (int64_t k = t->begin; k < t->begin + t->count; k += length) {
-      if (k < s->begin || k >= s->begin + s->count) continue;
-      job->block_begin[n] = k - s->begin;
+      if (k < begin || k >= begin + count) continue;
+      job->block_begin[n] = k - begin;
       job->block_weight[n++] = sqrt((double)length);
     }
   }
-  job->block_begin[n] = s->count;
+  job->block_begin[n] = count;
   *n_blocks = n;
 cleanup:
   return status;
+}
+
+/* Whose vector f's is: a share, or all of it on rank 0. */
+static bvl_status choose_side(bvl_pareto_job *job)
+{
+  const bvl_grid *grid = job->network.grid;
+  job->f = &job->objective->objective;
+  job->begin = job->sparsity->begin;
+  if (grid->all.size == 1 || grid->n_cols > 1 || job->network.net->n_params > SERVED_PARAMETERS)
+    return BVL_OK;
+  bvl_status status = bvl_served_create(job->f, &job->served);
+  if (status != BVL_OK) return status;
+  job->f = &job->served->objective;
+  job->begin = 0;
+  return BVL_OK;
 }
 
 static bvl_status create_objectives(bvl_pareto_job *job)
@@ -67,12 +85,13 @@ static bvl_status create_objectives(bvl_pareto_job *job)
   BVL_TRY(bvl_net_objective_create(network->net, network->train, job->sparsity, &job->objective));
   job->objective->control.monitor = network->monitor;
   if (network->comm.rank == 0) job->objective->control.deadline_s = job->start_s + o->max_seconds;
+  BVL_TRY(choose_side(job));
   status = list_blocks(job, &n_blocks);
   if (status == BVL_OK)
-    status = bvl_ball_init(&job->objective->objective.space, n_blocks, job->block_begin,
-                           job->block_weight, &job->ball);
+    status = bvl_ball_init(&job->f->space, n_blocks, job->block_begin, job->block_weight,
+                           &job->ball);
   if (status == BVL_OK) status = BVL_ALLOC(&job->params, network->net->n_params);
-  if (status == BVL_OK) status = BVL_ALLOC(&job->theta, job->sparsity->n_theta);
+  if (status == BVL_OK) status = BVL_ALLOC(&job->theta, job->f->space.n_local);
   BVL_TRY(bvl_agree(&network->comm, status));
 cleanup:
   return status;
@@ -93,6 +112,15 @@ cleanup:
   return status;
 }
 
+bvl_status bvl_pareto_expand(bvl_pareto_job *job, int64_t k)
+{
+  double *params = job->objective->params;
+  const int64_t n = job->network.net->n_params;
+  if (job->served == NULL) return bvl_net_objective_expand(job->objective, job->point[k].x);
+  if (job->network.comm.rank == 0) memcpy(params, job->point[k].x, (size_t)n * sizeof *params);
+  return bvl_bcast(&job->network.comm, 0, params, n);
+}
+
 static bvl_status try_points(bvl_pareto_job *job)
 {
   bvl_status status = BVL_OK;
@@ -100,7 +128,7 @@ static bvl_status try_points(bvl_pareto_job *job)
   if (status == BVL_OK) status = BVL_ALLOC(&job->test_accuracy, job->n);
   BVL_TRY(bvl_agree(&job->network.comm, status));
   for (int64_t k = 0; k < job->n; k++) {
-    BVL_TRY(bvl_net_objective_expand(job->objective, job->point[k].x));
+    BVL_TRY(bvl_pareto_expand(job, k));
     BVL_TRY(try_rows(job, job->network.train, &job->train_accuracy[k]));
     BVL_TRY(try_rows(job, job->network.test, &job->test_accuracy[k]));
   }
@@ -148,8 +176,8 @@ bvl_status bvl_pareto_make_points(bvl_pareto_job *job, int64_t n)
   bvl_status status = BVL_ALLOC(&job->point, n);
   if (status == BVL_OK) job->n = n;
   for (int64_t k = 0; k < n && status == BVL_OK; k++)
-    status = BVL_ALLOC(&job->point[k].x, job->sparsity->n_theta);
-  return bvl_agree(&job->network.comm, status);
+    status = BVL_ALLOC(&job->point[k].x, job->f->space.n_local);
+  return bvl_agree(job->f->space.comm, status);
 }
 
 static void close_job(bvl_pareto_job *job)
@@ -164,12 +192,13 @@ static void close_job(bvl_pareto_job *job)
   bvl_ball_free(&job->ball);
   free(job->block_begin);
   free(job->block_weight);
+  bvl_served_destroy(&job->served);
   bvl_net_objective_destroy(&job->objective);
   bvl_sparsity_destroy(&job->sparsity);
   bvl_network_close(&job->network);
 }
 
-static bvl_status find_points(bvl_pareto_job *job)
+static bvl_status run_method(bvl_pareto_job *job)
 {
   switch (job->options->method) {
   case BVL_FRONT_CONTINUATION: return bvl_pareto_continue(job);
@@ -177,6 +206,51 @@ static bvl_status find_points(bvl_pareto_job *job)
   case BVL_FRONT_LAMBDA_PATH: return bvl_pareto_walk(job);
   }
   return bvl_fail(BVL_ERR_USAGE, "no such method");
+}
+
+/* What rank 0 found, but for the vectors, to all. */
+static bvl_status share_points(bvl_pareto_job *job)
+{
+  enum { N = 9 };
+  bvl_status status = BVL_OK;
+  const bvl_comm *comm = &job->network.comm;
+  int64_t n = job->n;
+  BVL_TRY(bvl_bcast_i64(comm, 0, &n, 1));
+  if (comm->rank != 0) status = BVL_ALLOC(&job->point, n);
+  if (status == BVL_OK) job->n = n;
+  BVL_TRY(bvl_agree(comm, status));
+  for (int64_t k = 0; k < n; k++) {
+    bvl_front_point *p = &job->point[k];
+    double v[N] = {p->radius,    p->value,        p->at.value,
+                   p->at.lambda, p->at.violation, (double)p->at.nonzeros,
+                   p->converged, p->seconds,      (double)p->steps};
+    BVL_TRY(bvl_bcast(comm, 0, v, N));
+    p->radius = v[0];
+    p->value = v[1];
+    p->at = (bvl_stationarity){v[2], v[3], v[4], (int64_t)v[5]};
+    p->converged = v[6] != 0.0;
+    p->seconds = v[7];
+    p->steps = (int64_t)v[8];
+  }
+cleanup:
+  return status;
+}
+
+static bvl_status find_points(bvl_pareto_job *job)
+{
+  bvl_status status = BVL_OK, released = BVL_OK;
+  if (job->served == NULL) return run_method(job);
+  if (job->network.comm.rank == 0) {
+    status = run_method(job);
+    released = bvl_served_release(job->served);
+    if (status == BVL_OK) status = released;
+  } else {
+    status = bvl_served_work(job->served);
+  }
+  BVL_TRY(bvl_agree(&job->network.comm, status));
+  BVL_TRY(share_points(job));
+cleanup:
+  return status;
 }
 
 bvl_status bvl_run_pareto(MPI_Comm comm, const bvl_pareto_options *options,

@@ -24,7 +24,7 @@ static bvl_corrector_limits limits_of(const bvl_pareto_job *job)
 static void start(bvl_pareto_job *job, uint64_t seed)
 {
   bvl_net_start(job->network.net, seed, job->params);
-  bvl_sparsity_start(job->sparsity, job->params, job->theta);
+  memcpy(job->theta, job->params + job->begin, (size_t)job->f->space.n_local * sizeof(double));
 }
 
 bvl_status bvl_pareto_train(bvl_pareto_job *job, const bvl_objective *f, uint64_t seed)
@@ -55,8 +55,7 @@ static bvl_status create_front(bvl_pareto_job *job, bvl_front **front)
   bvl_status status = BVL_OK;
   const bvl_pareto_options *o = job->options;
   const bvl_corrector_limits limits = limits_of(job);
-  BVL_TRY(bvl_front_create(&job->objective->objective, &job->ball, o->points, o->norm_max, &limits,
-                           front));
+  BVL_TRY(bvl_front_create(job->f, &job->ball, o->points, o->norm_max, &limits, front));
   (*front)->monitor = job->network.monitor;
   (*front)->stir = o->stir;
   (*front)->stir.seed = o->network.seed;
@@ -86,7 +85,7 @@ bvl_status bvl_pareto_continue(bvl_pareto_job *job)
   double gain = 1.0;
   BVL_TRY(create_front(job, &front));
   for (int64_t s = 0; s < o->starts && !front->time_up; s++) {
-    BVL_TRY(bvl_pareto_train(job, &job->objective->objective, o->network.seed + (uint64_t)s));
+    BVL_TRY(bvl_pareto_train(job, job->f, o->network.seed + (uint64_t)s));
     BVL_TRY(bvl_front_approach(front, job->theta));
     BVL_TRY(bvl_front_down(front, job->theta));
   }
@@ -115,13 +114,13 @@ static void keep(bvl_pareto_job *job, int64_t k, const bvl_correction *found, do
   p->converged = found->converged;
   p->steps = found->steps;
   p->seconds = MPI_Wtime() - start_s;
-  memcpy(p->x, job->theta, (size_t)job->sparsity->n_theta * sizeof *p->x);
+  memcpy(p->x, job->theta, (size_t)job->f->space.n_local * sizeof *p->x);
 }
 
 static bvl_status judge(bvl_pareto_job *job, bvl_correction *found)
 {
   bvl_status status = BVL_OK;
-  const bvl_objective *f = &job->objective->objective;
+  const bvl_objective *f = job->f;
   double *grad = NULL;
   *found = (bvl_correction){0};
   BVL_TRY(bvl_agree(f->space.comm, BVL_ALLOC(&grad, f->space.n_local)));
@@ -149,8 +148,7 @@ bvl_status bvl_pareto_weigh(bvl_pareto_job *job)
   BVL_TRY(bvl_pareto_make_points(job, K));
   for (int64_t k = 0; k < K; k++) {
     const double start_s = MPI_Wtime();
-    bvl_weighted_init(&job->objective->objective, &job->ball, (double)k / (double)(K - 1),
-                      1.0 / (double)K, &weighted);
+    bvl_weighted_init(job->f, &job->ball, (double)k / (double)(K - 1), 1.0 / (double)K, &weighted);
     BVL_TRY(bvl_pareto_train(job, &weighted.objective, job->options->network.seed + (uint64_t)k));
     BVL_TRY(judge(job, &found));
     keep(job, k, &found, start_s);
@@ -169,12 +167,11 @@ bvl_status bvl_pareto_walk(bvl_pareto_job *job)
   double length = 1.0;
   bvl_correction found = {0};
   BVL_TRY(bvl_pareto_make_points(job, o->points));
-  BVL_TRY(bvl_pareto_train(job, &job->objective->objective, o->network.seed));
+  BVL_TRY(bvl_pareto_train(job, job->f, o->network.seed));
   for (int64_t k = 0; k < o->points; k++) {
     const double start_s = MPI_Wtime();
     const double lambda = o->lambda_min * pow(ratio, (double)k / (double)(o->points - 1));
-    BVL_TRY(bvl_prox_run(&job->objective->objective, &job->ball, lambda, &limits, &length,
-                         job->theta, &found));
+    BVL_TRY(bvl_prox_run(job->f, &job->ball, lambda, &limits, &length, job->theta, &found));
     keep(job, k, &found, start_s);
     if (found.wants & BVL_WANT_STOP) BVL_TRY(bvl_fail(BVL_ERR_INTERRUPTED, "stopped on request"));
   }

@@ -50,7 +50,7 @@ static bvl_status put_networks(bvl_pareto_job *job)
   char prefix[32];
   for (int64_t k = 0; k < job->n; k++) {
     snprintf(prefix, sizeof prefix, "/points/%" PRId64, k);
-    BVL_TRY(bvl_net_objective_expand(job->objective, job->point[k].x));
+    BVL_TRY(bvl_pareto_expand(job, k));
     BVL_TRY(bvl_network_job_put_whole(&job->network, job->writer, prefix, job->objective->params));
   }
 cleanup:

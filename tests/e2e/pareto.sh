@@ -39,15 +39,20 @@ with h5py.File(sys.argv[1]) as f:
     assert f["l1"][0] == 0 and abs(f["loss"][0] - np.log(3)) < 1e-12 and abs(f["l1"][-1] - 26) < 1e-9
     assert f["test_accuracy"][:].max() >= 0.933 and f.attrs["solve_seconds"] < 20
 PY
-few="--points 6 --norm-max 10 --sweeps 0 --tol 1e-4"
+few="--points 4 --norm-max 8 --sweeps 0 --tol 1e-4"
 bevel 1 pareto $iris -o "$work/one.h5" $few --quiet
 bevel 2 pareto $iris -o "$work/two.h5" $few --quiet
 bevel 3 pareto $iris -o "$work/three.h5" $few --quiet
-bevel 2 pareto $iris -o "$work/columns.h5" $few --grid 1x2 --quiet
 true_front "$work/three.h5" "$work/iris.h5"
 # within tol of the same points
 same one.h5 two.h5 1e-4
 same one.h5 three.h5 1e-4
+
+# inputs cut over two ranks: vectors stay in parts, sums between the steps
+few="--points 3 --norm-max 4 --sweeps 0 --tol 1e-4"
+bevel 1 pareto $iris -o "$work/one.h5" $few --quiet
+bevel 2 pareto $iris -o "$work/columns.h5" $few --grid 1x2 --quiet
+true_front "$work/columns.h5" "$work/iris.h5"
 same one.h5 columns.h5 1e-4
 
 # one layer, no hidden one: the lasso
@@ -69,13 +74,13 @@ with h5py.File(sys.argv[1]) as f, h5py.File(sys.argv[2]) as p:
 PY
 
 # groups; minibatches; several starts; the other methods
-bevel 2 pareto $iris -o "$work/group.h5" --penalty group-lasso --points 4 --norm-max 20 --sweeps 0 --quiet
+bevel 3 pareto $iris -o "$work/group.h5" --penalty group-lasso --points 4 --norm-max 20 --sweeps 0 --quiet
 true_front "$work/group.h5" "$work/iris.h5"
 bevel 1 pareto $iris -o "$work/batch.h5" --batch 10 --epochs 30 --lr 0.01 --points 7 --starts 2 --quiet
 true_front "$work/batch.h5" "$work/iris.h5"
-bevel 2 pareto $iris -o "$work/weighted.h5" --method weighted-sum --points 5 --epochs 30 --lr 0.01 --quiet
+bevel 1 pareto $iris -o "$work/weighted.h5" --method weighted-sum --points 5 --epochs 30 --lr 0.01 --quiet
 true_front "$work/weighted.h5" "$work/iris.h5"
-bevel 2 pareto $iris -o "$work/path.h5" --method lambda-path --points 5 --epochs 50 --lr 0.01 --max-iter 2000 --quiet || test $? = 4
+bevel 1 pareto $iris -o "$work/path.h5" --method lambda-path --points 5 --epochs 50 --lr 0.01 --max-iter 2000 --quiet || test $? = 4
 true_front "$work/path.h5" "$work/iris.h5"
 bevel 1 pareto "$work/iris.h5" -o "$work/single.h5" --layers 4-4-4-3 --train-index /train_index --points 5 --quiet --json >"$work/json" || test $? = 4
 true_front "$work/single.h5" "$work/iris.h5" --rtol 1e-5
