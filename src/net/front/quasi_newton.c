@@ -63,10 +63,10 @@ static int invert(int n, double *A)
     A[k * n + k] = 1.0;
     for (int j = 0; j < n; j++) A[k * n + j] *= pivot;
     for (int i = 0; i < n; i++) {
-      const double factor = A[i * n + k];
+      const double times = A[i * n + k];
       if (i == k) continue;
       A[i * n + k] = 0.0;
-      for (int j = 0; j < n; j++) A[i * n + j] -= factor * A[k * n + j];
+      for (int j = 0; j < n; j++) A[i * n + j] -= times * A[k * n + j];
     }
   }
   for (int k = n - 1; k >= 0; k--)
