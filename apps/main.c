@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <mpi.h>
 
@@ -26,7 +27,7 @@ static int speaks_before_mpi(void)
 
 /* ---- small text files ------------------------------------------------------------------------ */
 
-/* The whole of a small text file, NULL when it cannot be read. */
+/* The whole of a small text file, NULL when it cannot be read or is longer than a MiB. */
 static char *read_text(const char *path)
 {
   enum { MOST = 1 << 20 };
@@ -35,7 +36,7 @@ static char *read_text(const char *path)
   if (text != NULL) {
     size_t n = fread(text, 1, MOST, file);
     text[n] = '\0';
-    if (ferror(file)) {
+    if (ferror(file) || (n == MOST && fgetc(file) != EOF)) { /* half of it is another text */
       free(text);
       text = NULL;
     }
@@ -67,10 +68,12 @@ static int interrupted(const settings *s, MPI_Comm comm, int rank)
 {
   int number = signals_caught(), any = 0;
   const char *checkpoint = s->command == COMMAND_TRAIN ? s->train.checkpoint : s->run.checkpoint;
+  int saved = rank == 0 && checkpoint != NULL && access(checkpoint, R_OK) == 0;
   MPI_Allreduce(&number, &any, 1, MPI_INT, MPI_MAX, comm);
-  int code = checkpoint != NULL ? EXIT_RESUMABLE : 128 + any;
+  MPI_Bcast(&saved, 1, MPI_INT, 0, comm);
+  int code = saved ? EXIT_RESUMABLE : 128 + any;
   if (rank != 0) return code;
-  if (checkpoint != NULL)
+  if (saved)
     fprintf(stderr, "bevel %s: interrupted; go on with --resume --checkpoint %s\n",
             command_name(s->command), checkpoint);
   else
@@ -81,36 +84,8 @@ static int interrupted(const settings *s, MPI_Comm comm, int rank)
   return code;
 }
 
-static int run_path(const settings *s, MPI_Comm comm, int rank)
-{
-  progress p;
-  bvl_run_outcome outcome;
-  char error[256] = "", name[32];
-  int code, bad = 0;
-  snprintf(name, sizeof name, "bevel %s", command_name(s->command));
-  if (rank == 0)
-    bad = progress_open(&p, command_name(s->command), s->quiet, s->log, error, sizeof error);
-  else
-    memset(&p, 0, sizeof p);
-  MPI_Bcast(&bad, 1, MPI_INT, 0, comm);
-  if (bad) return report_usage(name, rank, error);
-  signals_catch();
-  bvl_monitor monitor = progress_monitor(&p);
-  bvl_status status = bvl_run_path(comm, &s->run, &monitor, &outcome);
-  if (status == BVL_OK) {
-    code = report_path(s, comm, &p, &outcome);
-    bvl_run_outcome_free(&outcome);
-  } else {
-    if (rank == 0) progress_say(&p, NULL, "%s", bvl_last_error());
-    code = status == BVL_ERR_INTERRUPTED ? interrupted(s, comm, rank)
-                                         : report_failure(s, rank, status);
-  }
-  progress_close(&p);
-  return code;
-}
-
 /* The text of an architecture's file, unless it is a name. Returns 0, or -1 on every rank. */
-static int share_arch(settings *s, MPI_Comm comm, int rank, char **text)
+static int share_arch(settings *s, MPI_Comm comm, int rank, char **text, char *error, size_t size)
 {
   bvl_architecture named;
   bvl_network_options *network = &s->train.network;
@@ -119,67 +94,65 @@ static int share_arch(settings *s, MPI_Comm comm, int rank, char **text)
   if (network->arch == NULL ||
       bvl_architecture_named(network->arch, network->activation, &named) == BVL_OK)
     return 0;
-  if (share_run_file(comm, rank, network->arch, text) != 0) return -1;
+  if (share_run_file(comm, rank, network->arch, text) != 0) {
+    snprintf(error, size, "--arch %.80s: neither a name (lenet300, lenet5) nor a file",
+             network->arch);
+    return -1;
+  }
   network->arch = *text;
   return 0;
 }
 
-static int run_train(settings *s, MPI_Comm comm, int rank)
+/* A command's run from its settings; *code is what it came to when that is BVL_OK. Collective. */
+typedef bvl_status (*run_fn)(settings *s, MPI_Comm comm, progress *p, int *code);
+
+static bvl_status run_path(settings *s, MPI_Comm comm, progress *p, int *code)
 {
-  progress p;
-  bvl_train_outcome outcome;
-  char error[256] = "", *arch = NULL;
-  int code, bad = 0;
-  if (rank == 0)
-    bad = progress_open(&p, "train", s->quiet, s->log, error, sizeof error);
-  else
-    memset(&p, 0, sizeof p);
-  MPI_Bcast(&bad, 1, MPI_INT, 0, comm);
-  if (bad) return report_usage("bevel train", rank, error);
-  if (share_arch(s, comm, rank, &arch) != 0) {
-    snprintf(error, sizeof error, "--arch %.80s: neither a name (lenet300, lenet5) nor a file",
-             s->train.network.arch_name);
-    return report_usage("bevel train", rank, error);
-  }
-  signals_catch();
-  bvl_monitor monitor = progress_monitor(&p);
-  bvl_status status = bvl_run_train(comm, &s->train, &monitor, &outcome);
-  if (status == BVL_OK) {
-    code = report_train(s, comm, &p, &outcome);
-  } else {
-    if (rank == 0) progress_say(&p, NULL, "%s", bvl_last_error());
-    code = status == BVL_ERR_INTERRUPTED ? interrupted(s, comm, rank)
-                                         : report_failure(s, rank, status);
-  }
-  progress_close(&p);
-  free(arch);
-  return code;
+  bvl_run_outcome outcome;
+  const bvl_monitor monitor = progress_monitor(p);
+  const bvl_status status = bvl_run_path(comm, &s->run, &monitor, &outcome);
+  if (status != BVL_OK) return status;
+  *code = report_path(s, comm, p, &outcome);
+  bvl_run_outcome_free(&outcome);
+  return status;
 }
 
-static int run_pareto(settings *s, MPI_Comm comm, int rank)
+static bvl_status run_train(settings *s, MPI_Comm comm, progress *p, int *code)
 {
-  progress p;
+  bvl_train_outcome outcome;
+  const bvl_monitor monitor = progress_monitor(p);
+  const bvl_status status = bvl_run_train(comm, &s->train, &monitor, &outcome);
+  if (status == BVL_OK) *code = report_train(s, comm, p, &outcome);
+  return status;
+}
+
+static bvl_status run_pareto(settings *s, MPI_Comm comm, progress *p, int *code)
+{
   bvl_pareto_outcome outcome;
-  char error[256] = "", *arch = NULL;
-  int code, bad = 0;
-  if (rank == 0)
-    bad = progress_open(&p, "pareto", s->quiet, s->log, error, sizeof error);
-  else
-    memset(&p, 0, sizeof p);
+  const bvl_monitor monitor = progress_monitor(p);
+  s->pareto.network = s->train.network; /* the flags are the same */
+  const bvl_status status = bvl_run_pareto(comm, &s->pareto, &monitor, &outcome);
+  if (status == BVL_OK) *code = report_pareto(s, comm, p, &outcome);
+  return status;
+}
+
+/* A run that takes long: says how it is going, and may be asked to stop. */
+static int run_long(settings *s, MPI_Comm comm, int rank, run_fn run)
+{
+  progress p = {.command = command_name(s->command)};
+  char error[256] = "", name[32], *arch = NULL;
+  int code = EXIT_DONE, bad = 0;
+  snprintf(name, sizeof name, "bevel %s", p.command);
+  if (rank == 0) bad = progress_open(&p, p.command, s->quiet, s->log, error, sizeof error);
   MPI_Bcast(&bad, 1, MPI_INT, 0, comm);
-  if (bad) return report_usage("bevel pareto", rank, error);
-  if (share_arch(s, comm, rank, &arch) != 0) {
-    snprintf(error, sizeof error, "--arch %.80s: neither a name (lenet300, lenet5) nor a file",
-             s->train.network.arch_name);
-    return report_usage("bevel pareto", rank, error);
+  if (!bad) bad = share_arch(s, comm, rank, &arch, error, sizeof error);
+  if (bad) {
+    progress_close(&p);
+    return report_usage(name, rank, error);
   }
-  s->pareto.network = s->train.network;
   signals_catch();
-  bvl_monitor monitor = progress_monitor(&p);
-  bvl_status status = bvl_run_pareto(comm, &s->pareto, &monitor, &outcome);
-  if (status == BVL_OK) {
-    code = report_pareto(s, comm, &p, &outcome);
-  } else {
+  const bvl_status status = run(s, comm, &p, &code);
+  if (status != BVL_OK) {
     if (rank == 0) progress_say(&p, NULL, "%s", bvl_last_error());
     code = status == BVL_ERR_INTERRUPTED ? interrupted(s, comm, rank)
                                          : report_failure(s, rank, status);
@@ -212,10 +185,10 @@ static int run_prune(const settings *s, MPI_Comm comm, int rank)
 static int run_command(settings *s, MPI_Comm comm, int rank)
 {
   bvl_status status = BVL_OK;
-  if (s->command & (COMMAND_PATH | COMMAND_FIT)) return run_path(s, comm, rank);
-  if (s->command == COMMAND_TRAIN) return run_train(s, comm, rank);
+  if (s->command & (COMMAND_PATH | COMMAND_FIT)) return run_long(s, comm, rank, run_path);
+  if (s->command == COMMAND_TRAIN) return run_long(s, comm, rank, run_train);
+  if (s->command == COMMAND_PARETO) return run_long(s, comm, rank, run_pareto);
   if (s->command == COMMAND_PRUNE) return run_prune(s, comm, rank);
-  if (s->command == COMMAND_PARETO) return run_pareto(s, comm, rank);
   if (s->command == COMMAND_INFO) {
     status = bvl_run_info(comm, s->file, print_line, stdout);
     return status == BVL_OK ? EXIT_DONE : report_failure(s, rank, status);

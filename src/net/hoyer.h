@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* DeepHoyer's regularizers of a network's weights (Yang, Wen, Li, ICLR 2020), summed over layers:
  *
- *   Hoyer-Square  (sum |w|)^2 / sum w^2                                 gradient 2 sgn(w) A (B -
- * |w| A) / B^2 Group-HS      (sum_g ||w_g||)^2 / sum w^2, over rows and again      gradient 2 w A
- * (B / ||w_g|| - A) / B^2 over columns (convolutions: filters, channels)
+ *   Hoyer-Square   (sum |w|)^2 / sum w^2
+ *   Group-HS       (sum_g ||w_g||)^2 / sum w^2, over rows and again over columns (convolutions:
+ *                  filters, channels)
  *
+ * with gradients 2 sgn(w) A (B - |w| A) / B^2 and 2 w A (B / ||w_g|| - A) / B^2,
  * A the sum of absolute values or norms, B of squares. Both see no scale: entries below B / A
  * shrink, larger ones grow. A layer of zeros counts nothing. */
 #ifndef BVL_NET_HOYER_H

@@ -38,14 +38,20 @@ static int64_t most_work(const bvl_net *net)
   return most;
 }
 
-int64_t bvl_pass_bytes(const bvl_net *net, int with_gradient)
+int64_t bvl_pass_bytes(const bvl_net *net, int64_t rows_back)
 {
-  const int64_t rows = BVL_PASS_ROWS;
-  int64_t reals = net->n_params * (with_gradient ? 2 : 1) + rows * columns_at_once(net);
-  reals += most_work(net) + (with_gradient ? 2 * rows * most_features(net) : 0);
-  for (int64_t l = 0; l < net->arch.n; l++)
-    reals += rows * bvl_picture_size(&net->arch.layer[l].out);
-  return reals * (int64_t)net->real->bytes;
+  const int64_t rows = BVL_PASS_ROWS, p_local = net->columns.p_local;
+  int64_t reals = net->n_params * (rows_back > 0 ? 2 : 1) + most_work(net);
+  int64_t a_row = columns_at_once(net) + (net->split ? 0 : p_local);
+  int64_t doubles = 2 * bvl_architecture_outputs(&net->arch), places = 0;
+  if (net->split) doubles += net->tensor[0].outputs;
+  for (int64_t l = 0; l < net->arch.n; l++) {
+    const int64_t size = bvl_picture_size(&net->arch.layer[l].out);
+    a_row += size;
+    if (net->arch.layer[l].kind == BVL_LAYER_MAX_POOL) places += size;
+  }
+  reals += rows * a_row + 2 * bvl_lesser(rows, rows_back) * most_features(net);
+  return reals * (int64_t)net->real->bytes + rows * (8 * doubles + 4 * places);
 }
 
 static bvl_status allocate(const bvl_net *net, int64_t count, void *pointer)

@@ -61,6 +61,11 @@ bvl_status bvl_name_file(const char *file, bvl_status status);
 /** "2026-01-31T12:00:00Z" for now. Not collective. */
 void bvl_time_now(char out[24]);
 
+/** FNV-1a of n bytes after `hash` (NULL: of none), for vectors that must be the same but need not
+ * be spelt out. Not collective. */
+uint64_t bvl_hash_bytes(uint64_t hash, const void *bytes, int64_t n);
+#define BVL_HASH_START UINT64_C(0xcbf29ce484222325)
+
 /** Whether a checkpoint's description is this run's; the first line that differs names the key. Not
  * collective. @return BVL_ERR_USAGE. */
 bvl_status bvl_compare_identity(const char *file, const char *there, const char *here);

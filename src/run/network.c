@@ -12,6 +12,7 @@
 #include "base/checked.h"
 #include "base/rng.h"
 #include "data/row_subset.h"
+#include "net/pass.h"
 #include "run/job.h"
 #include "run/memory.h"
 
@@ -23,15 +24,24 @@ void bvl_network_options_init(bvl_network_options *options)
 /* ---- the network's shape ---------------------------------------------------------------------
  */
 
+/* "net.txt: line 2: ..." */
+static bvl_status name_it(const char *name, bvl_status status)
+{
+  char message[BVL_MESSAGE_BYTES];
+  snprintf(message, sizeof message, "%s", bvl_last_error());
+  return bvl_fail(status, "%.80s: %s", name, message);
+}
+
 static bvl_status read_architecture(bvl_network_job *job)
 {
   const bvl_network_options *o = job->options;
   bvl_architecture *arch = &job->arch;
+  const int is_file = o->layers == NULL && o->arch_name != NULL && o->arch_name != o->arch;
   bvl_status status = o->layers != NULL ? bvl_architecture_dense(o->layers, o->activation, arch)
-                      : strchr(o->arch, '\n') != NULL
+                      : is_file || strchr(o->arch, '\n') != NULL
                           ? bvl_architecture_read(o->arch, o->activation, arch)
                           : bvl_architecture_named(o->arch, o->activation, arch);
-  if (status != BVL_OK) return status;
+  if (status != BVL_OK) return is_file ? name_it(o->arch_name, status) : status;
   if (bvl_architecture_inputs(arch) != job->p)
     return bvl_fail(BVL_ERR_USAGE, "the network has %" PRId64 " inputs, %s has %" PRId64 " columns",
                     bvl_architecture_inputs(arch), bvl_data_source(job->data)->name, job->p);
@@ -136,35 +146,47 @@ static bvl_status choose_grid(bvl_network_job *job)
   if (job->grid_rows * job->grid_cols != job->comm.size)
     return bvl_fail(BVL_ERR_USAGE, "--grid %dx%d wants %d ranks, there are %d", job->grid_rows,
                     job->grid_cols, job->grid_rows * job->grid_cols, job->comm.size);
+  if (o->whole_inputs && job->grid_cols > 1)
+    return bvl_fail(BVL_ERR_USAGE, "--grid %dx%d: group-hs needs all inputs on a rank: %dx1",
+                    job->grid_rows, job->grid_cols, job->comm.size);
   return BVL_OK;
 }
 
-/* X's block, the parameters in every form an evaluation keeps (values, gradient and packed shares
- * in double, both in the products' precision), factors and moments of a share, buffers. */
-static int64_t estimate(const bvl_network_job *job)
+/* X's block. */
+static double matrix_bytes(const bvl_network_job *job)
 {
-  const bvl_source *source = bvl_data_source(job->data);
-  const int64_t ranks = job->comm.size;
-  const int64_t x = job->sparse ? job->nnz * 24 + job->n * 8
-                                : job->n * job->p * bvl_dtype_bytes(source->dtype);
-  const int64_t all = bvl_architecture_parameters(&job->arch);
-  const int64_t first = job->p * job->arch.layer[0].out.channels;
-  const int64_t here = job->grid_cols > 1 ? all - first + first / job->grid_cols : all;
-  const int64_t real = job->options->is_double ? 8 : 4;
-  int64_t features = job->p / job->grid_cols;
-  for (int64_t l = 0; l < job->arch.n; l++) features += bvl_picture_size(&job->arch.layer[l].out);
-  const int64_t base = INT64_C(60) << 20;
-  return base + x / ranks + here * (3 * 8 + 2 * real) + here / job->grid_rows * 9 * 8 +
-         features * 256 * real;
+  const double ranks = (double)job->comm.size, n = (double)job->n;
+  if (job->sparse) return ((double)job->nnz * 24.0 + n * 8.0) / ranks;
+  return n * (double)job->p * (double)bvl_dtype_bytes(bvl_data_source(job->data)->dtype) / ranks;
 }
 
-static bvl_status check_memory(bvl_network_job *job)
+/* Of every parameter its value, its gradient and a copy to begin with, on several grid rows the
+ * packed shares and MPI's copy too; of those of the share value and gradient again; the method's
+ * own. */
+static double estimate(const bvl_network_job *job, double share_doubles)
 {
-  int64_t allowed = 0;
+  const bvl_net *net = job->net;
+  const double here = (double)net->n_params, share = here / job->grid_rows;
+  const int64_t back = job->n_train / job->n_slices / job->grid_rows + 1;
+  const double base = 28.0 * 1048576.0; /* program, MPI, HDF5 and its buffers */
+  const double doubles = here * (job->grid_rows > 1 ? 5.0 : 3.0) + share * (2.0 + share_doubles);
+  /* statistics of the columns and their order; center, scale and kept on their way to the file */
+  const double beside = 64.0 * (double)net->columns.p_local + 24.0 * (double)job->p;
+  return base + matrix_bytes(job) + 8.0 * doubles + (double)bvl_pass_bytes(net, back) + beside;
+}
+
+static bvl_status check_memory(bvl_network_job *job, double share_doubles)
+{
+  int64_t allowed = 0, most = 0;
   bvl_status status = bvl_memory_allowed(&job->comm, job->options->memory_limit, &allowed);
   if (status != BVL_OK) return status;
-  job->estimate_bytes = estimate(job);
-  return bvl_memory_check(&job->comm, job->estimate_bytes, allowed);
+  const double bytes = estimate(job, share_doubles);
+  most = bytes < 0x1p62 ? (int64_t)bytes : INT64_C(1) << 62;
+  BVL_TRY(bvl_max_i64(&job->comm, &most, 1)); /* the largest rank's */
+  job->estimate_bytes = most;
+  status = bvl_memory_check(&job->comm, most, allowed);
+cleanup:
+  return status;
 }
 
 /* ---- reading ---------------------------------------------------------------------------------
@@ -224,7 +246,6 @@ static bvl_status open_data(bvl_network_job *job)
   BVL_TRY(bvl_data_read_feature_names(job->data, &job->feature_names));
   BVL_TRY(split_rows(job));
   BVL_TRY(choose_grid(job));
-  BVL_TRY(check_memory(job));
 cleanup:
   return status;
 }
@@ -240,10 +261,18 @@ bvl_status bvl_network_open(MPI_Comm comm, const bvl_network_options *options,
   BVL_TRY(bvl_grid_create(job->comm.mpi, job->grid_rows, job->grid_cols, &job->grid));
   BVL_TRY(
       bvl_agree(&job->comm, bvl_net_create(job->grid, &job->arch, options->is_double, &job->net)));
+cleanup:
+  return bvl_name_file(options->data, status);
+}
+
+bvl_status bvl_network_job_read(bvl_network_job *job, double share_doubles)
+{
+  bvl_status status = BVL_OK;
+  BVL_TRY(check_memory(job, share_doubles));
   BVL_TRY(read_rows(job));
   bvl_data_close(&job->data);
 cleanup:
-  return bvl_name_file(options->data, status);
+  return bvl_name_file(job->options->data, status);
 }
 
 void bvl_network_close(bvl_network_job *job)

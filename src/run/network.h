@@ -54,18 +54,25 @@ typedef struct bvl_network_job {
   int64_t n_slices;     /* minibatches an epoch */
   int grid_rows, grid_cols;
   bvl_grid *grid;      /* owned */
-  bvl_net_rows *train; /* owned */
-  bvl_net_rows *test;  /* owned; NULL = none */
+  bvl_net_rows *train; /* owned, as the next two; NULL until bvl_network_job_read */
+  bvl_net_rows *test;  /* NULL = none */
   bvl_net *net;        /* owned */
   int64_t estimate_bytes;
   char start_time[24];
 } bvl_network_job;
 
-/** Opens and reads everything. Collective over comm. bvl_network_close in any case.
- * @return BVL_ERR_USAGE (layers that do not fit the data, a batch larger than the rows),
- * BVL_ERR_INPUT, BVL_ERR_NOMEM (before anything large is read) ..., the same on every rank. */
+/** Opens the data, splits its rows and lays the network out: all that is small. Collective over
+ * comm. bvl_network_close in any case.
+ * @return BVL_ERR_USAGE (layers that do not fit the data, a batch larger than the rows, a grid that
+ * does not fit the network), BVL_ERR_INPUT ..., the same on every rank. */
 bvl_status bvl_network_open(MPI_Comm comm, const bvl_network_options *options,
                             const bvl_monitor *monitor, bvl_network_job *job);
+/** Reads and scales the rows. Collective.
+ * @param[in] share_doubles  numbers the job will keep for each parameter of a rank's share, beside
+ *                           those an evaluation takes; equal on all ranks.
+ * @return BVL_ERR_NOMEM (before anything large is read), BVL_ERR_INPUT ..., the same on every rank.
+ */
+bvl_status bvl_network_job_read(bvl_network_job *job, double share_doubles);
 void bvl_network_close(bvl_network_job *job);
 
 /** Writes the network with these parameters (n_params) under a prefix ("" or "/points/3"), without

@@ -7,8 +7,13 @@
 #include <string.h>
 
 #include "base/checked.h"
+#include "net/front/quasi_newton.h"
 #include "run/job.h"
 #include "run/pareto_job.h"
+
+/* Numbers kept for a parameter beside the points, which are there twice at the end: pairs and
+ * vectors of the corrector, the optimizer's. */
+#define FRONT_DOUBLES (2.0 * BVL_BFGS_PAIRS + 15.0)
 
 void bvl_pareto_options_init(bvl_pareto_options *options)
 {
@@ -262,6 +267,7 @@ bvl_status bvl_run_pareto(MPI_Comm comm, const bvl_pareto_options *options,
   *outcome = (bvl_pareto_outcome){.best_test_accuracy = NAN};
   BVL_TRY(bvl_network_open(comm, &options->network, monitor, &job.network));
   BVL_TRY(bvl_network_create(&job.network.comm, options->output, "front", &job.writer));
+  BVL_TRY(bvl_network_job_read(&job.network, 2.0 * (double)options->points + FRONT_DOUBLES));
   job.start_s = MPI_Wtime();
   outcome->load_s = job.start_s - start_s;
   BVL_TRY(create_objectives(&job));

@@ -10,10 +10,7 @@
 #include "base/checked.h"
 #include "base/phase.h"
 
-#define HASH_START UINT64_C(0xcbf29ce484222325)
-
-/* FNV-1a, for vectors that must be the same but need not be spelt out. */
-static uint64_t hash_bytes(uint64_t hash, const void *bytes, int64_t n)
+uint64_t bvl_hash_bytes(uint64_t hash, const void *bytes, int64_t n)
 {
   const unsigned char *byte = bytes;
   for (int64_t k = 0; bytes != NULL && k < n; k++)
@@ -23,13 +20,13 @@ static uint64_t hash_bytes(uint64_t hash, const void *bytes, int64_t n)
 
 static uint64_t hash_columns(const bvl_job *job)
 {
-  uint64_t hash = HASH_START;
-  hash = hash_bytes(hash, job->groups, job->p * (int64_t)sizeof *job->groups);
-  hash = hash_bytes(hash, job->group_weights,
-                    job->n_group_weights * (int64_t)sizeof *job->group_weights);
-  hash = hash_bytes(hash, job->penalty_factor, job->p * (int64_t)sizeof *job->penalty_factor);
-  hash = hash_bytes(hash, job->lower, job->p * (int64_t)sizeof *job->lower);
-  return hash_bytes(hash, job->upper, job->p * (int64_t)sizeof *job->upper);
+  uint64_t hash = BVL_HASH_START;
+  hash = bvl_hash_bytes(hash, job->groups, job->p * (int64_t)sizeof *job->groups);
+  hash = bvl_hash_bytes(hash, job->group_weights,
+                        job->n_group_weights * (int64_t)sizeof *job->group_weights);
+  hash = bvl_hash_bytes(hash, job->penalty_factor, job->p * (int64_t)sizeof *job->penalty_factor);
+  hash = bvl_hash_bytes(hash, job->lower, job->p * (int64_t)sizeof *job->lower);
+  return bvl_hash_bytes(hash, job->upper, job->p * (int64_t)sizeof *job->upper);
 }
 
 static void print_lambdas(FILE *text, const bvl_path_options *path)
@@ -42,7 +39,7 @@ static void print_lambdas(FILE *text, const bvl_path_options *path)
   } else {
     int64_t bytes = path->n_lambda * (int64_t)sizeof *path->lambda;
     fprintf(text, "lambda=%" PRId64 " from %.17g, hash %016" PRIx64 "\n", path->n_lambda,
-            path->lambda[0], hash_bytes(HASH_START, path->lambda, bytes));
+            path->lambda[0], bvl_hash_bytes(BVL_HASH_START, path->lambda, bytes));
   }
 }
 

@@ -202,6 +202,30 @@ cleanup:
 /* ---- the job ---------------------------------------------------------------------------------
  */
 
+/* What training keeps for a parameter: its factors, in every copy of the optimizer's and once more
+ * where the trainer has them, and a block's limits. */
+static bvl_status count_doubles(bvl_train_job *job, double *out)
+{
+  static const double copies[] = {
+      [BVL_OPTIM_SGD] = 3.0, [BVL_OPTIM_MOMENTUM] = 4.0, [BVL_OPTIM_ADAM] = 5.0};
+  const bvl_optim_options *optim = &job->options->optim;
+  const bvl_tensor *first = &job->network.net->tensor[0];
+  const int lbfgs = optim->method == BVL_OPTIM_LBFGS;
+  const double vectors = lbfgs ? 2.0 * (double)optim->memory + 7.0 : copies[optim->method];
+  bvl_sparsity_options sparsity;
+  bvl_surrogate map;
+  bvl_status status = choose_sparsity(job, &sparsity);
+  *out = vectors;
+  if (status != BVL_OK || sparsity.penalty == NULL) return status;
+  status = bvl_surrogate_find(sparsity.param, sparsity.penalty, 0, &map);
+  if (status != BVL_OK) return status;
+  const int grouped = sparsity.penalty->type->grouped && sparsity.structure != BVL_BY_ELEMENT;
+  const int64_t most = sparsity.structure == BVL_BY_NEURON ? first->all_columns : first->outputs;
+  const int64_t m = grouped ? most : 1;
+  *out = vectors * (double)map.type->length(&map.shape, m) / (double)m + 2.0 / (double)m;
+  return status;
+}
+
 /* Loss and accuracy of the network that is written, on rows learnt from and kept apart. */
 static bvl_status try_all(bvl_train_job *job, bvl_train_outcome *outcome)
 {
@@ -229,7 +253,6 @@ static bvl_status measure(bvl_train_job *job, bvl_train_outcome *outcome)
   const bvl_network_job *network = &job->network;
   const bvl_sparsity *s = job->sparsity;
   const bvl_grid *grid = network->grid;
-  struct rusage usage;
   int64_t left = 0;
   double l1 = 0.0;
   const int64_t counted = grid->j == 0 ? s->count : s->part_count[0];
@@ -261,11 +284,16 @@ static bvl_status measure(bvl_train_job *job, bvl_train_outcome *outcome)
   outcome->step = job->train->step;
   outcome->rate = job->train->rate;
   outcome->traffic = bvl_traffic_add(&network->traffic, &grid->traffic, 1);
-  getrusage(RUSAGE_SELF, &usage);
-  outcome->peak_bytes = (int64_t)usage.ru_maxrss * 1024;
-  BVL_TRY(bvl_max_i64(&network->comm, &outcome->peak_bytes, 1));
 cleanup:
   return status;
+}
+
+static bvl_status measure_peak(const bvl_train_job *job, bvl_train_outcome *outcome)
+{
+  struct rusage usage;
+  getrusage(RUSAGE_SELF, &usage);
+  outcome->peak_bytes = (int64_t)usage.ru_maxrss * 1024;
+  return bvl_max_i64(&job->network.comm, &outcome->peak_bytes, 1);
 }
 
 static void close_job(bvl_train_job *job)
@@ -285,19 +313,24 @@ bvl_status bvl_run_train(MPI_Comm comm, const bvl_train_options *options,
 {
   bvl_status status = BVL_OK;
   const double start_s = MPI_Wtime();
+  double doubles = 0.0;
   bvl_train_job job = {
       .options = options, .deadline_s = INFINITY, .pruned_accuracy = NAN, .imbalance = NAN};
   *outcome = (bvl_train_outcome){.resumed_from = -1};
   BVL_TRY(bvl_network_open(comm, &options->network, monitor, &job.network));
   BVL_TRY(bvl_network_create(&job.network.comm, options->output, "network", &job.writer));
+  BVL_TRY(bvl_agree(&job.network.comm, count_doubles(&job, &doubles)));
+  BVL_TRY(bvl_network_job_read(&job.network, doubles));
   outcome->load_s = MPI_Wtime() - start_s;
   job.deadline_s = MPI_Wtime() + options->max_seconds;
   BVL_TRY(bvl_agree(&job.network.comm, bvl_train_job_identify(&job)));
   BVL_TRY(learn(&job, outcome));
   outcome->solve_s = MPI_Wtime() - start_s - outcome->load_s;
   BVL_TRY(measure(&job, outcome));
+  bvl_train_destroy(&job.train); /* makes room for the copies that are written */
   BVL_TRY(bvl_train_job_write(&job, outcome));
   BVL_TRY(bvl_result_close(&job.writer, 1));
+  BVL_TRY(measure_peak(&job, outcome));
   outcome->write_s = MPI_Wtime() - start_s - outcome->load_s - outcome->solve_s;
 cleanup:
   close_job(&job);
