@@ -132,6 +132,54 @@ refuse 2 "blur" train "$work/pictures.h5" -o "$work/x.h5" --arch "$work/bad.txt"
 refuse 2 "neither a name" train "$work/pictures.h5" -o "$work/x.h5" --arch "$work/none.txt"
 refuse 3 "row 1 is there twice" train "$work/pictures.h5" -o "$work/x.h5" --layers 144-3 --train-index /twice
 refuse 3 "row 240 is outside" train "$work/pictures.h5" -o "$work/x.h5" --layers 144-3 --train-index /outside
+# before anything is read: grids that do not fit, a folder that is not there, a file that is no architecture
+refuse_two() {
+  local code=$1 pattern=$2 was=0
+  shift 2
+  bevel 2 "$@" >"$work/refused.txt" 2>&1 || was=$?
+  test $was = "$code" || fail "exit $was, not $code: $* ($(cat "$work/refused.txt"))"
+  grep -q "$pattern" "$work/refused.txt" || fail "not told of '$pattern': $(cat "$work/refused.txt")"
+}
+refuse_two 2 "grid 2x2 wants 4 ranks, there are 2" train "$iris" -o "$work/x.h5" --layers 4-3 --grid 2x2
+refuse_two 2 "begins with conv2d.*2x1" train "$work/pictures.h5" -o "$work/x.h5" --arch "$work/net.txt" --grid 1x2
+refuse_two 2 "grid 1x2: group-hs.*2x1" train "$iris" -o "$work/x.h5" --layers 4-3 --penalty group-hs --lambda 1 --grid 1x2
+refuse_two 2 "groups of neurons.*2x1" train "$iris" -o "$work/x.h5" --layers 4-8-3 --penalty group-lasso --structure neuron --lambda 1 --grid 1x2
+refuse_two 3 "cannot create $work/none/x.h5" train "$iris" -o "$work/none/x.h5" --layers 4-3 --epochs 1000000000
+refuse 2 "bad.txt: line 2: unknown layer" train "$work/pictures.h5" -o "$work/x.h5" --arch "$work/bad.txt"
+printf 'input 4' >"$work/half.txt"
+refuse 2 "half.txt: line 1: no layers" train "$iris" -o "$work/x.h5" --arch "$work/half.txt"
+head -c 1048577 /dev/zero | tr '\0' ' ' >"$work/long.txt"
+refuse 2 "neither a name" train "$iris" -o "$work/x.h5" --arch "$work/long.txt"
+refuse 5 "a rank needed, the limit is 8.0 MiB" train "$iris" -o "$work/x.h5" --layers 4-3 --memory-limit 8M
+# a checkpoint is of its rows and its windows: as many others, or other windows with outputs of the same shape, are another run
+"$python" - "$work/pictures.h5" <<'PY'
+import sys, h5py, numpy as np
+with h5py.File(sys.argv[1], "a") as f:
+    f["odd"] = np.arange(1, 240, 2)
+PY
+short="--scale max --batch 24 --epochs 1 --checkpoint $work/rows.h5"
+printf 'input 1x12x12\nconv 2 3x3 padding 1\ndense 3\n' >"$work/three.txt"
+printf 'input 1x12x12\nconv 2 5x5 padding 2\ndense 3\n' >"$work/five.txt"
+bevel 1 train "$work/pictures.h5" -o "$work/x.h5" $short --arch "$work/three.txt" --train-index /train_index --quiet
+refuse 2 "another run: rows=" train "$work/pictures.h5" -o "$work/x.h5" $short --arch "$work/three.txt" --train-index /odd --resume
+refuse 2 "another run: layer0=.*kernel 3x3" train "$work/pictures.h5" -o "$work/x.h5" $short --arch "$work/five.txt" --train-index /train_index --resume
+# stopped by a signal: 75 says that there is something to go on from, 128 + 2 that there is not
+stop() {
+  local code=0
+  "$BEVEL" train "$iris" -o "$work/stopped.h5" --layers 4-9-3 --epochs 100000000 "$@" >"$work/stop.txt" 2>&1 &
+  local pid=$!
+  for _ in $(seq 200); do
+    grep -q "epoch 1/" "$work/stop.txt" && break
+    sleep 0.05
+  done
+  kill -INT $pid
+  wait $pid || code=$?
+  echo $code
+}
+test "$(stop)" = 130 || fail "$(cat "$work/stop.txt")"
+test "$(stop --checkpoint "$work/stop.h5")" = 75 || fail "$(cat "$work/stop.txt")"
+test "$(stop --checkpoint "$work/none/stop.h5")" = 130 || fail "$(cat "$work/stop.txt")"
+test ! -e "$work/stopped.h5" || fail "a result of what was stopped"
 refuse 2 "lambda" train "$iris" -o "$work/x.h5" --layers 4-3 --penalty lasso
 refuse 2 "group-lasso or group-lq" train "$iris" -o "$work/x.h5" --layers 4-3 --penalty lasso --lambda 1 --structure input
 echo "train: ok"
