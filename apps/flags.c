@@ -174,7 +174,9 @@ static int check_files(settings *s, char error[FLAGS_ERROR_BYTES])
     return 0;
   }
   if (s->output == NULL) return flag_complain(error, "-o OUT.h5 is missing");
-  if (strcmp(s->output, s->file) == 0) return flag_complain(error, "-o would overwrite the data");
+  if (strcmp(s->output, s->file) == 0) return flag_complain(error, "-o would overwrite the input");
+  if (s->model != NULL && strcmp(s->output, s->model) == 0)
+    return flag_complain(error, "-o would overwrite the model");
   return 0;
 }
 

@@ -8,6 +8,7 @@
 
 #include "base/checked.h"
 #include "net/file_order.h"
+#include "run/job.h"
 
 bvl_status bvl_loaded_open(const bvl_comm *comm, const char *path, bvl_loaded *out)
 {
@@ -119,7 +120,7 @@ bvl_status bvl_network_take(const bvl_net *net, const char *path, double *params
   if (net->split) BVL_TRY(take_first(net, path, params));
 cleanup:
   bvl_network_free(&file);
-  return status;
+  return bvl_name_file(path, status);
 }
 
 void bvl_loaded_close(bvl_loaded *loaded)

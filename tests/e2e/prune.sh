@@ -78,6 +78,9 @@ refuse() {
 refuse 2 "one of them" prune "$work/net.h5" -o "$work/no.h5" --prune-std 1 --prune-threshold 1
 refuse 2 "wanted a number of at least 0" prune "$work/net.h5" -o "$work/no.h5" --prune-std -1
 refuse 3 "data.h5" prune "$work/data.h5" -o "$work/no.h5" --prune-std 1
+refuse 2 "overwrite the model" predict "$work/pictures.h5" --model "$work/small.h5" -o "$work/small.h5"
+refuse 2 "overwrite the input" prune "$work/small.h5" -o "$work/small.h5"
+refuse 3 "cannot create $work/none/no.h5" prune "$work/small.h5" -o "$work/none/no.h5"
 refuse 3 "100" predict "$work/data.h5" --model "$work/small.h5" -o "$work/no.h5"
 refuse 2 "is a network" predict "$work/pictures.h5" --model "$work/small.h5" -o "$work/no.h5" --at 1
 [ ! -e "$work/no.h5" ] || fail "a result of what was refused"

@@ -151,6 +151,7 @@ refuse 2 "half.txt: line 1: no layers" train "$iris" -o "$work/x.h5" --arch "$wo
 head -c 1048577 /dev/zero | tr '\0' ' ' >"$work/long.txt"
 refuse 2 "neither a name" train "$iris" -o "$work/x.h5" --arch "$work/long.txt"
 refuse 5 "a rank needed, the limit is 8.0 MiB" train "$iris" -o "$work/x.h5" --layers 4-3 --memory-limit 8M
+refuse 3 "iris.h5.*not a network" train "$iris" -o "$work/x.h5" --layers 4-3 --init "$iris"
 # a checkpoint is of its rows and its windows: as many others, or other windows with outputs of the same shape, are another run
 "$python" - "$work/pictures.h5" <<'PY'
 import sys, h5py, numpy as np
