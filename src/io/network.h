@@ -17,7 +17,7 @@
 #define BVL_IO_NETWORK_H
 
 #include "io/io.h"
-#include "net/architecture.h"
+#include "net/layers/architecture.h"
 
 /** A writer without /coef whose file all ranks write together; everything of io.h but
  * bvl_result_put_coef goes with it, rank 0's values as there. `kind` is the root's attribute:

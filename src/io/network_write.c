@@ -10,7 +10,7 @@
 
 #include "base/checked.h"
 #include "io/result_file.h"
-#include "net/file_order.h"
+#include "net/layers/file_order.h"
 
 /* Weights on their way from a rank's order to the file's. */
 #define STAGE_BYTES (INT64_C(8) << 20)

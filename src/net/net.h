@@ -10,8 +10,8 @@
 #define BVL_NET_NET_H
 
 #include "comm/grid.h"
-#include "net/architecture.h"
-#include "net/layers.h"
+#include "net/layers/architecture.h"
+#include "net/layers/layers.h"
 
 /** One layer's weights, or its biases (columns = 1). */
 typedef struct bvl_tensor {

@@ -13,9 +13,9 @@
 #define BVL_NET_OBJECTIVE_H
 
 #include "bevel/monitor.h"
-#include "net/hoyer.h"
 #include "net/pass.h"
-#include "net/sparsity.h"
+#include "net/sparse/hoyer.h"
+#include "net/sparse/sparsity.h"
 #include "optim/optim.h"
 
 /** What the outside may want of a run; rank 0's clock decides. */

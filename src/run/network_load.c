@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/checked.h"
-#include "net/file_order.h"
+#include "net/layers/file_order.h"
 #include "run/job.h"
 
 bvl_status bvl_loaded_open(const bvl_comm *comm, const char *path, bvl_loaded *out)

@@ -6,7 +6,7 @@
 #define BVL_RUN_PARETO_H
 
 #include "net/front/front.h"
-#include "net/sparsity.h"
+#include "net/sparse/sparsity.h"
 #include "run/network.h"
 
 typedef enum bvl_front_method {

@@ -7,7 +7,7 @@
 
 #include "base/checked.h"
 #include "io/network.h"
-#include "net/compact.h"
+#include "net/sparse/compact.h"
 #include "run/job.h"
 #include "run/network_load.h"
 

@@ -5,7 +5,7 @@
 
 #include <mpi.h>
 
-#include "net/prune.h"
+#include "net/sparse/prune.h"
 
 typedef struct bvl_prune_options {
   const char *model;

@@ -6,7 +6,7 @@
 #include <mpi.h>
 
 #include "bevel/penalty.h"
-#include "net/sparsity.h"
+#include "net/sparse/sparsity.h"
 #include "net/train.h"
 #include "run/network.h"
 

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/checked.h"
-#include "net/prune.h"
+#include "net/sparse/prune.h"
 #include "run/train_job.h"
 
 /* Accuracy on the rows kept apart, else on those learnt from, at objective->params. */

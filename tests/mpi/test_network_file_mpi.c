@@ -6,7 +6,7 @@
 
 #include "base/checked.h"
 #include "io/network.h"
-#include "net/file_order.h"
+#include "net/layers/file_order.h"
 
 enum { INPUTS = 12, P = 15, PARAMETERS = 4096 };
 

@@ -4,8 +4,8 @@
 #include "bvl_test.h"
 
 #include "base/rng.h"
-#include "net/compact.h"
-#include "net/prune.h"
+#include "net/sparse/compact.h"
+#include "net/sparse/prune.h"
 
 enum { SAMPLES = 11 };
 

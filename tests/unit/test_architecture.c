@@ -2,7 +2,7 @@
 /* Architectures: shapes, the order of weights in files, and what is refused with which words. */
 #include "bvl_test.h"
 
-#include "net/architecture.h"
+#include "net/layers/architecture.h"
 
 static void check_picture(const bvl_picture *p, int64_t channels, int64_t height, int64_t width)
 {

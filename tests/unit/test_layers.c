@@ -4,7 +4,7 @@
 #include "bvl_test.h"
 
 #include "base/rng.h"
-#include "net/layers.h"
+#include "net/layers/layers.h"
 
 /* One layer's arrays, in float64 and float32, for B samples. */
 typedef struct arrays {

@@ -12,7 +12,7 @@ typedef double real;
 #define REAL_GEMM cblas_dgemm
 #define REAL_MOST_BLAS 3
 
-#include "net/real/product.inc"
+#include "net/layers/real/product.inc"
 
 enum { LD = 11 };
 

@@ -3,7 +3,7 @@
 #ifndef BVL_NET_CONV_PART_H
 #define BVL_NET_CONV_PART_H
 
-#include "net/architecture.h"
+#include "net/layers/architecture.h"
 
 /** Some samples whole, or some rows of places of one sample: in both cases its outputs are
  * contiguous. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Constants forward, uselessness backward; cost: a few looks at every weight. */
-#include "net/live.h"
+#include "net/sparse/live.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -11,7 +11,7 @@
 #ifndef BVL_NET_HOYER_H
 #define BVL_NET_HOYER_H
 
-#include "net/sparsity.h"
+#include "net/sparse/sparsity.h"
 
 enum { BVL_HOYER_RIDERS = 2 };
 

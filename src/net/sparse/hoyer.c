@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Sums, value and gradient of Hoyer-Square and Group-HS. */
-#include "net/hoyer.h"
+#include "net/sparse/hoyer.h"
 
 #include <math.h>
 #include <stdlib.h>

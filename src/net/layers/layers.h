@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "net/architecture.h"
+#include "net/layers/architecture.h"
 
 typedef struct bvl_real {
   size_t bytes; /* of an element */

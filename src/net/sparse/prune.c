@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Thresholds, masks, counts. Ranks decide alike: thresholds come out of one reduction, and what is
  * cut of the head is rank 0's word. */
-#include "net/prune.h"
+#include "net/sparse/prune.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/checked.h"
-#include "net/live.h"
+#include "net/sparse/live.h"
 
 /* ---- thresholds --------------------------------------------------------------------------------
  */

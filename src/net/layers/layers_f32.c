@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Layers in float32. */
-#include "net/layers.h"
+#include "net/layers/layers.h"
 
 #include <math.h>
 #include <string.h>
@@ -8,7 +8,7 @@
 #include <cblas.h>
 
 #include "base/checked.h"
-#include "net/conv_part.h"
+#include "net/layers/conv_part.h"
 
 typedef float real;
 
@@ -29,20 +29,20 @@ typedef float real;
 #define REAL_ABS fabsf
 #define REAL_COPYSIGN copysignf
 
-#include "net/real/product.inc"
+#include "net/layers/real/product.inc"
 
-#include "net/real/weights.inc"
+#include "net/layers/real/weights.inc"
 
-#include "net/real/tanh.inc"
+#include "net/layers/real/tanh.inc"
 
-#include "net/real/activation.inc"
+#include "net/layers/real/activation.inc"
 
-#include "net/real/dense.inc"
+#include "net/layers/real/dense.inc"
 
-#include "net/real/unfold.inc"
+#include "net/layers/real/unfold.inc"
 
-#include "net/real/conv.inc"
+#include "net/layers/real/conv.inc"
 
-#include "net/real/pool.inc"
+#include "net/layers/real/pool.inc"
 
-#include "net/real/table.inc"
+#include "net/layers/real/table.inc"

@@ -2,7 +2,7 @@
 /* Architectures from text: "784-300-100-10", a name, or a file of a line a layer. Every size is
  * checked as it is read, so that no product of sizes overflows later: pictures and fan-ins stay
  * below 2^31 (a pool remembers places in 32 bits), a layer's weights below 2^48. */
-#include "net/architecture.h"
+#include "net/layers/architecture.h"
 
 #include <ctype.h>
 #include <inttypes.h>

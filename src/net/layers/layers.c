@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Scratch of the layers, and the parts of a convolution. */
-#include "net/layers.h"
+#include "net/layers/layers.h"
 
 #include "base/checked.h"
-#include "net/conv_part.h"
+#include "net/layers/conv_part.h"
 
 /* OpenBLAS' AVX-512 kernels compute products of at most this many multiplications straight from
  * their factors; beyond, copies of the factors are made first, which with few filters takes a fifth

@@ -4,7 +4,7 @@
 #ifndef BVL_NET_FILE_ORDER_H
 #define BVL_NET_FILE_ORDER_H
 
-#include "net/architecture.h"
+#include "net/layers/architecture.h"
 
 /** Both have outputs * fan-in entries and may not overlap. */
 void bvl_layer_to_file(const bvl_layer *layer, const double *memory, double *file);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Weights in memory and in files. */
-#include "net/file_order.h"
+#include "net/layers/file_order.h"
 
 /* Where the weight of output o and fan-in entry k lies in memory. */
 static int64_t place(const bvl_layer *layer, int64_t outputs, int64_t fan_in, int64_t o, int64_t k)

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Shapes of what is left, and its numbers picked out of the whole. */
-#include "net/compact.h"
+#include "net/sparse/compact.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/checked.h"
-#include "net/live.h"
+#include "net/sparse/live.h"
 
 /* ---- shapes ------------------------------------------------------------------------------------
  */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Blocks of a network's parameters, their cut into shares, and the factors of a share. */
-#include "net/sparsity.h"
+#include "net/sparse/sparsity.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What an architecture says about itself: sizes, names, the order of weights in files. */
-#include "net/architecture.h"
+#include "net/layers/architecture.h"
 
 #include <string.h>
 
