@@ -5,9 +5,10 @@
 #define BVL_RUN_NETWORK_H
 
 #include "bevel/monitor.h"
-#include "io/io.h"
+#include "io/network.h"
 #include "net/net.h"
 #include "net/rows.h"
+#include "net/sparse/compact.h"
 
 typedef struct bvl_network_options {
   const char *data;
@@ -75,6 +76,11 @@ bvl_status bvl_network_open(MPI_Comm comm, const bvl_network_options *options,
 bvl_status bvl_network_job_read(bvl_network_job *job, double share_doubles);
 void bvl_network_close(bvl_network_job *job);
 
+/** What a file's writer wants to know of the small network that was made of one on `net`: rank 0
+ * speaks for the head, grid row 0 for the inputs it has. p, center, scale and fill are left to the
+ * caller. Borrows `small`. Not collective. */
+void bvl_network_values_of(const bvl_net *net, const bvl_compact *small,
+                           bvl_network_values *values);
 /** Writes the network with these parameters (n_params) under a prefix ("" or "/points/3"), without
  * the units and inputs that have died. Collective. */
 bvl_status bvl_network_job_put(const bvl_network_job *job, bvl_result_writer *writer,

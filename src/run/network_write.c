@@ -5,8 +5,6 @@
 #include <stdlib.h>
 
 #include "base/checked.h"
-#include "io/network.h"
-#include "net/sparse/compact.h"
 #include "run/job.h"
 #include "run/network.h"
 
@@ -27,15 +25,11 @@ cleanup:
   return status;
 }
 
-/* The small network, as the file's writer wants to know it. Rank 0 speaks for the head, grid row 0
- * for the inputs it has. */
-static void describe_values(const bvl_network_job *job, const bvl_compact *small,
-                            bvl_network_values *values)
+void bvl_network_values_of(const bvl_net *net, const bvl_compact *small, bvl_network_values *values)
 {
   const bvl_layer *first = &small->arch.layer[0];
   *values = (bvl_network_values){.arch = &small->arch,
-                                 .single = job->net->real == &bvl_real_f32,
-                                 .p = job->p,
+                                 .single = net->real == &bvl_real_f32,
                                  .n_kept = small->n_kept,
                                  .kept = small->kept};
   for (int64_t l = 0; l < small->arch.n; l++) {
@@ -43,10 +37,10 @@ static void describe_values(const bvl_network_job *job, const bvl_compact *small
     values->weight[l] = small->params + small->weight[l];
     values->bias[l] = small->params + small->bias[l];
   }
-  if (!job->net->split) return;
+  if (!net->split) return;
   values->weight[0] = NULL;
   values->first = small->params + small->weight[0];
-  values->n_first = job->grid->i == 0 ? small->n_first : 0;
+  values->n_first = net->grid->i == 0 ? small->n_first : 0;
   values->first_begin = small->first;
   values->output_step = first->by_output ? small->n_first : 1;
   values->input_step = first->by_output ? 1 : first->out.channels;
@@ -103,7 +97,8 @@ bvl_status bvl_network_job_put(const bvl_network_job *job, bvl_result_writer *wr
   bvl_network_values values;
   bvl_compact *small = NULL;
   BVL_TRY(bvl_compact_create(job->net, params, &small));
-  describe_values(job, small, &values);
+  bvl_network_values_of(job->net, small, &values);
+  values.p = job->p;
   BVL_TRY(put_values(job, writer, prefix, &values));
 cleanup:
   bvl_compact_destroy(&small);

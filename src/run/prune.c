@@ -6,34 +6,13 @@
 #include <stdlib.h>
 
 #include "base/checked.h"
-#include "io/network.h"
-#include "net/sparse/compact.h"
 #include "run/job.h"
+#include "run/network.h"
 #include "run/network_load.h"
 
 void bvl_prune_options_init(bvl_prune_options *options)
 {
   *options = (bvl_prune_options){.rule = {.threshold = NAN, .deviations = NAN}};
-}
-
-/* What a writer wants to know of the small network that came from `net`. */
-static void describe_values(const bvl_compact *compact, const bvl_net *net, bvl_network_values *out)
-{
-  *out = (bvl_network_values){
-      .arch = &compact->arch, .single = net->real == &bvl_real_f32, .n_kept = compact->n_kept};
-  for (int64_t l = 0; l < compact->arch.n; l++) {
-    if (compact->weight[l] < 0) continue;
-    out->weight[l] = compact->params + compact->weight[l];
-    out->bias[l] = compact->params + compact->bias[l];
-  }
-  if (!net->split) return;
-  const int by_output = net->arch.layer[0].by_output;
-  out->weight[0] = NULL;
-  out->first = compact->params;
-  out->n_first = net->grid->i == 0 ? compact->n_first : 0;
-  out->first_begin = compact->first;
-  out->output_step = by_output ? compact->n_first : 1;
-  out->input_step = by_output ? 1 : compact->arch.layer[0].out.channels;
 }
 
 /* ---- the file ----------------------------------------------------------------------------------
@@ -100,7 +79,7 @@ static bvl_status write_small(const bvl_comm *comm, const bvl_prune_options *opt
   int64_t *kept = NULL;
   BVL_TRY(bvl_agree(comm, BVL_ALLOC(&kept, compact->n_kept)));
   for (int64_t k = 0; k < compact->n_kept; k++) kept[k] = file->kept[compact->kept[k]];
-  describe_values(compact, loaded->net, &values);
+  bvl_network_values_of(loaded->net, compact, &values);
   values.p = file->p;
   values.center = file->center;
   values.scale = file->scale;
