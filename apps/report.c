@@ -63,6 +63,29 @@ static void json_end(void)
   fflush(stdout);
 }
 
+/* Where a job ran, and how long its phases took. */
+static void json_run(int ranks, int grid_rows, int grid_cols, double load_s, double solve_s,
+                     double write_s)
+{
+  json_integer("ranks", ranks);
+  printf(", \"grid\": \"%dx%d\"", grid_rows, grid_cols);
+  json_real("load_s", load_s);
+  json_real("solve_s", solve_s);
+  json_real("write_s", write_s);
+}
+
+static void json_resources(int64_t resumed_from, int64_t estimate_bytes, int64_t peak_bytes,
+                           const bvl_traffic *traffic)
+{
+  json_integer("resumed_from", resumed_from);
+  json_integer("estimate_bytes", estimate_bytes);
+  json_integer("peak_bytes", peak_bytes);
+  json_integer("reductions", traffic->reductions);
+  json_integer("reduction_bytes", traffic->reduction_bytes);
+  json_integer("other_messages", traffic->others);
+  json_integer("other_bytes", traffic->other_bytes);
+}
+
 static void json_path(const settings *s, const bvl_run_outcome *o, const profile *all, int ranks,
                       int code)
 {
@@ -83,18 +106,8 @@ static void json_path(const settings *s, const bvl_run_outcome *o, const profile
   json_real("worst_kkt", o->worst_kkt);
   json_real("lambda_max", o->lambda_max);
   json_real("passes", o->passes);
-  json_integer("ranks", ranks);
-  printf(", \"grid\": \"%dx%d\"", o->grid_rows, o->grid_cols);
-  json_real("load_s", o->load_s);
-  json_real("solve_s", o->solve_s);
-  json_real("write_s", o->write_s);
-  json_integer("resumed_from", o->resumed_from);
-  json_integer("estimate_bytes", o->estimate_bytes);
-  json_integer("peak_bytes", o->peak_bytes);
-  json_integer("reductions", o->traffic.reductions);
-  json_integer("reduction_bytes", o->traffic.reduction_bytes);
-  json_integer("other_messages", o->traffic.others);
-  json_integer("other_bytes", o->traffic.other_bytes);
+  json_run(ranks, o->grid_rows, o->grid_cols, o->load_s, o->solve_s, o->write_s);
+  json_resources(o->resumed_from, o->estimate_bytes, o->peak_bytes, &o->traffic);
   profile_print_json(all);
   json_end();
 }
@@ -210,18 +223,8 @@ static void json_train(const settings *s, const bvl_train_outcome *o, int ranks,
   json_integer("step", o->step);
   json_real("rate", o->rate);
   json_real("train_s", o->last.seconds);
-  json_integer("ranks", ranks);
-  printf(", \"grid\": \"%dx%d\"", o->grid_rows, o->grid_cols);
-  json_real("load_s", o->load_s);
-  json_real("solve_s", o->solve_s);
-  json_real("write_s", o->write_s);
-  json_integer("resumed_from", o->resumed_from);
-  json_integer("estimate_bytes", o->estimate_bytes);
-  json_integer("peak_bytes", o->peak_bytes);
-  json_integer("reductions", o->traffic.reductions);
-  json_integer("reduction_bytes", o->traffic.reduction_bytes);
-  json_integer("other_messages", o->traffic.others);
-  json_integer("other_bytes", o->traffic.other_bytes);
+  json_run(ranks, o->grid_rows, o->grid_cols, o->load_s, o->solve_s, o->write_s);
+  json_resources(o->resumed_from, o->estimate_bytes, o->peak_bytes, &o->traffic);
   json_end();
 }
 
@@ -294,11 +297,7 @@ static void json_pareto(const settings *s, const bvl_pareto_outcome *o, int rank
   json_real("norm_max", o->norm_max);
   json_real("best_test_accuracy", o->best_test_accuracy);
   json_real("worst_violation", o->worst_violation);
-  json_integer("ranks", ranks);
-  printf(", \"grid\": \"%dx%d\"", o->grid_rows, o->grid_cols);
-  json_real("load_s", o->load_s);
-  json_real("solve_s", o->solve_s);
-  json_real("write_s", o->write_s);
+  json_run(ranks, o->grid_rows, o->grid_cols, o->load_s, o->solve_s, o->write_s);
   json_end();
 }
 
