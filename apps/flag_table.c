@@ -18,9 +18,10 @@ enum {
   SOLVE = COMMANDS_SOLVE,
   TRAIN = COMMAND_TRAIN,
   FRONT = COMMAND_PARETO,
+  WORDS = COMMAND_DICTIONARY,
   NETWORK = COMMAND_TRAIN | COMMAND_PARETO,
   SAYS = COMMANDS_SOLVE | COMMAND_PREDICT | COMMAND_SIMULATE | COMMAND_TRAIN | COMMAND_PRUNE |
-         COMMAND_PARETO
+         COMMAND_PARETO | COMMAND_DICTIONARY
 };
 
 #define AT(member) offsetof(settings, member)
@@ -36,8 +37,8 @@ enum {
 #define ANY 0, 0, NULL
 
 const flag flag_table[] = {
-    {"output", KIND_TEXT, SOLVE | COMMAND_PREDICT | NETWORK | COMMAND_PRUNE, AT(output), ANY,
-     "FILE", "result file (also -o)"},
+    {"output", KIND_TEXT, SOLVE | COMMAND_PREDICT | NETWORK | COMMAND_PRUNE | WORDS, AT(output),
+     ANY, "FILE", "result file (also -o)"},
     {"family", KIND_WORD, SOLVE, AT(run.family), 0, 0, FAMILIES, "NAME",
      "default: the data's attribute, else gaussian"},
     {"penalty", KIND_WORD, SOLVE, AT(run.penalty), 0, 0, PENALTIES, "NAME",
@@ -279,12 +280,43 @@ const flag flag_table[] = {
      "WORD", "how ranks read: collective (default) or independent"},
     {"memory-limit", KIND_BYTES, NETWORK, AT(train.network.memory_limit), 1, 0x1p62,
      "bytes, as in 500M or 4G", "BYTES", "a rank; default: its share of the machine or cgroup"},
-    {"run", KIND_TEXT, SOLVE | NETWORK, AT(run_file), ANY, "FILE",
+    {"atoms", KIND_INTEGER, WORDS, AT(dictionary.options.atoms), 1, 1e6, "an integer of at least 1",
+     "K", "of the dictionary, default 100"},
+    {"lambda", KIND_REAL, WORDS, AT(dictionary.options.lambda), POSITIVE, "L",
+     "level of the codes' l1 norm beside half the squared residual of a row; scikit-learn's alpha"},
+    {"sparse-dictionary", KIND_REAL, WORDS, AT(dictionary.options.lambda_dictionary), 0, DBL_MAX,
+     "a number of at least 0", "L", "adds L |D|_1 to the mean over rows, default 0"},
+    {"solver", KIND_INDEX, WORDS, AT(engine), 0, 0, "alternate|lbfgs|adam", "NAME",
+     "alternate (default): exact codes and passes over the atoms in turns; lbfgs, adam: smooth "
+     "factors of both, then exact codes"},
+    {"max-iter", KIND_INTEGER, WORDS, AT(dictionary.max_iter), COUNT, "K",
+     "rounds, or lbfgs' iterations, default 1000"},
+    {"tol", KIND_REAL, WORDS, AT(dictionary.tol), DBL_MIN, 1 - DBL_EPSILON, "a number in (0, 1)",
+     "T",
+     "done when a round (5 iterations of lbfgs) lowers the objective by less, relatively; "
+     "default 1e-6"},
+    {"epochs", KIND_INTEGER, WORDS, AT(dictionary.optim.epochs), COUNT, "E", "adam's, default 50"},
+    {"batch", KIND_INTEGER, WORDS, AT(dictionary.batch), COUNT, "B",
+     "adam: rows a minibatch, default 256"},
+    {"lr", KIND_REAL, WORDS, AT(dictionary.optim.step), POSITIVE, "S",
+     "adam's learning rate, default 0.01"},
+    {"schedule", KIND_INDEX, WORDS, AT(schedule), 0, 0, "constant|step|cosine", "NAME",
+     "of that: constant, step, cosine (default)"},
+    {"max-seconds", KIND_REAL, WORDS, AT(dictionary.max_seconds), POSITIVE, "S",
+     "finish with what there is after S seconds"},
+    {"x", KIND_TEXT, WORDS, AT(dictionary.names.x), ANY, "PATH", "dataset, default /X; dense"},
+    {"seed", KIND_INTEGER, WORDS, AT(dictionary.options.seed), 0, 0x1p56, "an integer in [0, 2^56]",
+     "S", "of everything random, default 1"},
+    {"io", KIND_EITHER, WORDS, AT(dictionary.collective_io), 0, 0, "collective|independent", "WORD",
+     "how ranks read: collective (default) or independent"},
+    {"memory-limit", KIND_BYTES, WORDS, AT(dictionary.memory_limit), 1, 0x1p62,
+     "bytes, as in 500M or 4G", "BYTES", "a rank; default: its share of the machine or cgroup"},
+    {"run", KIND_TEXT, SOLVE | NETWORK | WORDS, AT(run_file), ANY, "FILE",
      "ini file with the same keys; the command line wins"},
     {"quiet", KIND_SWITCH, SAYS, AT(quiet), 1, 1, NULL, NULL, "errors and warnings only"},
     {"json", KIND_SWITCH, SAYS, AT(json), 1, 1, NULL, NULL,
      "one machine-readable line on standard output at the end"},
-    {"log", KIND_TEXT, SOLVE | NETWORK, AT(log), ANY, "FILE",
+    {"log", KIND_TEXT, SOLVE | NETWORK | WORDS, AT(log), ANY, "FILE",
      "append what is said to FILE, with times"},
     {"profile", KIND_SWITCH, SOLVE, AT(profile), 1, 1, NULL, NULL,
      "times, messages and bytes of every rank"},
@@ -322,6 +354,8 @@ const manual manuals[] = {
      "Cuts small weights of a network and stores what is left."},
     {COMMAND_PARETO, "pareto", "DATA.h5 -o OUT.h5 --layers P-H-K | --arch NAME|FILE",
      "Finds the front between a network's loss and its l1 norm."},
+    {COMMAND_DICTIONARY, "dictionary", "DATA.h5 -o OUT.h5 --atoms K --lambda L",
+     "Learns a dictionary of the rows, and their sparse codes in it."},
     {COMMAND_INFO, "info", "[FILE.h5]", "Describes a file, or the machine."},
 };
 
@@ -452,7 +486,7 @@ static void program_help(FILE *to)
   fprintf(to, "Usage: [mpirun -n RANKS] bevel COMMAND ...\n"
               "Distributed sparse regression and whole regularization paths, certified.\n\n");
   for (int k = 0; k < n_manuals; k++)
-    fprintf(to, "  bevel %-9s%-38s %s\n", manuals[k].name, manuals[k].args, manuals[k].about);
+    fprintf(to, "  bevel %-11s%-38s %s\n", manuals[k].name, manuals[k].args, manuals[k].about);
   fprintf(to,
           "\nbevel COMMAND --help lists a command's flags; bevel --version the version.\n"
           "Exit codes: 0 done, 1 internal, 2 usage, 3 bad input, 4 something did not converge,\n"

@@ -65,6 +65,8 @@ int flag_complain(char error[FLAGS_ERROR_BYTES], const char *text);
 int check_train_flags(settings *s, char error[FLAGS_ERROR_BYTES]);
 /** The same for pareto. */
 int check_pareto_flags(settings *s, char error[FLAGS_ERROR_BYTES]);
+/** The same for dictionary. */
+int check_dictionary_flags(settings *s, char error[FLAGS_ERROR_BYTES]);
 /** Appends a and b to a bounded line. */
 void line_append(char *line, size_t size, const char *a, const char *b);
 

@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "run/dictionary.h"
 #include "run/pareto.h"
 #include "run/prune.h"
 #include "run/run.h"
@@ -21,7 +22,8 @@ typedef enum command {
   COMMAND_INFO = 16,
   COMMAND_TRAIN = 32,
   COMMAND_PARETO = 64,
-  COMMAND_PRUNE = 128
+  COMMAND_PRUNE = 128,
+  COMMAND_DICTIONARY = 256
 } command;
 
 enum { FLAGS_ERROR_BYTES = 1024, FLAGS_MAX = 160 };
@@ -47,6 +49,8 @@ typedef struct settings {
   bvl_prune_options prune;
   bvl_pareto_options pareto; /* its network's flags are train's */
   int method, second;        /* words of pareto by their place */
+  bvl_dictionary_run dictionary;
+  int engine; /* as bvl_dictionary_solver */
   const char *model;
   const char *type;
   double at;

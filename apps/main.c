@@ -136,6 +136,15 @@ static bvl_status run_pareto(settings *s, MPI_Comm comm, progress *p, int *code)
   return status;
 }
 
+static bvl_status run_dictionary(settings *s, MPI_Comm comm, progress *p, int *code)
+{
+  bvl_dictionary_outcome outcome;
+  const bvl_monitor monitor = progress_monitor(p);
+  const bvl_status status = bvl_run_dictionary(comm, &s->dictionary, &monitor, &outcome);
+  if (status == BVL_OK) *code = report_dictionary(s, comm, p, &outcome);
+  return status;
+}
+
 /* A run that takes long: says how it is going, and may be asked to stop. */
 static int run_long(settings *s, MPI_Comm comm, int rank, run_fn run)
 {
@@ -188,6 +197,7 @@ static int run_command(settings *s, MPI_Comm comm, int rank)
   if (s->command & (COMMAND_PATH | COMMAND_FIT)) return run_long(s, comm, rank, run_path);
   if (s->command == COMMAND_TRAIN) return run_long(s, comm, rank, run_train);
   if (s->command == COMMAND_PARETO) return run_long(s, comm, rank, run_pareto);
+  if (s->command == COMMAND_DICTIONARY) return run_long(s, comm, rank, run_dictionary);
   if (s->command == COMMAND_PRUNE) return run_prune(s, comm, rank);
   if (s->command == COMMAND_INFO) {
     status = bvl_run_info(comm, s->file, print_line, stdout);
@@ -230,6 +240,7 @@ static int run_parallel(command which, int argc, char **argv)
     code = report_usage(name, rank, error);
   } else {
     s.run.command_line = s.train.network.command_line = s.prune.command_line = command_line;
+    s.dictionary.command_line = command_line;
     code = run_command(&s, comm, rank);
   }
   settings_free(&s);

@@ -37,6 +37,10 @@ int report_train(const settings *s, MPI_Comm comm, progress *p, const bvl_train_
 /** The last lines of pareto. Collective over comm. Returns the exit code. */
 int report_pareto(const settings *s, MPI_Comm comm, progress *p, const bvl_pareto_outcome *outcome);
 
+/** The last lines of dictionary. Collective over comm. Returns the exit code. */
+int report_dictionary(const settings *s, MPI_Comm comm, progress *p,
+                      const bvl_dictionary_outcome *outcome);
+
 /** The last line of predict and simulate. */
 int report_file(const settings *s, int rank);
 /** The same of a prediction and of a pruned network, with their figures. */

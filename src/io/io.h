@@ -92,6 +92,11 @@ bvl_status bvl_result_put_strings(bvl_result_writer *writer, const char *name, i
  * input column. Ranks with nothing to say pass 0. Collective. */
 bvl_status bvl_result_put_coef(bvl_result_writer *writer, int64_t n_nonzero, const int64_t *column,
                                const double *value);
+/** A sparse matrix by rows (AnnData csr_matrix), in a file that all ranks write (network.h): this
+ * rank's consecutive rows, ranks in order; indptr (n_rows + 1) counts from 0 here. Collective. */
+bvl_status bvl_result_put_csr(bvl_result_writer *writer, const char *name, int64_t n_rows,
+                              int64_t n_cols, const int64_t *indptr, const int64_t *indices,
+                              const double *values);
 /** Root attributes. Rank 0's values. */
 bvl_status bvl_result_attr_text(bvl_result_writer *writer, const char *name, const char *value);
 bvl_status bvl_result_attr_f64(bvl_result_writer *writer, const char *name, double value);
