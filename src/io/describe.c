@@ -284,6 +284,9 @@ bvl_status bvl_describe_file(const char *path, const bvl_lines *lines)
            (bvl_h5_kind_of(to.file, "/loss") == BVL_H5_DATASET &&
             bvl_h5_kind_of(to.file, "/l1") == BVL_H5_DATASET))
     status = bvl_describe_network(&to, path);
+  else if (bvl_h5_kind_of(to.file, "/codes") == BVL_H5_GROUP &&
+           bvl_h5_kind_of(to.file, "/dictionary") == BVL_H5_DATASET)
+    status = bvl_describe_dictionary(&to, path);
   else
     status = describe_data(&to, path);
   bvl_h5_release(&to.file);

@@ -19,6 +19,8 @@ bvl_status bvl_say_range(const bvl_printer *to, const char *name);
 /** A vector as doubles (the caller's); *n = 0 and NULL when there is none. */
 bvl_status bvl_load_vector(const bvl_printer *to, const char *name, int64_t *n, double **out);
 
+/** A dictionary and its codes. */
+bvl_status bvl_describe_dictionary(const bvl_printer *to, const char *path);
 /** A network, or a front of networks. */
 bvl_status bvl_describe_network(const bvl_printer *to, const char *path);
 

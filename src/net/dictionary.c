@@ -15,7 +15,7 @@
 #include "solver/solver.h"
 
 /* What rides behind the moments. */
-enum { VALUE, NONZEROS, FLAGS, N_RIDERS = FLAGS + 3 };
+enum { VALUE, NONZEROS, FAILED, FLAGS, N_RIDERS = FLAGS + 3 };
 /* Passes over the atoms a round at most, and the move below which they stand still: a pass costs
  * K^2 p, nothing beside the codes. */
 enum { MOST_PASSES = 20 };
@@ -190,7 +190,7 @@ static double norm1(int64_t n, const double *x)
 }
 
 /* Moments and riders of the codes there are; rank 0 brings what all have. */
-static bvl_status sum_moments(bvl_dictionary *self, int wants)
+static bvl_status sum_moments(bvl_dictionary *self, int wants, int failed)
 {
   const int64_t K = self->options.atoms, n = self->n_local;
   const int k = (int)K, p = (int)self->p;
@@ -206,6 +206,7 @@ static bvl_status sum_moments(bvl_dictionary *self, int wants)
   for (int64_t i = 0; i < n; i++) riders[VALUE] += share * value_of(self, i, &riders[NONZEROS]);
   if (self->comm->rank == 0)
     riders[VALUE] += self->options.lambda_dictionary * norm1(self->p * K, self->D);
+  riders[FAILED] = failed;
   bvl_wants_to_flags(wants, riders + FLAGS);
   return bvl_sum(self->comm, self->moments, K * K + self->p * K + N_RIDERS);
 }
@@ -265,8 +266,10 @@ bvl_status bvl_dictionary_alternate(bvl_dictionary *self, const bvl_dictionary_l
   *converged = *wants = 0;
   for (int64_t round = 0; round < limits->max_iter; round++) {
     bvl_dictionary_code(self, 0);
-    BVL_TRY(sum_moments(self, bvl_dictionary_wants(self, limits)));
-    BVL_TRY(bvl_agree(self->comm, bvl_dictionary_note(self, riders[VALUE], riders[NONZEROS])));
+    const bvl_status room = BVL_GROW(&self->history, &self->history_capacity, self->n_history + 1);
+    BVL_TRY(sum_moments(self, bvl_dictionary_wants(self, limits), room != BVL_OK));
+    if (riders[FAILED] > 0.0) BVL_TRY(bvl_agree(self->comm, room));
+    BVL_TRY(bvl_dictionary_note(self, riders[VALUE], riders[NONZEROS]));
     tell(self, limits);
     *wants = bvl_wants_from_flags(riders + FLAGS);
     if (*wants & BVL_WANT_STOP) BVL_TRY(bvl_fail(BVL_ERR_INTERRUPTED, "asked to stop"));
@@ -310,7 +313,7 @@ bvl_status bvl_dictionary_finish(bvl_dictionary *self)
   bvl_dictionary_code(self, 1);
   self->kkt = measure_codes(self);
   BVL_TRY(bvl_max(self->comm, &self->kkt, 1));
-  BVL_TRY(sum_moments(self, 0));
+  BVL_TRY(sum_moments(self, 0, 0));
   status = bvl_dictionary_note(self, riders[VALUE], riders[NONZEROS]);
   if (status == BVL_OK) status = BVL_ALLOC(&copy, p * K);
   BVL_TRY(bvl_agree(self->comm, status));
