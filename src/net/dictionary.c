@@ -20,8 +20,10 @@ enum { VALUE, NONZEROS, FAILED, FLAGS, N_RIDERS = FLAGS + 3 };
  * K^2 p, nothing beside the codes. */
 enum { MOST_PASSES = 20 };
 #define STILL 1e-6
-/* How far codes may still move, against lambda, while the dictionary does. */
-#define CODE_TOL 1e-5
+/* How far codes may still move, against lambda, while the dictionary does: they are descended, so
+ * no round raises the objective. Image patches, 30 rounds: a third less time than at 1e-5, the
+ * objective 2e-5 higher. */
+#define CODE_TOL 1e-3
 
 /* ---- life cycle ------------------------------------------------------------------------------
  */
@@ -292,12 +294,12 @@ static double measure_codes(bvl_dictionary *self)
 {
   const int64_t K = self->options.atoms, p = self->p;
   const int k = (int)K;
-  double worst = 0.0, *residual = self->scratch, *r = self->scratch;
+  double worst = 0.0, *residual = self->scratch;
   for (int64_t i = 0; i < self->n_local; i++) {
     memcpy(residual, self->X + i * p, (size_t)p * sizeof *residual);
     cblas_dgemv(CblasColMajor, CblasNoTrans, (int)p, k, -1.0, self->D, (int)p, self->C + i * K, 1,
                 1.0, residual, 1);
-    r = self->R + i * K;
+    double *r = self->R + i * K;
     cblas_dgemv(CblasColMajor, CblasTrans, (int)p, k, 1.0, self->D, (int)p, residual, 1, 0.0, r, 1);
     worst = fmax(worst, bvl_code_violation(K, self->G, self->options.lambda, self->C + i * K, r));
   }
