@@ -10,9 +10,9 @@ bvl_status bvl_describe_dictionary(const bvl_printer *to, const char *path)
                                        "/objective",  "/kkt_residual",      "/dictionary_residual"};
   bvl_array atoms = {0};
   bvl_status status = BVL_OK;
-  bvl_say(to, "dictionary file %s", path);
+  bvl_say(to->lines, "dictionary file %s", path);
   BVL_TRY(bvl_array_open(to->file, "/dictionary", &atoms));
-  bvl_say(to, "/dictionary: %" PRId64 " atoms of %" PRId64, atoms.dims[0], atoms.dims[1]);
+  bvl_say(to->lines, "/dictionary: %" PRId64 " atoms of %" PRId64, atoms.dims[0], atoms.dims[1]);
   for (size_t k = 0; k < sizeof ranges / sizeof *ranges; k++) BVL_TRY(bvl_say_range(to, ranges[k]));
   bvl_say_attributes(to);
 cleanup:

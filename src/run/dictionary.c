@@ -11,7 +11,7 @@
 #include "base/checked.h"
 #include "data/design.h"
 #include "io/network.h"
-#include "net/dictionary_factors.h"
+#include "net/coding/dictionary_factors.h"
 #include "run/job.h"
 #include "run/memory.h"
 

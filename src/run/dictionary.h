@@ -4,7 +4,7 @@
 #define BVL_RUN_DICTIONARY_H
 
 #include "io/io.h"
-#include "net/dictionary.h"
+#include "net/coding/dictionary.h"
 #include "optim/optim.h"
 
 typedef enum bvl_dictionary_solver {

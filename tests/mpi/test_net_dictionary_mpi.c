@@ -4,8 +4,8 @@
 #include "bvl_test.h"
 
 #include "base/rng.h"
-#include "net/code_lasso.h"
-#include "net/dictionary_factors.h"
+#include "net/coding/code_lasso.h"
+#include "net/coding/dictionary_factors.h"
 
 enum { N = 40, P = 6, K = 9, N_BATCHES = 2 };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Coordinate descent on the Gram, K multiply-adds for a coordinate that moves. */
-#include "net/code_lasso.h"
+#include "net/coding/code_lasso.h"
 
 #include <math.h>
 #include <string.h>

@@ -15,7 +15,7 @@
 #ifndef BVL_NET_DICTIONARY_FACTORS_H
 #define BVL_NET_DICTIONARY_FACTORS_H
 
-#include "net/dictionary.h"
+#include "net/coding/dictionary.h"
 #include "optim/optim.h"
 #include "surrogate/surrogate.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Alternation: exact codes of every sample, their moments summed over the ranks, passes over the
  * atoms, which all ranks make alike. What decides to go on comes out of the sum. */
-#include "net/dictionary.h"
+#include "net/coding/dictionary.h"
 
 #include <cblas.h>
 #include <float.h>
@@ -11,7 +11,7 @@
 
 #include "base/checked.h"
 #include "base/rng.h"
-#include "net/code_lasso.h"
+#include "net/coding/code_lasso.h"
 #include "solver/solver.h"
 
 /* What rides behind the moments. */

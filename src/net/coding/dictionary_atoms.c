@@ -9,7 +9,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "net/dictionary.h"
+#include "net/coding/dictionary.h"
 
 /* z <- the atom at its minimum. */
 static void shrink(int64_t p, double by, double *z)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Samples go through in blocks that stay in the cache: codes from factors, residual, its products
  * with the dictionary and the codes, and back to the factors. */
-#include "net/dictionary_factors.h"
+#include "net/coding/dictionary_factors.h"
 
 #include <cblas.h>
 #include <math.h>
@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "base/checked.h"
-#include "net/code_lasso.h"
+#include "net/coding/code_lasso.h"
 #include "solver/solver.h"
 #include "surrogate/maps.h"
 
