@@ -88,7 +88,7 @@ def run_sklearn(X, atoms, lam, epochs):
 
 def draw(rows, size, path):
     shown = [r for r in rows if r["show"]]
-    figure, axes = plt.subplots(1, len(shown), figsize=(4 * len(shown), 4.4))
+    figure, axes = plt.subplots(1, len(shown), figsize=(4 * len(shown), 4.7))
     for axis, row in zip(np.atleast_1d(axes), shown):
         D = row["D"]
         D = D[np.argsort(-np.abs(D).max(1))]
@@ -101,7 +101,7 @@ def draw(rows, size, path):
         axis.set_title(f"{row['name']}\nobjective {row['objective']:.4f}", fontsize=9)
         axis.axis("off")
     figure.tight_layout()
-    figure.savefig(path, dpi=110)
+    figure.savefig(path, dpi=110, bbox_inches="tight")
 
 
 def main():

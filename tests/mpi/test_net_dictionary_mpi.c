@@ -174,6 +174,7 @@ static void check_alternation(double lambda, double lambda_dictionary)
   /* codes within 1e-5 lambda of a minimum are above it by the square of that */
   for (int64_t k = 1; k < d->n_history; k++)
     ASSERT_ALL(d->history[k].objective <= d->history[k - 1].objective + 1e-8);
+
   ASSERT_ALL(d->kkt <= 1e-10);
   for (int64_t k = 0; k < K; k++) {
     double square = 0.0;

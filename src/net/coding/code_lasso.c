@@ -7,7 +7,11 @@
 
 #include "base/lapack.h"
 
-enum { MOST_SWEEPS = 10000, MOST_ROUNDS = 50 };
+enum { MOST_SWEEPS = 200, MOST_ROUNDS = 200 };
+/* Violation over lambda that is as good as none. */
+#define EXACT 1e-12
+/* Beside a Gram of atoms in the unit ball. */
+#define RIDGE 1e-11
 
 static double soft(double z, double by)
 {
@@ -51,35 +55,51 @@ double bvl_code_violation(int64_t K, const double *G, double lambda, const doubl
   return most / lambda;
 }
 
-/* The stationary point with the support and signs of c, if it has these signs: r follows. 1 when
- * taken. */
-static int solve_support(int64_t K, const double *G, double lambda, double *c, double *r,
-                         double *scratch)
+/* Fills the Gram of the support (lower triangle, leading dimension K, `ridge` more on the diagonal)
+ * and what stationarity lacks there; the size of the support. */
+static int64_t take_support(int64_t K, const double *G, double lambda, double ridge,
+                            const double *c, const double *r, double *A, double *b)
 {
-  double *A = scratch, *b = scratch + K * K;
   int64_t m = 0;
   for (int64_t j = 0; j < K; j++) {
     if (c[j] == 0.0) continue;
     int64_t i = 0;
     for (int64_t l = 0; l <= j; l++)
-      if (c[l] != 0.0) A[i++ * K + m] = G[j * K + l]; /* lower triangle: row m, column i */
+      if (c[l] != 0.0) A[i++ * K + m] = G[j * K + l];
+    A[m * K + m] += ridge;
     b[m++] = r[j] - copysign(lambda, c[j]);
   }
-  if (m == 0 || bvl_cholesky_solve(m, A, K, b) != 0) return 0;
+  return m;
+}
+
+/* From c towards the stationary point with its support and signs, as far as the signs stay: the
+ * first atom to lose its own is out. r follows. The way is downhill, also that of the ridge which
+ * atoms that depend on each other need. */
+static void solve_support(int64_t K, const double *G, double lambda, double *c, double *r,
+                          double *scratch)
+{
+  double *A = scratch, *b = scratch + K * K, share = 1.0;
+  int64_t m = take_support(K, G, lambda, 0.0, c, r, A, b), out = -1;
+  if (m == 0) return;
+  if (bvl_cholesky_solve(m, A, K, b) != 0) {
+    take_support(K, G, lambda, RIDGE, c, r, A, b);
+    if (bvl_cholesky_solve(m, A, K, b) != 0) return;
+  }
   m = 0;
   for (int64_t j = 0; j < K; j++) { /* b is the move from c */
     if (c[j] == 0.0) continue;
-    const double next = c[j] + b[m++];
-    if (!(next * c[j] > 0.0)) return 0;
+    const double move = b[m++];
+    if ((c[j] + move) * c[j] > 0.0 || !(-c[j] / move < share)) continue;
+    share = -c[j] / move;
+    out = j;
   }
   m = 0;
   for (int64_t j = 0; j < K; j++) {
     if (c[j] == 0.0) continue;
-    const double step = b[m++];
+    const double move = b[m++], step = j == out ? -c[j] : share * move;
     c[j] += step;
     for (int64_t l = 0; l < K; l++) r[l] -= step * G[j * K + l];
   }
-  return 1;
 }
 
 double bvl_code_lasso(int64_t K, const double *G, double lambda, double tol, double *c, double *r,
@@ -92,9 +112,9 @@ double bvl_code_lasso(int64_t K, const double *G, double lambda, double tol, dou
   }
   for (int round = 0; round < MOST_ROUNDS; round++) {
     descend(K, G, lambda, tol, c, r);
-    if (scratch == NULL || !solve_support(K, G, lambda, c, r, scratch)) break;
-    if (bvl_code_violation(K, G, lambda, c, r) <= 1e-12) break;
-    tol *= 0.1;
+    if (scratch == NULL) break;
+    solve_support(K, G, lambda, c, r, scratch);
+    if (bvl_code_violation(K, G, lambda, c, r) <= EXACT) break;
   }
   return bvl_code_violation(K, G, lambda, c, r);
 }
