@@ -74,16 +74,16 @@ static int64_t take_support(int64_t K, const double *G, double lambda, double ri
 
 /* From c towards the stationary point with its support and signs, as far as the signs stay: the
  * first atom to lose its own is out. r follows. The way is downhill, also that of the ridge which
- * atoms that depend on each other need. */
-static void solve_support(int64_t K, const double *G, double lambda, double *c, double *r,
-                          double *scratch)
+ * atoms that depend on each other need. 1 when one went out. */
+static int solve_support(int64_t K, const double *G, double lambda, double *c, double *r,
+                         double *scratch)
 {
   double *A = scratch, *b = scratch + K * K, share = 1.0;
   int64_t m = take_support(K, G, lambda, 0.0, c, r, A, b), out = -1;
-  if (m == 0) return;
+  if (m == 0) return 0;
   if (bvl_cholesky_solve(m, A, K, b) != 0) {
     take_support(K, G, lambda, RIDGE, c, r, A, b);
-    if (bvl_cholesky_solve(m, A, K, b) != 0) return;
+    if (bvl_cholesky_solve(m, A, K, b) != 0) return 0;
   }
   m = 0;
   for (int64_t j = 0; j < K; j++) { /* b is the move from c */
@@ -100,6 +100,7 @@ static void solve_support(int64_t K, const double *G, double lambda, double *c, 
     c[j] += step;
     for (int64_t l = 0; l < K; l++) r[l] -= step * G[j * K + l];
   }
+  return out >= 0;
 }
 
 double bvl_code_lasso(int64_t K, const double *G, double lambda, double tol, double *c, double *r,
@@ -113,7 +114,8 @@ double bvl_code_lasso(int64_t K, const double *G, double lambda, double tol, dou
   for (int round = 0; round < MOST_ROUNDS; round++) {
     descend(K, G, lambda, tol, c, r);
     if (scratch == NULL) break;
-    solve_support(K, G, lambda, c, r, scratch);
+    while (solve_support(K, G, lambda, c, r, scratch)) {
+    } /* descent in between would bring back what went out */
     if (bvl_code_violation(K, G, lambda, c, r) <= EXACT) break;
   }
   return bvl_code_violation(K, G, lambda, c, r);
