@@ -18,10 +18,10 @@ import bevel
 SETS = ("colon", "golub", "khan", "shipp", "pomeroy", "west")
 SPLITS = 20
 PATH = ["--nlambda", "30", "--lambda-min-ratio", "0.01"]  # of l1-logistic
-# of the networks: hidden units, shares of lambda_max, and flags
+# of the networks: hidden units, shares of lambda_max (1: nothing, where the path begins, too), and flags
 HEADS = {
-    "linear": ("", (0.75, 0.55, 0.4, 0.3), ["--weight-decay", "0.1"]),
-    "nonlinear": ("4-", (0.3, 0.22, 0.16, 0.12), ["--activation", "tanh", "--weight-decay", "0.03"]),
+    "linear": ("", (1.0, 0.75, 0.55, 0.4, 0.3), ["--weight-decay", "0.1"]),
+    "nonlinear": ("4-", (1.0, 0.3, 0.22, 0.16, 0.12), ["--activation", "tanh", "--weight-decay", "0.03"]),
 }
 # L-BFGS on the factors; genes of weights <= 0.02 are cut; what is left is learnt without the penalty
 TRAIN = ["--penalty", "group-lasso", "--scale", "standard", "--solver", "lbfgs", "--epochs", "100",
@@ -57,7 +57,7 @@ class Split:
     """One split of a set, its files, and what there is to learn from."""
 
     def __init__(self, work, name, x, y, family, seed):
-        rng = np.random.default_rng([seed, SETS.index(name), 2210])
+        rng = np.random.default_rng([seed, SETS.index(name), 2023])
         self.stem = os.path.join(work, f"{name}{seed}")
         self.x, self.y, self.family = x, y, family
         self.outer = draw(rng, y)
