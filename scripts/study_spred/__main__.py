@@ -3,12 +3,12 @@
 
     scripts/study-spred DATA [--quick] [--keep] [--only lassos|genes] [--splits K] [--jobs J] [--out DIR]
 
-Lassos: 100 rows, 40,000 and 400,000 columns, lambda 1e-5, certified, and by Adam on u o v alone,
-beside the published figures.
+Lassos: 100 rows, 40,000 and 400,000 columns, lambda 1e-5: certified, and by factors u o v alone
+(variable projection; Adam, on the smaller one), beside the published figures.
 
   zeros     share of the coefficients that are exactly 0
   gap       primal minus dual over half the null deviance, recomputed by the study
-  seconds   of the solver, without reading
+  seconds   of the solver, without reading; processor: seconds of the whole run on its one core
 
 Genes: the sets colon, golub, khan, shipp, pomeroy, west in the folder DATA (/X, /y, attribute
 family), as many as are there; linear networks P-K and P-4-K with tanh, group lasso by input, L-BFGS

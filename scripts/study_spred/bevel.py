@@ -23,7 +23,7 @@ def write(path, x, y, **more):
 
 
 def run(command, data, out, words, limit=1800):
-    """What the program says of itself, and the processor seconds and the seconds it took."""
+    """What the program says of itself, and the seconds it took."""
     words = [PROGRAM, command, data, "-o", out, "--quiet", "--json"] + [str(w) for w in words]
     with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT) as child:
         began = time.perf_counter()

@@ -38,14 +38,14 @@ def _lasso_claims(rows):
 
 
 def _lasso_table(rows):
-    yield "| columns | by | seconds | zeros | nonzeros | gap | passes over X |"
-    yield "|---|---|---|---|---|---|---|"
+    yield "| columns | by | seconds | processor | zeros | nonzeros | gap | passes over X |"
+    yield "|---|---|---|---|---|---|---|---|"
     for p in dict.fromkeys(row["columns"] for row in rows):
         for name, (seconds, share) in PUBLISHED[p].items():
-            yield _row([str(p), f"{name}, published{' (GPU)' if name == 'spred' else ''}", str(seconds), str(share), "", "", ""])
+            yield _row([str(p), f"{name}, published{' (GPU)' if name == 'spred' else ''}", str(seconds), "", str(share), "", "", ""])
         for row in (row for row in rows if row["columns"] == p):
-            yield _row([str(p), f"bevel, {row['way']}", f"{row['solve_s']:.2f}", f"{row['zeros']:.4f}", str(row["nonzeros"]),
-                        f"{row['gap']:.1e}", f"{row['passes']:.0f}"])
+            yield _row([str(p), f"bevel, {row['way']}", f"{row['solve_s']:.2f}", f"{row['cpu_s']:.2f}",
+                        f"{row['zeros']:.4f}", str(row["nonzeros"]), f"{row['gap']:.1e}", f"{row['passes']:.0f}"])
 
 
 # ---- genes ------------------------------------------------------------------------------------------
