@@ -101,8 +101,8 @@ def logistic(split):
     tried = path("inner", split.held)[1]
     k = best(tried)
     coef, tested = path("outer", split.test)
-    return dict(accuracy=tested[k][0], loss=tested[k][1], genes=int(np.count_nonzero(np.any(coef[:, :, k] != 0, axis=1))),
-                level=k, inner=tried[k], seconds=0.0)
+    genes = int(np.count_nonzero(np.any(coef[:, :, k] != 0, axis=1)))
+    return dict(accuracy=tested[k][0], loss=tested[k][1], genes=genes, level=k, inner=tried[k], seconds=0.0)
 
 
 def network(split, head):
