@@ -48,7 +48,7 @@ def run(args):
     with tempfile.TemporaryDirectory() as work:
         if args.only != "genes":
             sizes = (40000,) if args.quick else (40000, 400000)
-            found["lassos"] = lassos.study(work, {40000: 200 if args.quick else 1000}, sizes)
+            found["lassos"] = lassos.study(work, {40000: 100 if args.quick else 200}, sizes)
 
         def keep(rows):  # a long study leaves what there is
             found["genes"] = rows

@@ -65,8 +65,8 @@ def study(work, steps, columns):
             said = bevel.run("fit", data, out, PROBLEM + words)
             beta = bevel.coefficients(out)[0][:, 0, 0]
             measured, objective = gap(x, y, beta)
-            rows.append(dict(columns=p, way=way, solve_s=said["solve_s"], cpu_s=processor() - before, passes=said["passes"],
-                             nonzeros=int(np.count_nonzero(beta)), zeros=float(np.mean(beta == 0)),
+            rows.append(dict(columns=p, way=way, solve_s=said["solve_s"], cpu_s=processor() - before,
+                             passes=said["passes"], nonzeros=int(np.count_nonzero(beta)), zeros=float(np.mean(beta == 0)),
                              tiny=float(np.mean(np.abs(beta) < TINY)), said_gap=said["worst_gap"], gap=float(measured),
                              objective=float(objective), converged=said["converged"]))
             print(f"  lassos: {p} columns, {way}: {said['solve_s']:.1f} s", flush=True)
