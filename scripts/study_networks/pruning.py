@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The trainings, and what is true of the networks they leave."""
+import json
+import os
+
+import h5py
+import numpy as np
+
+import bevel
+from check_network import Network
+
+ROWS_AT_ONCE = 250
+ARCHITECTURES = {"lenet300": "LeNet-300-100", "lenet5": "LeNet-5"}
+# name, architecture, what bevel train is told; thresholds lie in the gap between what a penalty
+# leaves and what it has all but removed
+CASES = (
+    ("dense", "lenet300", "--epochs 60"),
+)
+
+
+def cases(quick):
+    for name, arch, words in CASES:
+        words = words.split()
+        if quick:
+            for option in ("--epochs", "--finetune-epochs"):
+                if option in words:
+                    words[words.index(option) + 1] = "2" if option == "--epochs" else "1"
+        yield name, arch, words
+
+
+def accuracy(path, data):
+    """Of the rows kept apart, by numpy from the file alone."""
+    with h5py.File(path, "r") as f, h5py.File(data, "r") as d:
+        network, rows = Network(f), f["test_index"][:]
+        X, y = d["X"][:][rows], d["y"][:][rows]
+    guess = [network(X[k:k + ROWS_AT_ONCE]).argmax(axis=1) for k in range(0, len(y), ROWS_AT_ONCE)]
+    return float(np.mean(np.concatenate(guess) == y))
+
+
+def multiplications(kept, inputs, shape, layers):
+    """Of a dense forward pass of a row through what is stored."""
+    total, (height, width) = 0, shape[1:] if len(shape) == 3 else (1, 1)
+    for layer in layers:
+        if "pool" in layer.attrs:
+            pool = np.ravel(layer.attrs["pool"])
+            height, width = height // int(pool[0]), width // int(pool[-1])
+        if "weight" not in layer:
+            continue
+        weight = layer["weight"].shape
+        if len(weight) == 4:
+            height, width = height - weight[2] + 1, width - weight[3] + 1
+            total += int(np.prod(weight)) * height * width
+        else:
+            total += int(np.prod(weight))
+    return total
+
+
+def anatomy(path):
+    """What is stored: inputs and units kept, parameters, bytes."""
+    with h5py.File(path, "r") as f:
+        layers = [f[f"layers/{k}"] for k in range(len(f["layers"]))]
+        weights = [layer["weight"] for layer in layers if "weight" in layer]
+        shape = [int(v) for v in np.ravel(f.attrs["input_shape"])]
+        return dict(kept=[int(len(f["input/kept"]))] + [int(w.shape[0]) for w in weights],
+                    stored_bytes=int(sum(w.id.get_storage_size() for w in weights)),
+                    work=multiplications(len(f["input/kept"]), shape, shape, layers),
+                    left_by_layer=[[int(np.count_nonzero(w[:])), int(w.size)] for w in weights])
+
+
+def one(data, path, seed, arch, words):
+    said = bevel.train(data, path, ["--arch", arch, "--scale", "max", "--test-fraction", 0.2, "--seed", seed] + words)
+    true = accuracy(path, data)
+    if abs(true - said["test_accuracy"]) > 1.5 / said["n_test"]:  # rounding may turn a row that is a tie
+        raise SystemExit(f"study-networks: {path}: accuracy {true}, bevel says {said['test_accuracy']}")
+    pruned = said["pruned_accuracy"]
+    return dict(accuracy=true, before=said["dense_test_accuracy"] if pruned is not None else None, cut=pruned,
+                train_accuracy=said["train_accuracy"], gone=1 - said["parameters_left"] / said["parameters"],
+                left=said["parameters_left"], parameters=said["parameters"], epochs=said["epochs"],
+                seconds=said["train_s"], **anatomy(path))
+
+
+class Store:
+    """Outcomes on disk, so that a study that is stopped goes on where it was."""
+
+    def __init__(self, folder, again):
+        self.path = os.path.join(folder, "trainings.json")
+        self.rows = {}
+        if os.path.exists(self.path) and not again:
+            with open(self.path, encoding="utf-8") as f:
+                self.rows = json.load(f)
+
+    def __setitem__(self, key, row):
+        self.rows[key] = row
+        with open(self.path + ".new", "w", encoding="utf-8") as f:
+            json.dump(self.rows, f)
+        os.replace(self.path + ".new", self.path)
+
+
+def study(args):
+    store, rows = Store(args.out, args.again), []
+    for name, arch, words in cases(args.quick):
+        for seed in range(1, args.seeds + 1):
+            key = f"{arch} {' '.join(words)} seed {seed} of {os.path.basename(args.data)}"
+            path = os.path.join(args.out, f"{arch}-{name}-{seed}.h5")
+            if key not in store.rows:
+                store[key] = one(args.data, path, seed, arch, words)
+                if seed > 1:
+                    os.remove(path)
+            row = dict(name=name, arch=arch, words=" ".join(words), seed=seed, **store.rows[key])
+            rows.append(row)
+            print(f"  {ARCHITECTURES[arch]} {name} seed {seed}: accuracy {100 * row['accuracy']:.2f} %, gone "
+                  f"{100 * row['gone']:.2f} %, {row['seconds']:.0f} s", flush=True)
+    return rows
