@@ -12,10 +12,9 @@
 #include "base/checked.h"
 #include "solver/solver.h"
 
-/* What rides behind a share when shares are gathered (and, with Hoyer's sums, along the grid row).
- */
-enum { UP_PENALTY, UP_FLAGS, N_UP = UP_FLAGS + 3, UP_HOYER = N_UP };
-_Static_assert((int)N_UP + (int)BVL_HOYER_RIDERS <= (int)BVL_PASS_RIDERS, "riders");
+/* What is summed over all ranks at the end of an evaluation. */
+enum { SUM_LOSS, SUM_HITS, SUM_WEIGHT, SUM_PENALTY, SUM_FLAGS, N_SUMS = SUM_FLAGS + 3 };
+_Static_assert((int)BVL_HOYER_RIDERS <= (int)BVL_PASS_RIDERS, "riders");
 
 /* ---- life cycle ------------------------------------------------------------------------------
  */
@@ -35,20 +34,28 @@ static void describe(bvl_net_objective *self)
   self->control = (bvl_net_control){.deadline_s = INFINITY, .next_checkpoint_s = INFINITY};
 }
 
+/* On one grid row a share is everything: it is not kept twice. */
 static bvl_status allocate(bvl_net_objective *self)
 {
   bvl_status status = BVL_OK;
   const bvl_grid *grid = self->net->grid;
+  const bvl_sparsity *s = self->sparsity;
   const int64_t n = self->net->n_params;
   BVL_TRY(bvl_pass_create(self->net, 1, &self->pass));
   BVL_TRY(BVL_ALLOC(&self->params, n));
   BVL_TRY(BVL_ALLOC(&self->grad, n));
-  BVL_TRY(BVL_ALLOC(&self->share, self->sparsity->count + N_UP));
-  BVL_TRY(BVL_ALLOC(&self->grad_share, self->sparsity->count));
   BVL_TRY(BVL_ALLOC(&self->counts, grid->n_rows));
-  if (grid->n_rows > 1) BVL_TRY(BVL_ALLOC(&self->packed, n + (int64_t)grid->n_rows * N_UP));
-  if (self->sparsity->options.hoyer != BVL_HOYER_NONE)
-    BVL_TRY(bvl_hoyer_create(self->net, self->sparsity->options.hoyer, &self->hoyer));
+  if (grid->n_rows > 1) {
+    BVL_TRY(BVL_ALLOC(&self->share, s->count));
+    BVL_TRY(BVL_ALLOC(&self->grad_share, s->count));
+  } else {
+    self->share = self->params;
+    self->grad_share = self->grad;
+  }
+  for (int i = 0; i < grid->n_rows; i++)
+    self->counts[i] = s->share_begin[i + 1] - s->share_begin[i];
+  if (s->options.hoyer != BVL_HOYER_NONE)
+    BVL_TRY(bvl_hoyer_create(self->net, s->options.hoyer, &self->hoyer));
 cleanup:
   return status;
 }
@@ -100,11 +107,10 @@ void bvl_net_objective_destroy(bvl_net_objective **handle)
   if (self == NULL) return;
   bvl_hoyer_destroy(&self->hoyer);
   bvl_pass_destroy(&self->pass);
+  if (self->share != self->params) free(self->share);
+  if (self->grad_share != self->grad) free(self->grad_share);
   free(self->params);
   free(self->grad);
-  free(self->packed);
-  free(self->share);
-  free(self->grad_share);
   free(self->counts);
   free(self);
 }
@@ -112,64 +118,39 @@ void bvl_net_objective_destroy(bvl_net_objective **handle)
 /* ---- shares ----------------------------------------------------------------------------------
  */
 
-static void count_shares(bvl_net_objective *self, int64_t riders)
+/* params <- the shares of the grid column. */
+static bvl_status gather(bvl_net_objective *self)
 {
-  const int64_t *begin = self->sparsity->share_begin;
-  for (int i = 0; i < self->net->grid->n_rows; i++)
-    self->counts[i] = begin[i + 1] - begin[i] + riders;
-}
-
-/* params <- the shares of the grid column; riders (n of them, behind each share) <- their sums. */
-static bvl_status gather(bvl_net_objective *self, int64_t n, double *riders)
-{
-  bvl_status status = BVL_OK;
-  const bvl_sparsity *s = self->sparsity;
-  if (self->net->grid->n_rows == 1) {
-    memcpy(self->params, self->share, (size_t)s->count * sizeof *self->params);
-    return BVL_OK;
-  }
-  memcpy(self->share + s->count, riders, (size_t)n * sizeof *riders);
-  memset(riders, 0, (size_t)n * sizeof *riders);
-  count_shares(self, n);
-  BVL_TRY(bvl_gather_all(&self->net->grid->col, self->share, self->counts, self->packed));
-  const double *piece = self->packed;
-  for (int i = 0; i < self->net->grid->n_rows; i++) {
-    const int64_t count = self->counts[i] - n;
-    memcpy(self->params + s->share_begin[i], piece, (size_t)count * sizeof *piece);
-    for (int64_t k = 0; k < n; k++) riders[k] += piece[count + k];
-    piece += self->counts[i];
-  }
-cleanup:
-  return status;
+  const bvl_grid *grid = self->net->grid;
+  if (grid->n_rows == 1) return BVL_OK;
+  return bvl_gather_all(&grid->col, self->share, self->counts, self->params);
 }
 
 /* grad_share <- this rank's share of the gradient, summed over the grid column. */
 static bvl_status scatter(bvl_net_objective *self)
 {
-  const bvl_sparsity *s = self->sparsity;
-  if (self->net->grid->n_rows == 1) {
-    memcpy(self->grad_share, self->grad, (size_t)s->count * sizeof *self->grad);
-    return BVL_OK;
-  }
-  count_shares(self, 0);
-  return bvl_sum_scatter(&self->net->grid->col, self->grad, self->counts, self->grad_share);
+  const bvl_grid *grid = self->net->grid;
+  if (grid->n_rows == 1) return BVL_OK;
+  return bvl_sum_scatter(&grid->col, self->grad, self->counts, self->grad_share);
 }
 
-/* The sums over all ranks, and with them rank 0's penalty, the same everywhere to the last bit:
- * optimizers branch on the value. Pieces of a scattered sum are not, they may be added up in
- * different orders. */
-static bvl_status sum_up(const bvl_grid *grid, bvl_pass_sums *sums, double *penalty)
+/* The sums over all ranks, and with them the ranks' parts of the penalty and what they want: the
+ * same everywhere to the last bit, for optimizers branch on them. Pieces of a scattered sum are
+ * not, they may be added up in different orders. */
+static bvl_status sum_up(const bvl_grid *grid, bvl_pass_sums *sums, double *penalty, int *wants)
 {
-  double packed[4] = {0.0};
+  double packed[N_SUMS] = {[SUM_PENALTY] = *penalty};
   if (grid->j == 0) {
-    packed[0] = sums->loss;
-    packed[1] = sums->hits;
-    packed[2] = sums->weight;
+    packed[SUM_LOSS] = sums->loss;
+    packed[SUM_HITS] = sums->hits;
+    packed[SUM_WEIGHT] = sums->weight;
   }
-  if (grid->all.rank == 0) packed[3] = *penalty;
-  const bvl_status status = bvl_sum(&grid->all, packed, 4);
-  *sums = (bvl_pass_sums){.loss = packed[0], .hits = packed[1], .weight = packed[2]};
-  *penalty = packed[3];
+  bvl_wants_to_flags(*wants, packed + SUM_FLAGS);
+  const bvl_status status = bvl_sum(&grid->all, packed, N_SUMS);
+  *sums = (bvl_pass_sums){
+      .loss = packed[SUM_LOSS], .hits = packed[SUM_HITS], .weight = packed[SUM_WEIGHT]};
+  *penalty = packed[SUM_PENALTY];
+  *wants = bvl_wants_from_flags(packed + SUM_FLAGS);
   return status;
 }
 
@@ -189,24 +170,19 @@ static int wanted(const bvl_net_objective *self)
   return wants;
 }
 
-/* Riders, and what they turn into once they are summed along the grid row. */
-static void measure(bvl_net_objective *self, double *riders)
-{
-  if (self->hoyer != NULL) bvl_hoyer_measure(self->hoyer, self->params, riders + UP_HOYER);
-}
-
-static bvl_status pass_rows(bvl_net_objective *self, int64_t batch, double *riders)
+static bvl_status pass_rows(bvl_net_objective *self, int64_t batch)
 {
   const bvl_rows *place = &self->rows->X->rows;
   const int64_t row0 = batch < 0 ? 0 : place->slice_begin[batch];
   const int64_t row1 = batch < 0 ? place->n_local : place->slice_begin[batch + 1];
-  const int64_t n_riders = N_UP + (self->hoyer != NULL ? BVL_HOYER_RIDERS : 0);
+  double riders[BVL_HOYER_RIDERS] = {0.0};
   self->sums = (bvl_pass_sums){0};
-  memset(self->grad, 0, (size_t)self->net->n_params * sizeof *self->grad);
+  if (self->hoyer != NULL) bvl_hoyer_measure(self->hoyer, self->params, riders);
   bvl_pass_load(self->pass, self->params);
-  bvl_status status = bvl_pass_run(self->pass, self->rows, row0, row1, n_riders, riders,
-                                   &self->sums, self->grad, NULL, 0);
-  if (self->hoyer != NULL) bvl_hoyer_settle(self->hoyer, riders + UP_HOYER);
+  bvl_status status = bvl_pass_run(self->pass, self->rows, row0, row1,
+                                   self->hoyer != NULL ? BVL_HOYER_RIDERS : 0, riders, &self->sums,
+                                   self->grad, NULL, 0);
+  if (self->hoyer != NULL) bvl_hoyer_settle(self->hoyer, riders);
   return status;
 }
 
@@ -223,47 +199,44 @@ bvl_status bvl_net_objective_eval(void *context, const double *theta, int64_t ba
   bvl_net_objective *self = context;
   bvl_sparsity *s = self->sparsity;
   bvl_status status = BVL_OK;
-  double riders[BVL_PASS_RIDERS] = {0.0};
   const double n_batches = batch < 0 ? 1.0 : (double)self->objective.n_batches;
   const double share = n_batches / (double)self->rows->n;
-  bvl_wants_to_flags(wanted(self), riders + UP_FLAGS);
+  *wants = wanted(self);
   bvl_sparsity_forward(s, theta, self->share);
-  riders[UP_PENALTY] = bvl_sparsity_penalty(s, theta, self->share);
-  BVL_TRY(gather(self, N_UP, riders));
-  measure(self, riders);
-  BVL_TRY(pass_rows(self, batch, riders));
+  self->penalty = bvl_sparsity_penalty(s, theta, self->share);
+  BVL_TRY(gather(self));
+  BVL_TRY(pass_rows(self, batch));
   BVL_TRY(scatter(self));
   for (int64_t k = 0; k < s->count; k++) self->grad_share[k] *= share;
-  self->penalty = riders[UP_PENALTY];
   if (self->hoyer != NULL) {
-    self->penalty += s->options.hoyer_lambda * bvl_hoyer_value(self->hoyer);
+    if (self->net->grid->all.rank == 0) /* the whole network's on every rank */
+      self->penalty += s->options.hoyer_lambda * bvl_hoyer_value(self->hoyer);
     bvl_hoyer_gradient(self->hoyer, self->params, s->options.hoyer_lambda, s->begin, s->count,
                        self->grad_share);
   }
   bvl_sparsity_pull_back(s, theta, self->params + s->begin, self->grad_share, grad);
-  BVL_TRY(sum_up(self->net->grid, &self->sums, &self->penalty));
+  BVL_TRY(sum_up(self->net->grid, &self->sums, &self->penalty, wants));
   add_epoch(self);
   *value = share * self->sums.loss + self->penalty;
-  *wants = bvl_wants_from_flags(riders + UP_FLAGS);
 cleanup:
   return status;
 }
 
 bvl_status bvl_net_objective_expand(bvl_net_objective *self, const double *theta)
 {
-  double none[1] = {0.0};
   bvl_sparsity_forward(self->sparsity, theta, self->share);
-  return gather(self, 0, none);
+  return gather(self);
 }
 
 bvl_status bvl_net_objective_try(bvl_net_objective *self, bvl_net_rows *rows, bvl_pass_sums *sums)
 {
   bvl_status status = BVL_OK;
   double none = 0.0;
+  int nothing = 0;
   *sums = (bvl_pass_sums){0};
   bvl_pass_load(self->pass, self->params);
   BVL_TRY(bvl_pass_run(self->pass, rows, 0, rows->X->rows.n_local, 0, NULL, sums, NULL, NULL, 0));
-  BVL_TRY(sum_up(self->net->grid, sums, &none));
+  BVL_TRY(sum_up(self->net->grid, sums, &none, &nothing));
 cleanup:
   return status;
 }

@@ -8,7 +8,7 @@
  * a cut first layer's outputs are summed along the grid row, and the gradient is summed along the
  * grid column, each rank getting its share: what one packed allreduce of the gradient would move,
  * with the optimizer's work divided by the ranks. The loss and what else must be equal everywhere
- * is a sum of four numbers over all ranks. One rank sends nothing. */
+ * is a sum of seven numbers over all ranks. One rank sends nothing. */
 #ifndef BVL_NET_OBJECTIVE_H
 #define BVL_NET_OBJECTIVE_H
 
@@ -35,13 +35,12 @@ typedef struct bvl_net_objective {
   bvl_pass *pass;         /* owned */
   double *params;         /* n_params: b of the last evaluation, owned */
   double *grad;           /* n_params, owned */
-  double *packed;         /* shares and what rides with each, owned; NULL on one grid row */
-  double *share;          /* this rank's share of b and of the gradient, owned */
-  double *grad_share;
-  int64_t *counts;     /* Pr: length of each packed share, owned */
-  bvl_pass_sums sums;  /* of the last evaluation, over all ranks */
-  bvl_pass_sums epoch; /* summed over evaluations since the caller cleared it */
-  double penalty;      /* of the last evaluation: all but the loss */
+  double *share;          /* this rank's share of b, owned; params itself on one grid row */
+  double *grad_share;     /* of the gradient; grad itself on one grid row */
+  int64_t *counts;        /* Pr: length of each share, owned */
+  bvl_pass_sums sums;     /* of the last evaluation, over all ranks */
+  bvl_pass_sums epoch;    /* summed over evaluations since the caller cleared it */
+  double penalty;         /* of the last evaluation: all but the loss */
 } bvl_net_objective;
 
 /** The control is: nobody asks, no deadline. Collective; one small reduction. @return BVL_OK,

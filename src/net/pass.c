@@ -235,7 +235,7 @@ static void backward(bvl_pass *pass, const bvl_design *X, int64_t row0, int64_t 
 }
 
 static bvl_status run_rows(bvl_pass *pass, bvl_net_rows *rows, int64_t row0, int64_t row1,
-                           int64_t n_riders, double *riders, bvl_pass_sums *sums, double *grad,
+                           int64_t n_riders, double *riders, bvl_pass_sums *sums, int with_gradient,
                            double *outputs, int64_t ld_outputs)
 {
   const bvl_net *net = pass->net;
@@ -249,9 +249,7 @@ static bvl_status run_rows(bvl_pass *pass, bvl_net_rows *rows, int64_t row0, int
   for (int64_t k = 0; outputs != NULL && k < K; k++)
     memcpy(outputs + k * ld_outputs, pass->eta + k * B, (size_t)B * sizeof *outputs);
   if (rows->y != NULL) add_loss(pass, rows, row0, B, sums);
-  if (grad == NULL) return BVL_OK;
-  backward(pass, rows->X, row0, B);
-  net->real->add_to_double(net->n_params, pass->g, grad);
+  if (with_gradient) backward(pass, rows->X, row0, B);
   return BVL_OK;
 }
 
@@ -261,13 +259,17 @@ bvl_status bvl_pass_run(bvl_pass *pass, bvl_net_rows *rows, int64_t row0, int64_
 {
   bvl_status status = BVL_OK;
   const bvl_grid *grid = pass->net->grid;
+  const bvl_real *real = pass->net->real;
+  const int64_t n = pass->net->n_params;
+  if (row1 == row0 && grad != NULL) memset(grad, 0, (size_t)n * sizeof *grad);
   /* ranks of a grid row hold the same rows: all of them are here, or none */
   if (row1 == row0 && grid->n_cols > 1 && n_riders > 0)
     return bvl_sum(&grid->row, riders, n_riders);
   for (int64_t row = row0; row < row1; row += BVL_PASS_ROWS) {
     const int64_t end = bvl_lesser(row + BVL_PASS_ROWS, row1);
-    BVL_TRY(run_rows(pass, rows, row, end, row == row0 ? n_riders : 0, riders, sums, grad,
+    BVL_TRY(run_rows(pass, rows, row, end, row == row0 ? n_riders : 0, riders, sums, grad != NULL,
                      outputs != NULL ? outputs + (row - row0) : NULL, ld_outputs));
+    if (grad != NULL) (row == row0 ? real->to_double : real->add_to_double)(n, pass->g, grad);
   }
 cleanup:
   return status;

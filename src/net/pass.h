@@ -46,8 +46,8 @@ int64_t bvl_pass_bytes(const bvl_net *net, int64_t rows_back);
 /** Sets the parameters (n_params doubles). Not collective. */
 void bvl_pass_load(bvl_pass *pass, const double *params);
 
-/** Local rows row0 .. row1 - 1: adds to `sums` and, when grad is not NULL, adds the gradient of sum
- * w loss to grad (n_params).
+/** Local rows row0 .. row1 - 1: adds to `sums` and, when grad is not NULL, grad (n_params) <- the
+ * gradient of sum w loss, 0 without rows.
  *
  * Collective over the grid row when the first layer is cut over several ranks: one sum of its
  * outputs for every BVL_PASS_ROWS rows, in double. `riders` (n_riders <= BVL_PASS_RIDERS of them)
