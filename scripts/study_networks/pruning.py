@@ -17,10 +17,12 @@ CASES = (
     ("dense", "lenet300", "--epochs 60"),
     ("hoyer-square", "lenet300", "--epochs 40 --lr 3e-3 --penalty hoyer-square --lambda 1e-4 --prune-threshold 5e-2 "
                                  "--finetune-epochs 10"),
-    ("group-hs", "lenet300", "--epochs 60 --lr 3e-3 --penalty group-hs --lambda 2e-3 --weight-decay 1e-3 "
+    ("group-hs", "lenet300", "--epochs 60 --lr 3e-3 --penalty group-hs --lambda 1.6e-3 --weight-decay 1e-3 "
                              "--prune-threshold 2e-2 --finetune-epochs 10"),
-    ("spred", "lenet300", "--epochs 40 --lr 3e-3 --penalty lasso --lambda 2e-4 --prune-threshold 1e-3 "
-                          "--finetune-epochs 10"),
+    ("spred", "lenet300", "--epochs 60 --lr 1e-2 --penalty lasso --lambda 2e-4 --prune-threshold 1e-3 "
+                          "--finetune-epochs 10 --finetune-lr 3e-4"),
+    ("depth 3", "lenet300", "--epochs 60 --lr 1e-2 --penalty lq --depth 3 --lambda 7e-5 --prune-threshold 1e-3 "
+                            "--finetune-epochs 10 --finetune-lr 3e-4"),
     ("dense", "lenet5", "--epochs 20"),
     ("hoyer-square", "lenet5", "--epochs 24 --lr 2e-3 --penalty hoyer-square --lambda 1.5e-4 --prune-threshold 3e-2 "
                                "--finetune-epochs 6"),
@@ -41,10 +43,11 @@ def cases(quick):
 
 def accuracy(path, data):
     """Of the rows kept apart, by numpy from the file alone."""
+    network = Network(path)
     with h5py.File(path, "r") as f, h5py.File(data, "r") as d:
-        network, rows = Network(f), f["test_index"][:]
+        rows = f["test_index"][:]
         X, y = d["X"][:][rows], d["y"][:][rows]
-    guess = [network(X[k:k + ROWS_AT_ONCE]).argmax(axis=1) for k in range(0, len(y), ROWS_AT_ONCE)]
+    guess = [network.forward(X[k:k + ROWS_AT_ONCE]).argmax(axis=1) for k in range(0, len(y), ROWS_AT_ONCE)]
     return float(np.mean(np.concatenate(guess) == y))
 
 
@@ -112,7 +115,7 @@ def study(args):
     for name, arch, words in cases(args.quick):
         for seed in range(1, args.seeds + 1):
             key = f"{arch} {' '.join(words)} seed {seed} of {os.path.basename(args.data)}"
-            path = os.path.join(args.out, f"{arch}-{name}-{seed}.h5")
+            path = os.path.join(args.out, f"{arch}-{name.replace(' ', '-')}-{seed}.h5")
             if key not in store.rows or seed == 1 and not os.path.exists(path):
                 store[key] = one(args.data, path, seed, arch, words)
                 if seed > 1:

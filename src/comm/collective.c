@@ -233,6 +233,12 @@ bvl_status bvl_gather_all(const bvl_comm *comm, const double *mine, const int64_
   return gather_all(comm, mine, counts, (char *)all, sizeof *mine, MPI_DOUBLE);
 }
 
+bvl_status bvl_gather_all_f32(const bvl_comm *comm, const float *mine, const int64_t *counts,
+                              float *all)
+{
+  return gather_all(comm, mine, counts, (char *)all, sizeof *mine, MPI_FLOAT);
+}
+
 bvl_status bvl_gather_all_i64(const bvl_comm *comm, const int64_t *mine, const int64_t *counts,
                               int64_t *all)
 {

@@ -99,6 +99,8 @@ bvl_status bvl_offsets(const bvl_comm *comm, int64_t n, int64_t *first, int64_t 
  * on all ranks; `mine` has counts[rank]; `all` has their sum and may not overlap `mine`. */
 bvl_status bvl_gather_all(const bvl_comm *comm, const double *mine, const int64_t *counts,
                           double *all);
+bvl_status bvl_gather_all_f32(const bvl_comm *comm, const float *mine, const int64_t *counts,
+                              float *all);
 bvl_status bvl_gather_all_i64(const bvl_comm *comm, const int64_t *mine, const int64_t *counts,
                               int64_t *all);
 /** As bvl_gather_all, on rank `root` only (`all` is NULL elsewhere). */

@@ -126,6 +126,24 @@ static bvl_status gather(bvl_net_objective *self)
   return bvl_gather_all(&grid->col, self->share, self->counts, self->params);
 }
 
+/* What products use <- the shares, in their precision. Where that is single and nobody else wants
+ * the other shares' doubles, half the bytes travel: each rank rounds its own. */
+static bvl_status load(bvl_net_objective *self)
+{
+  bvl_status status = BVL_OK;
+  const bvl_net *net = self->net;
+  if (net->grid->n_rows == 1 || self->hoyer != NULL || net->real != &bvl_real_f32) {
+    BVL_TRY(gather(self));
+    bvl_pass_load(self->pass, self->params);
+  } else {
+    float *mine = self->pass->g; /* nothing is in it before the rows have passed */
+    net->real->from_double(self->sparsity->count, self->share, mine);
+    BVL_TRY(bvl_gather_all_f32(&net->grid->col, mine, self->counts, self->pass->w));
+  }
+cleanup:
+  return status;
+}
+
 /* grad_share <- this rank's share of the gradient, summed over the grid column. */
 static bvl_status scatter(bvl_net_objective *self)
 {
@@ -178,7 +196,6 @@ static bvl_status pass_rows(bvl_net_objective *self, int64_t batch)
   double riders[BVL_HOYER_RIDERS] = {0.0};
   self->sums = (bvl_pass_sums){0};
   if (self->hoyer != NULL) bvl_hoyer_measure(self->hoyer, self->params, riders);
-  bvl_pass_load(self->pass, self->params);
   bvl_status status = bvl_pass_run(self->pass, self->rows, row0, row1,
                                    self->hoyer != NULL ? BVL_HOYER_RIDERS : 0, riders, &self->sums,
                                    self->grad, NULL, 0);
@@ -204,7 +221,7 @@ bvl_status bvl_net_objective_eval(void *context, const double *theta, int64_t ba
   *wants = wanted(self);
   bvl_sparsity_forward(s, theta, self->share);
   self->penalty = bvl_sparsity_penalty(s, theta, self->share);
-  BVL_TRY(gather(self));
+  BVL_TRY(load(self));
   BVL_TRY(pass_rows(self, batch));
   BVL_TRY(scatter(self));
   for (int64_t k = 0; k < s->count; k++) self->grad_share[k] *= share;
@@ -214,7 +231,7 @@ bvl_status bvl_net_objective_eval(void *context, const double *theta, int64_t ba
     bvl_hoyer_gradient(self->hoyer, self->params, s->options.hoyer_lambda, s->begin, s->count,
                        self->grad_share);
   }
-  bvl_sparsity_pull_back(s, theta, self->params + s->begin, self->grad_share, grad);
+  bvl_sparsity_pull_back(s, theta, self->share, self->grad_share, grad);
   BVL_TRY(sum_up(self->net->grid, &self->sums, &self->penalty, wants));
   add_epoch(self);
   *value = share * self->sums.loss + self->penalty;

@@ -33,7 +33,7 @@ typedef struct bvl_net_objective {
   bvl_net_control control;
   bvl_hoyer_state *hoyer; /* NULL = none; owned */
   bvl_pass *pass;         /* owned */
-  double *params;         /* n_params: b of the last evaluation, owned */
+  double *params;         /* n_params: b of the last expansion, owned */
   double *grad;           /* n_params, owned */
   double *share;          /* this rank's share of b, owned; params itself on one grid row */
   double *grad_share;     /* of the gradient; grad itself on one grid row */
