@@ -2,6 +2,7 @@
 /* Layers in float64. */
 #include "net/layers/layers.h"
 
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -14,6 +15,7 @@ typedef double real;
 
 #define REAL_GEMM cblas_dgemm
 #define REAL_TABLE bvl_real_f64
+#define REAL_LEAST DBL_MIN
 
 /* For tanh.inc: digits, 1.5 2^(digits - 1), ln 2 in two parts of which the first times a small
  * integer is exact, terms of the polynomial, and where 2 |x| has long made tanh 1. */
