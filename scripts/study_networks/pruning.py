@@ -19,7 +19,7 @@ CASES = (
                                  "--finetune-epochs 10"),
     ("group-hs", "lenet300", "--epochs 60 --lr 3e-3 --penalty group-hs --lambda 1.6e-3 --weight-decay 1e-3 "
                              "--prune-threshold 2e-2 --finetune-epochs 10"),
-    ("spred", "lenet300", "--epochs 60 --lr 1e-2 --penalty lasso --lambda 2e-4 --prune-threshold 1e-3 "
+    ("spred", "lenet300", "--epochs 60 --lr 1e-2 --penalty lasso --lambda 1.3e-4 --prune-threshold 1e-3 "
                           "--finetune-epochs 10 --finetune-lr 3e-4"),
     ("depth 3", "lenet300", "--epochs 60 --lr 1e-2 --penalty lq --depth 3 --lambda 7e-5 --prune-threshold 1e-3 "
                             "--finetune-epochs 10 --finetune-lr 3e-4"),

@@ -13,7 +13,7 @@ import bevel
 HERE = os.path.dirname(os.path.abspath(__file__))
 THREADED = "usr/lib/x86_64-linux-gnu/openblas-pthread"
 CASES = (("lenet300", 100), ("lenet300", 500), ("lenet5", 100))
-ROUNDS = 3
+ROUNDS = 2
 
 
 def epoch(data, arch, batch, ranks, epochs):
@@ -65,7 +65,7 @@ def torch_epoch(data, arch, batch, epochs, blas):
 def study(args):
     blas, rows = threaded_blas(args.out), []
     for arch, batch in CASES:
-        epochs = 2 if args.quick else 8 if arch == "lenet5" else 25
+        epochs = 2 if args.quick else 4 if arch == "lenet5" else 12
         one, two, torch = [], [], []
         for _ in range(1 if args.quick else ROUNDS):
             one.append(epoch(args.data, arch, batch, 1, epochs))
