@@ -150,6 +150,21 @@ static int is_whole(const int64_t *counts, const double *all, const int64_t *all
   return good;
 }
 
+/* The same in single precision, which holds these integers exactly. */
+static void check_gather_f32(const int64_t *counts, int64_t total, const double *all)
+{
+  const int64_t own = counts[comm.rank];
+  float *mine = own > 0 ? malloc((size_t)own * sizeof *mine) : NULL;
+  float *got = calloc((size_t)total + 1, sizeof *got);
+  int good = 1;
+  for (int64_t k = 0; k < own; k++) mine[k] = (float)element(comm.rank, k);
+  ASSERT_OK(bvl_gather_all_f32(&comm, mine, counts, got));
+  for (int64_t k = 0; k < total; k++) good &= (double)got[k] == all[k];
+  ASSERT_ALL(good);
+  free(mine);
+  free(got);
+}
+
 /* Some ranks have nothing (and hand in NULL), `scale` 0: nobody has anything. */
 static void check_gathers(int64_t scale)
 {
@@ -168,6 +183,7 @@ static void check_gathers(int64_t scale)
   ASSERT_OK(bvl_gather_all(&comm, mine, counts, all));
   ASSERT_OK(bvl_gather_all_i64(&comm, mine_i, counts, all_i));
   ASSERT_ALL(is_whole(counts, all, all_i));
+  check_gather_f32(counts, total, all);
   for (int root = 0; root < comm.size; root++) {
     int here = comm.rank == root;
     memset(all, 0, (size_t)total * sizeof *all);

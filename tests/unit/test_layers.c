@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Layers: forward against plain loops over the definition, gradients against central differences,
  * float32 against float64. */
+#include <float.h>
+
 #include "bvl_test.h"
 
 #include "base/rng.h"
@@ -355,6 +357,17 @@ static void check_close(const char *what, int64_t n, float *f, const double *x)
   free(f);
 }
 
+/* Subnormal numbers, slow to compute with, become 0; the smallest normal ones and NaN stay. */
+static void test_subnormals(void **state)
+{
+  const double x[] = {FLT_MIN, -FLT_MIN, 0.5 * FLT_MIN, -0.5 * FLT_MIN, 1e-300, NAN};
+  float f[6];
+  (void)state;
+  bvl_real_f32.from_double(6, x, f);
+  assert_true(f[0] == FLT_MIN && f[1] == -FLT_MIN);
+  assert_true(f[2] == 0 && f[3] == 0 && f[4] == 0 && isnan(f[5]));
+}
+
 /* Rounds in place, so that float32 starts from the same numbers (and relu from the same signs). */
 static void round_all(int64_t n, double *x)
 {
@@ -549,6 +562,7 @@ static void test_long_sums(void **state)
 BVL_TEST_MAIN(cmocka_unit_test(test_gradients), cmocka_unit_test(test_forward),
               cmocka_unit_test(test_large), cmocka_unit_test(test_batches),
               cmocka_unit_test(test_pool), cmocka_unit_test(test_float32),
-              cmocka_unit_test(test_no_samples), cmocka_unit_test(test_nan),
-              cmocka_unit_test(test_product), cmocka_unit_test(test_long_sums),
-              cmocka_unit_test(test_tanh), cmocka_unit_test(test_tanh_ends))
+              cmocka_unit_test(test_subnormals), cmocka_unit_test(test_no_samples),
+              cmocka_unit_test(test_nan), cmocka_unit_test(test_product),
+              cmocka_unit_test(test_long_sums), cmocka_unit_test(test_tanh),
+              cmocka_unit_test(test_tanh_ends))
