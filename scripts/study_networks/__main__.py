@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Networks pruned on MNIST, and what an epoch costs beside PyTorch.
 
-    scripts/study-networks [--quick] [--keep] [--again] [--seeds K] [--only pruning|speed] [--out DIR] [DATA.h5]
+    scripts/study-networks [--quick] [--keep] [--again] [--seeds K] [--only pruning|speed] [--out DIR] [--note TEXT]
+                           [DATA.h5]
 
 Pruning: LeNet-300-100 and LeNet-5 (20-50-500-10) on 10,000 MNIST digits (default: the project's copy of
 the test images), 8,000 to learn from and 2,000 to try, drawn by the seed; pixels divided by the largest.
@@ -27,6 +28,7 @@ Each claim is said to be MET or MISSED; one that is missed makes the exit code 1
 --seeds K   default 3
 --only      one of the two; the other's figures are those of the last study
 --out DIR   default build/study-networks
+--note TEXT said on top of the results
 
 Writes DIR/results.md, .json, .png and the networks of the first seed. BEVEL names another bevel than
 build/bevel.
@@ -64,6 +66,7 @@ def main():
     parser.add_argument("--seeds", type=int)
     parser.add_argument("--only", choices=("pruning", "speed"))
     parser.add_argument("--out")
+    parser.add_argument("--note", default="")
     args = parser.parse_args()
     args.seeds = args.seeds or (1 if args.quick else 3)
     args.out = args.out or os.path.join(ROOT, "build", "study-networks" + ("-quick" if args.quick else ""))
@@ -73,6 +76,7 @@ def main():
         found["pruning"] = pruning.study(args)
     if args.only != "pruning":
         found["speed"] = speed.study(args)
+    found["note"] = args.note
     missed = report.write(args.out, found)
     if args.keep:
         for name in ("results.md", "results.json", "results.png"):

@@ -10,7 +10,7 @@ import numpy as np  # noqa: E402
 
 from plot_network import Network  # noqa: E402
 from plot_style import SOFT, plt  # noqa: E402
-from pruning import ARCHITECTURES  # noqa: E402
+from pruning import ARCHITECTURES, TRIES  # noqa: E402
 
 WITHIN = 0.007  # of the dense network's accuracy
 GOALS = (("lenet300", "hoyer-square", 0.95), ("lenet300", "group-hs", 0.97), ("lenet300", "spred", 0.90),
@@ -59,7 +59,7 @@ def _pruned_claims(cells):
         gone = _mean(cells[arch, name], "gone")
         yield _claim(f"{ARCHITECTURES[arch]}, {name}: at least {goal:.0%} of the parameters gone within 0.7 points of dense",
                      gone >= goal and mine >= dense - WITHIN,
-                     f"{_percent(gone)} %, {_percent(mine)} % against {_percent(dense)} %")
+                     f"{_percent(gone)} %, {_percent(mine)} % against {_percent(dense)} %; seeds: {len(cells[arch, name])}")
 
 
 def _removed(cell):
@@ -125,7 +125,7 @@ def _pruning(rows):
     claims = [*_pruned_claims(cells), *_structure_claims(cells), *_depth_claim(cells)]
     lines = ["", "## Pruning", "", *claims, "", f"Means of {' or '.join(map(str, seeds))} seeds, in % but for counts:", "", *_pruning_table(cells), "",
              "Each by", "", *_recipes(cells), "", f"All published there, in %: {SOURCE}. bevel learns from 8,000 images, "
-             "so its dense networks stand lower; what compares is the distance from them.", "", *_published()]
+             "so its dense networks stand lower; what compares is the distance from them.", "", *_published(), "", TRIES]
     return lines
 
 
@@ -194,6 +194,8 @@ def _picture(folder, rows):
 def write(folder, found):
     """Returns how many claims are missed."""
     lines = ["# Networks on MNIST", "", "`scripts/study-networks --keep`; `--help` says what the columns are."]
+    if found.get("note"):
+        lines += ["", found["note"]]
     if found.get("pruning"):
         lines += _pruning(found["pruning"])
         _picture(folder, found["pruning"])
