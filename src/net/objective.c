@@ -119,37 +119,34 @@ void bvl_net_objective_destroy(bvl_net_objective **handle)
  */
 
 /* params <- the shares of the grid column. */
-static bvl_status gather(bvl_net_objective *self)
+static bvl_status gather(bvl_net_objective *self, const double *share)
 {
   const bvl_grid *grid = self->net->grid;
-  if (grid->n_rows == 1) return BVL_OK;
-  return bvl_gather_all(&grid->col, self->share, self->counts, self->params);
+  if (grid->n_rows > 1) return bvl_gather_all(&grid->col, share, self->counts, self->params);
+  if (share != self->params)
+    memcpy(self->params, share, (size_t)self->sparsity->count * sizeof *share);
+  return BVL_OK;
 }
 
-/* What products use <- the shares, in their precision. Where that is single and nobody else wants
- * the other shares' doubles, half the bytes travel: each rank rounds its own. */
-static bvl_status load(bvl_net_objective *self)
+/* What products use <- the shares, in their precision; `*params` <- where all parameters stand in
+ * double if Hoyer's sums want them. Where products are single and nobody else wants the other
+ * shares' doubles, half the bytes travel: each rank rounds its own. */
+static bvl_status load(bvl_net_objective *self, const double *share, const double **params)
 {
   bvl_status status = BVL_OK;
   const bvl_net *net = self->net;
-  if (net->grid->n_rows == 1 || self->hoyer != NULL || net->real != &bvl_real_f32) {
-    BVL_TRY(gather(self));
-    bvl_pass_load(self->pass, self->params);
+  const int alone = net->grid->n_rows == 1;
+  *params = alone ? share : self->params;
+  if (alone || self->hoyer != NULL || net->real != &bvl_real_f32) {
+    if (!alone) BVL_TRY(gather(self, share));
+    bvl_pass_load(self->pass, *params);
   } else {
     float *mine = self->pass->g; /* nothing is in it before the rows have passed */
-    net->real->from_double(self->sparsity->count, self->share, mine);
+    net->real->from_double(self->sparsity->count, share, mine);
     BVL_TRY(bvl_gather_all_f32(&net->grid->col, mine, self->counts, self->pass->w));
   }
 cleanup:
   return status;
-}
-
-/* grad_share <- this rank's share of the gradient, summed over the grid column. */
-static bvl_status scatter(bvl_net_objective *self)
-{
-  const bvl_grid *grid = self->net->grid;
-  if (grid->n_rows == 1) return BVL_OK;
-  return bvl_sum_scatter(&grid->col, self->grad, self->counts, self->grad_share);
 }
 
 /* The sums over all ranks, and with them the ranks' parts of the penalty and what they want: the
@@ -188,18 +185,32 @@ static int wanted(const bvl_net_objective *self)
   return wants;
 }
 
-static bvl_status pass_rows(bvl_net_objective *self, int64_t batch)
+/* What a row's loss counts in the objective. */
+static double weight_of_row(const bvl_net_objective *self, int64_t batch)
 {
+  const double n_batches = batch < 0 ? 1.0 : (double)self->objective.n_batches;
+  return n_batches / (double)self->rows->n;
+}
+
+/* grad_share <- this rank's share of the loss's gradient, over the rows of all ranks. */
+static bvl_status pass_rows(bvl_net_objective *self, int64_t batch, const double *params,
+                            double *grad_share)
+{
+  bvl_status status = BVL_OK;
+  const bvl_grid *grid = self->net->grid;
   const bvl_rows *place = &self->rows->X->rows;
   const int64_t row0 = batch < 0 ? 0 : place->slice_begin[batch];
   const int64_t row1 = batch < 0 ? place->n_local : place->slice_begin[batch + 1];
+  const int64_t n_riders = self->hoyer != NULL ? BVL_HOYER_RIDERS : 0;
+  double *grad = grid->n_rows > 1 ? self->grad : grad_share;
   double riders[BVL_HOYER_RIDERS] = {0.0};
   self->sums = (bvl_pass_sums){0};
-  if (self->hoyer != NULL) bvl_hoyer_measure(self->hoyer, self->params, riders);
-  bvl_status status = bvl_pass_run(self->pass, self->rows, row0, row1,
-                                   self->hoyer != NULL ? BVL_HOYER_RIDERS : 0, riders, &self->sums,
-                                   self->grad, NULL, 0);
+  if (self->hoyer != NULL) bvl_hoyer_measure(self->hoyer, params, riders);
+  BVL_TRY(bvl_pass_run(self->pass, self->rows, row0, row1, n_riders, riders, &self->sums,
+                       weight_of_row(self, batch), grad, NULL, 0));
   if (self->hoyer != NULL) bvl_hoyer_settle(self->hoyer, riders);
+  if (grid->n_rows > 1) BVL_TRY(bvl_sum_scatter(&grid->col, grad, self->counts, grad_share));
+cleanup:
   return status;
 }
 
@@ -216,25 +227,23 @@ bvl_status bvl_net_objective_eval(void *context, const double *theta, int64_t ba
   bvl_net_objective *self = context;
   bvl_sparsity *s = self->sparsity;
   bvl_status status = BVL_OK;
-  const double n_batches = batch < 0 ? 1.0 : (double)self->objective.n_batches;
-  const double share = n_batches / (double)self->rows->n;
+  const double *share = s->plain ? theta : self->share, *params = NULL;
+  double *grad_share = s->plain ? grad : self->grad_share;
   *wants = wanted(self);
-  bvl_sparsity_forward(s, theta, self->share);
-  self->penalty = bvl_sparsity_penalty(s, theta, self->share);
-  BVL_TRY(load(self));
-  BVL_TRY(pass_rows(self, batch));
-  BVL_TRY(scatter(self));
-  for (int64_t k = 0; k < s->count; k++) self->grad_share[k] *= share;
+  if (!s->plain) bvl_sparsity_forward(s, theta, self->share);
+  self->penalty = bvl_sparsity_penalty(s, theta, share);
+  BVL_TRY(load(self, share, &params));
+  BVL_TRY(pass_rows(self, batch, params, grad_share));
   if (self->hoyer != NULL) {
     if (self->net->grid->all.rank == 0) /* the whole network's on every rank */
       self->penalty += s->options.hoyer_lambda * bvl_hoyer_value(self->hoyer);
-    bvl_hoyer_gradient(self->hoyer, self->params, s->options.hoyer_lambda, s->begin, s->count,
-                       self->grad_share);
+    bvl_hoyer_gradient(self->hoyer, params, s->options.hoyer_lambda, s->begin, s->count,
+                       grad_share);
   }
-  bvl_sparsity_pull_back(s, theta, self->share, self->grad_share, grad);
+  bvl_sparsity_pull_back(s, theta, share, grad_share, grad);
   BVL_TRY(sum_up(self->net->grid, &self->sums, &self->penalty, wants));
   add_epoch(self);
-  *value = share * self->sums.loss + self->penalty;
+  *value = weight_of_row(self, batch) * self->sums.loss + self->penalty;
 cleanup:
   return status;
 }
@@ -242,7 +251,7 @@ cleanup:
 bvl_status bvl_net_objective_expand(bvl_net_objective *self, const double *theta)
 {
   bvl_sparsity_forward(self->sparsity, theta, self->share);
-  return gather(self);
+  return gather(self, self->share);
 }
 
 bvl_status bvl_net_objective_try(bvl_net_objective *self, bvl_net_rows *rows, bvl_pass_sums *sums)
@@ -252,7 +261,8 @@ bvl_status bvl_net_objective_try(bvl_net_objective *self, bvl_net_rows *rows, bv
   int nothing = 0;
   *sums = (bvl_pass_sums){0};
   bvl_pass_load(self->pass, self->params);
-  BVL_TRY(bvl_pass_run(self->pass, rows, 0, rows->X->rows.n_local, 0, NULL, sums, NULL, NULL, 0));
+  BVL_TRY(
+      bvl_pass_run(self->pass, rows, 0, rows->X->rows.n_local, 0, NULL, sums, 1.0, NULL, NULL, 0));
   BVL_TRY(sum_up(self->net->grid, sums, &none, &nothing));
 cleanup:
   return status;

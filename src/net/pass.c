@@ -207,15 +207,17 @@ static void forward(bvl_pass *pass, int64_t B)
                        pass->work);
 }
 
-/* pass->g <- the gradient of sum w loss, whose derivative by the outputs is -pass->eta. */
-static void backward(bvl_pass *pass, const bvl_design *X, int64_t row0, int64_t B)
+/* pass->g <- scale times the gradient of sum w loss, whose derivative by the outputs is -pass->eta.
+ */
+static void backward(bvl_pass *pass, const bvl_design *X, int64_t row0, int64_t B, double scale)
 {
   const bvl_net *net = pass->net;
   const bvl_layer *layer = net->arch.layer;
   const int64_t outputs = bvl_architecture_outputs(&net->arch);
   void *delta = pass->delta[0], *below = pass->delta[1];
   for (int64_t i = 0; i < B; i++)
-    for (int64_t k = 0; k < outputs; k++) set(net, delta, i * outputs + k, -pass->eta[i + k * B]);
+    for (int64_t k = 0; k < outputs; k++)
+      set(net, delta, i * outputs + k, -scale * pass->eta[i + k * B]);
   for (int64_t l = net->arch.n - 1; l >= (net->split ? 1 : 0); l--) {
     const int64_t t = net->weight_of[l];
     void *grad_w = t < 0 ? NULL : bvl_real_at(net, pass->g, net->tensor[t].begin);
@@ -235,8 +237,8 @@ static void backward(bvl_pass *pass, const bvl_design *X, int64_t row0, int64_t 
 }
 
 static bvl_status run_rows(bvl_pass *pass, bvl_net_rows *rows, int64_t row0, int64_t row1,
-                           int64_t n_riders, double *riders, bvl_pass_sums *sums, int with_gradient,
-                           double *outputs, int64_t ld_outputs)
+                           int64_t n_riders, double *riders, bvl_pass_sums *sums, double scale,
+                           int with_gradient, double *outputs, int64_t ld_outputs)
 {
   const bvl_net *net = pass->net;
   const int64_t B = row1 - row0, K = rows->outputs;
@@ -249,13 +251,13 @@ static bvl_status run_rows(bvl_pass *pass, bvl_net_rows *rows, int64_t row0, int
   for (int64_t k = 0; outputs != NULL && k < K; k++)
     memcpy(outputs + k * ld_outputs, pass->eta + k * B, (size_t)B * sizeof *outputs);
   if (rows->y != NULL) add_loss(pass, rows, row0, B, sums);
-  if (with_gradient) backward(pass, rows->X, row0, B);
+  if (with_gradient) backward(pass, rows->X, row0, B, scale);
   return BVL_OK;
 }
 
 bvl_status bvl_pass_run(bvl_pass *pass, bvl_net_rows *rows, int64_t row0, int64_t row1,
-                        int64_t n_riders, double *riders, bvl_pass_sums *sums, double *grad,
-                        double *outputs, int64_t ld_outputs)
+                        int64_t n_riders, double *riders, bvl_pass_sums *sums, double scale,
+                        double *grad, double *outputs, int64_t ld_outputs)
 {
   bvl_status status = BVL_OK;
   const bvl_grid *grid = pass->net->grid;
@@ -267,8 +269,8 @@ bvl_status bvl_pass_run(bvl_pass *pass, bvl_net_rows *rows, int64_t row0, int64_
     return bvl_sum(&grid->row, riders, n_riders);
   for (int64_t row = row0; row < row1; row += BVL_PASS_ROWS) {
     const int64_t end = bvl_lesser(row + BVL_PASS_ROWS, row1);
-    BVL_TRY(run_rows(pass, rows, row, end, row == row0 ? n_riders : 0, riders, sums, grad != NULL,
-                     outputs != NULL ? outputs + (row - row0) : NULL, ld_outputs));
+    BVL_TRY(run_rows(pass, rows, row, end, row == row0 ? n_riders : 0, riders, sums, scale,
+                     grad != NULL, outputs != NULL ? outputs + (row - row0) : NULL, ld_outputs));
     if (grad != NULL) (row == row0 ? real->to_double : real->add_to_double)(n, pass->g, grad);
   }
 cleanup:

@@ -46,8 +46,8 @@ int64_t bvl_pass_bytes(const bvl_net *net, int64_t rows_back);
 /** Sets the parameters (n_params doubles). Not collective. */
 void bvl_pass_load(bvl_pass *pass, const double *params);
 
-/** Local rows row0 .. row1 - 1: adds to `sums` and, when grad is not NULL, grad (n_params) <- the
- * gradient of sum w loss, 0 without rows.
+/** Local rows row0 .. row1 - 1: adds to `sums` and, when grad is not NULL, grad (n_params) <-
+ * scale times the gradient of sum w loss, 0 without rows.
  *
  * Collective over the grid row when the first layer is cut over several ranks: one sum of its
  * outputs for every BVL_PASS_ROWS rows, in double. `riders` (n_riders <= BVL_PASS_RIDERS of them)
@@ -56,8 +56,8 @@ void bvl_pass_load(bvl_pass *pass, const double *params);
  * outputs, when not NULL, gets the last layer's outputs, rows x outputs column-major with leading
  * dimension ld_outputs, from its row 0 on. */
 bvl_status bvl_pass_run(bvl_pass *pass, bvl_net_rows *rows, int64_t row0, int64_t row1,
-                        int64_t n_riders, double *riders, bvl_pass_sums *sums, double *grad,
-                        double *outputs, int64_t ld_outputs);
+                        int64_t n_riders, double *riders, bvl_pass_sums *sums, double scale,
+                        double *grad, double *outputs, int64_t ld_outputs);
 
 /* ---- the first layer (input.c) --------------------------------------------------------------- */
 

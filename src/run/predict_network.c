@@ -207,7 +207,8 @@ static bvl_status run_rows(prediction *job, const char *type, double *eta, doubl
   bvl_pass_sums sums = {0};
   for (int64_t first = 0; first < n; first += ROWS_AT_ONCE) {
     const int64_t end = bvl_lesser(first + ROWS_AT_ONCE, n);
-    BVL_TRY(bvl_pass_run(job->pass, &rows, first, end, 0, NULL, &sums, NULL, eta, end - first));
+    BVL_TRY(
+        bvl_pass_run(job->pass, &rows, first, end, 0, NULL, &sums, 1.0, NULL, eta, end - first));
     for (int64_t i = first; i < end; i++) {
       for (int64_t k = 0; k < K; k++) row[k] = eta[i - first + k * (end - first)];
       const int64_t to = bvl_design_input_row(job->X, i) - job->X->rows.row0;

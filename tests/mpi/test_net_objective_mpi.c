@@ -235,6 +235,8 @@ static void compare(net_fit *fit, net_fit *alone, int64_t batch)
   net_gather(alone, alone->grad, theirs);
   const double most = net_most(fit->n_theta, theirs);
   ASSERT_ALL(net_apart(fit->n_theta, ours, theirs) <= 1e-12 * fmax(1.0, most));
+  ASSERT_ALL(bvl_net_objective_expand(fit->objective, fit->theta) == BVL_OK);
+  ASSERT_ALL(bvl_net_objective_expand(alone->objective, alone->theta) == BVL_OK);
   net_gather_params(fit, fit->objective->params, ours);
   net_gather_params(alone, alone->objective->params, theirs);
   ASSERT_ALL(net_apart(fit->net->n_all, ours, theirs) == 0.0);

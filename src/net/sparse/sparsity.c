@@ -213,7 +213,7 @@ void bvl_sparsity_pull_back(const bvl_sparsity *s, const double *theta, const do
   for (int64_t k = 0; k < s->count && decay > 0.0; k++) grad_share[k] += decay * share[k];
   for (int k = 0; k < 2; k++) {
     if (s->plain)
-      memcpy(grad, grad_share, (size_t)s->part_count[k] * sizeof *grad);
+      memmove(grad, grad_share, (size_t)s->part_count[k] * sizeof *grad); /* nothing in place */
     else
       bvl_surrogate_pull_back(&s->map, &s->part[k], theta, grad_share, grad);
     if (s->penalty.type != NULL)

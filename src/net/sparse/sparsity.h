@@ -65,7 +65,8 @@ void bvl_sparsity_forward(const bvl_sparsity *s, const double *theta, double *sh
  * one rank of a grid row. Not collective. */
 double bvl_sparsity_penalty(const bvl_sparsity *s, const double *theta, const double *share);
 /** grad (n_theta) <- the gradient of the loss, pulled back from grad_share (count, the loss's by
- * the share; weight decay is added to it), and of that penalty. Not collective. */
+ * the share; weight decay is added to it), and of that penalty. Where theta is the share itself
+ * (plain) the two may be the same array. Not collective. */
 void bvl_sparsity_pull_back(const bvl_sparsity *s, const double *theta, const double *share,
                             double *grad_share, double *grad);
 /** The penalty of the parameters themselves: lambda Pen, 0 without one; the share's, counted
