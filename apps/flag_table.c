@@ -20,8 +20,9 @@ enum {
   FRONT = COMMAND_PARETO,
   WORDS = COMMAND_DICTIONARY,
   NETWORK = COMMAND_TRAIN | COMMAND_PARETO,
+  IMPORT = COMMAND_IMPORT,
   SAYS = COMMANDS_SOLVE | COMMAND_PREDICT | COMMAND_SIMULATE | COMMAND_TRAIN | COMMAND_PRUNE |
-         COMMAND_PARETO | COMMAND_DICTIONARY
+         COMMAND_PARETO | COMMAND_DICTIONARY | COMMAND_IMPORT
 };
 
 #define AT(member) offsetof(settings, member)
@@ -37,8 +38,8 @@ enum {
 #define ANY 0, 0, NULL
 
 const flag flag_table[] = {
-    {"output", KIND_TEXT, SOLVE | COMMAND_PREDICT | NETWORK | COMMAND_PRUNE | WORDS, AT(output),
-     ANY, "FILE", "result file (also -o)"},
+    {"output", KIND_TEXT, SOLVE | COMMAND_PREDICT | NETWORK | COMMAND_PRUNE | WORDS | IMPORT,
+     AT(output), ANY, "FILE", "result file (also -o)"},
     {"family", KIND_WORD, SOLVE, AT(run.family), 0, 0, FAMILIES, "NAME",
      "default: the data's attribute, else gaussian"},
     {"penalty", KIND_WORD, SOLVE, AT(run.penalty), 0, 0, PENALTIES, "NAME",
@@ -311,12 +312,37 @@ const flag flag_table[] = {
      "how ranks read: collective (default) or independent"},
     {"memory-limit", KIND_BYTES, WORDS, AT(dictionary.memory_limit), 1, 0x1p62,
      "bytes, as in 500M or 4G", "BYTES", "a rank; default: its share of the machine or cgroup"},
+    {"format", KIND_WORD, IMPORT, AT(import.format), 0, 0, "csv|libsvm|plink", "NAME",
+     "default: by the file's name (.csv .tsv .txt, .libsvm .svm .svmlight, .bed .bim .fam)"},
+    {"y", KIND_TEXT, IMPORT, AT(import.y), ANY, "COLUMN|FILE",
+     "csv: the response, a column's name or number from 1, default y; plink: a file FID IID VALUE "
+     "..., default the .fam"},
+    {"y-column", KIND_TEXT, IMPORT, AT(import.y_column), ANY, "NAME|NUMBER",
+     "plink: which value of that file, default the first"},
+    {"missing", KIND_INDEX, IMPORT, AT(missing), 0, 0, "error|mean|drop", "WORD",
+     "empty and NA values of a csv, missing calls of a .bed: refused (default of csv), read as "
+     "their column's mean (default of plink), or their rows are left out"},
+    {"family", KIND_WORD, IMPORT, AT(import.family), 0, 0, FAMILIES, "NAME",
+     "written as the data's; labels of binomial and multinomial become 0, 1, ... in their order"},
+    {"ignore", KIND_TEXT, IMPORT, AT(import.ignore), ANY, "COLUMN,...", "csv: leave these out"},
+    {"header", KIND_INDEX, IMPORT, AT(header), 0, 0, "no|yes|auto", "WORD",
+     "csv: whether the first line has names, default auto: when it is not all numbers"},
+    {"separator", KIND_TEXT, IMPORT, AT(separator), ANY, "CHARACTER",
+     "csv: one character or the word tab; default: the most frequent of , ; and tab"},
+    {"base", KIND_INDEX, IMPORT, AT(base), 0, 0, "0|1|auto", "WORD",
+     "libsvm: the first column's number, default auto: 0 when there is one"},
+    {"columns", KIND_INTEGER, IMPORT, AT(import.columns), COUNT, "P",
+     "libsvm: columns of X, default: as the largest number says"},
+    {"precision", KIND_EITHER, IMPORT, AT(import.single), 0, 0, "single|double", "WORD",
+     "X in the file: double (default) or single"},
+    {"memory-limit", KIND_BYTES, IMPORT, AT(import.memory_limit), 1, 0x1p62,
+     "bytes, as in 500M or 4G", "BYTES", "of a rank's buffers, default 256M"},
     {"run", KIND_TEXT, SOLVE | NETWORK | WORDS, AT(run_file), ANY, "FILE",
      "ini file with the same keys; the command line wins"},
     {"quiet", KIND_SWITCH, SAYS, AT(quiet), 1, 1, NULL, NULL, "errors and warnings only"},
     {"json", KIND_SWITCH, SAYS, AT(json), 1, 1, NULL, NULL,
      "one machine-readable line on standard output at the end"},
-    {"log", KIND_TEXT, SOLVE | NETWORK | WORDS, AT(log), ANY, "FILE",
+    {"log", KIND_TEXT, SOLVE | NETWORK | WORDS | IMPORT, AT(log), ANY, "FILE",
      "append what is said to FILE, with times"},
     {"profile", KIND_SWITCH, SOLVE, AT(profile), 1, 1, NULL, NULL,
      "times, messages and bytes of every rank"},
@@ -327,9 +353,9 @@ _Static_assert(sizeof flag_table / sizeof flag_table[0] <= FLAGS_MAX,
                "settings.given is too short");
 
 /* Announced, refused by name until they exist. */
-static const char *const later_flags[] = {"init", "missing", "folds"};
+static const char *const later_flags[] = {"init", "folds"};
 static const char *const later_words[] = {"lambda.min", "lambda.1se"};
-static const char *const later_commands[] = {"cv", "stability", "study", "import"};
+static const char *const later_commands[] = {"cv", "stability", "study"};
 
 static int is_in(const char *word, const char *const *list, size_t n)
 {
@@ -356,6 +382,7 @@ const manual manuals[] = {
      "Finds the front between a network's loss and its l1 norm."},
     {COMMAND_DICTIONARY, "dictionary", "DATA.h5 -o OUT.h5 --atoms K --lambda L",
      "Learns a dictionary of the rows, and their sparse codes in it."},
+    {COMMAND_IMPORT, "import", "FILE -o DATA.h5", "Makes a data file of csv, libsvm or PLINK."},
     {COMMAND_INFO, "info", "[FILE.h5]", "Describes a file, or the machine."},
 };
 

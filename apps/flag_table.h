@@ -67,6 +67,8 @@ int check_train_flags(settings *s, char error[FLAGS_ERROR_BYTES]);
 int check_pareto_flags(settings *s, char error[FLAGS_ERROR_BYTES]);
 /** The same for dictionary. */
 int check_dictionary_flags(settings *s, char error[FLAGS_ERROR_BYTES]);
+/** The same for import. */
+int check_import_flags(settings *s, char error[FLAGS_ERROR_BYTES]);
 /** Appends a and b to a bounded line. */
 void line_append(char *line, size_t size, const char *a, const char *b);
 

@@ -383,6 +383,7 @@ static int check(settings *s, char error[FLAGS_ERROR_BYTES])
   if (s->command == COMMAND_PRUNE) return check_prune(s, error);
   if (s->command == COMMAND_PARETO) return check_pareto_flags(s, error);
   if (s->command == COMMAND_DICTIONARY) return check_dictionary_flags(s, error);
+  if (s->command == COMMAND_IMPORT) return check_import_flags(s, error);
   if (s->command == COMMAND_PREDICT && s->model == NULL)
     return flag_complain(error, "--model RESULT.h5 is missing");
   if (s->command == COMMAND_SIMULATE) {
@@ -407,6 +408,8 @@ int flags_parse(command which, int argc, char **argv, const char *run_text, sett
   bvl_prune_options_init(&out->prune);
   bvl_pareto_options_init(&out->pareto);
   bvl_dictionary_run_init(&out->dictionary);
+  bvl_import_options_init(&out->import);
+  out->header = out->base = 2;
   if (which == COMMAND_PARETO) out->train.network.batch = 0;
   out->activation = (int)out->train.network.activation;
   out->structure = BVL_BY_INPUT;

@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "run/dictionary.h"
+#include "run/import.h"
 #include "run/pareto.h"
 #include "run/prune.h"
 #include "run/run.h"
@@ -23,7 +24,8 @@ typedef enum command {
   COMMAND_TRAIN = 32,
   COMMAND_PARETO = 64,
   COMMAND_PRUNE = 128,
-  COMMAND_DICTIONARY = 256
+  COMMAND_DICTIONARY = 256,
+  COMMAND_IMPORT = 1024
 } command;
 
 enum { FLAGS_ERROR_BYTES = 1024, FLAGS_MAX = 160 };
@@ -51,6 +53,9 @@ typedef struct settings {
   int method, second;        /* words of pareto by their place */
   bvl_dictionary_run dictionary;
   int engine; /* as bvl_dictionary_solver */
+  bvl_import_options import;
+  const char *separator; /* of import's csv, and words by their place */
+  int header, base, missing;
   const char *model;
   const char *type;
   double at;

@@ -171,6 +171,27 @@ static int run_long(settings *s, MPI_Comm comm, int rank, run_fn run)
   return code;
 }
 
+static int run_import(const settings *s, MPI_Comm comm, int rank)
+{
+  progress p;
+  bvl_import_outcome outcome;
+  char error[256] = "";
+  int bad = 0;
+  if (rank == 0)
+    bad = progress_open(&p, "import", s->quiet, s->log, error, sizeof error);
+  else
+    memset(&p, 0, sizeof p);
+  MPI_Bcast(&bad, 1, MPI_INT, 0, comm);
+  if (bad) return report_usage("bevel import", rank, error);
+  signals_catch();
+  bvl_monitor monitor = progress_monitor(&p);
+  const bvl_status status = bvl_run_import(comm, &s->import, &monitor, &outcome);
+  progress_close(&p);
+  if (status == BVL_OK) return report_import(s, rank, &outcome);
+  return status == BVL_ERR_INTERRUPTED ? interrupted(s, comm, rank)
+                                       : report_failure(s, rank, status);
+}
+
 static void print_line(void *context, const char *line)
 {
   fprintf(context, "%s\n", line);
@@ -199,6 +220,8 @@ static int run_command(settings *s, MPI_Comm comm, int rank)
   if (s->command == COMMAND_PARETO) return run_long(s, comm, rank, run_pareto);
   if (s->command == COMMAND_DICTIONARY) return run_long(s, comm, rank, run_dictionary);
   if (s->command == COMMAND_PRUNE) return run_prune(s, comm, rank);
+  if (s->command == COMMAND_PARETO) return run_pareto(s, comm, rank);
+  if (s->command == COMMAND_IMPORT) return run_import(s, comm, rank);
   if (s->command == COMMAND_INFO) {
     status = bvl_run_info(comm, s->file, print_line, stdout);
     return status == BVL_OK ? EXIT_DONE : report_failure(s, rank, status);
@@ -240,7 +263,7 @@ static int run_parallel(command which, int argc, char **argv)
     code = report_usage(name, rank, error);
   } else {
     s.run.command_line = s.train.network.command_line = s.prune.command_line = command_line;
-    s.dictionary.command_line = command_line;
+    s.dictionary.command_line = s.import.command_line = command_line;
     code = run_command(&s, comm, rank);
   }
   settings_free(&s);

@@ -104,6 +104,11 @@ static void describe(const bvl_progress *at, char *out, size_t size)
              at->k, at->n_lambda, at->loss, at->support, at->elapsed_s);
     return;
   }
+  if (strcmp(at->phase, "import") == 0) {
+    snprintf(out, size, "%.0f of %.0f MB  %.1f s", (double)at->k / 1e6, (double)at->n_lambda / 1e6,
+             at->elapsed_s);
+    return;
+  }
   if (!isnan(at->gap)) snprintf(gap, sizeof gap, "%.1e", at->gap);
   snprintf(out, size, "lambda %" PRId64 "/%" PRId64 " (%.4g)  support %" PRId64 "  gap %s  %.1f s",
            at->k, at->n_lambda, at->lambda, at->support, gap, at->elapsed_s);

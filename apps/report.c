@@ -420,6 +420,35 @@ int report_predict(const settings *s, int rank, const bvl_predict_outcome *o)
   return EXIT_DONE;
 }
 
+int report_import(const settings *s, int rank, const bvl_import_outcome *o)
+{
+  if (rank != 0) return EXIT_DONE;
+  if (s->json) {
+    json_begin(s, "ok", EXIT_DONE);
+    printf(", ");
+    json_text("output", s->output);
+    printf(", ");
+    json_text("format", o->format);
+    json_integer("n", o->n);
+    json_integer("p", o->p);
+    if (o->nnz >= 0) json_integer("nnz", o->nnz);
+    json_integer("missing", o->missing);
+    json_integer("dropped", o->dropped);
+    json_integer("bytes", o->bytes);
+    json_real("seconds", o->seconds);
+    json_end();
+  } else if (!s->quiet) {
+    printf("bevel import: %" PRId64 " rows, %" PRId64 " columns", o->n, o->p);
+    if (o->nnz >= 0) printf(", %" PRId64 " entries", o->nnz);
+    if (o->missing > 0) printf(", %" PRId64 " missing values read as means", o->missing);
+    if (o->dropped > 0) printf(", %" PRId64 " rows left out", o->dropped);
+    printf("; %.1f MB in %.2f s\nbevel import: data in %s\n", (double)o->bytes / 1e6, o->seconds,
+           s->output);
+    fflush(stdout);
+  }
+  return EXIT_DONE;
+}
+
 static double percent_cut(int64_t left, int64_t all)
 {
   return all > 0 ? 100.0 * (double)(all - left) / (double)all : 0.0;

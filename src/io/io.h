@@ -175,6 +175,53 @@ bvl_status bvl_data_put_i64(bvl_data_writer *writer, const char *name, int64_t n
 bvl_status bvl_data_attr_text(bvl_data_writer *writer, const char *name, const char *value);
 bvl_status bvl_data_finish(bvl_data_writer **writer, int commit);
 
+/* ---- files of other programs ---------------------------------------------------------------- */
+
+typedef enum bvl_missing {
+  BVL_MISSING_AUTO,  /* plink: mean, else error */
+  BVL_MISSING_ERROR, /* refused, with its place */
+  BVL_MISSING_MEAN,  /* reads as the mean of its column */
+  BVL_MISSING_DROP   /* its row is left out */
+} bvl_missing;
+
+typedef struct bvl_import_options {
+  const char *file;
+  const char *output;
+  const char *format;       /* "csv", "libsvm", "plink"; NULL = by the file's name */
+  const char *y;            /* csv: a column by its name, or its number from 1; plink: a file */
+  const char *y_column;     /* plink: which column of that file; NULL = the first behind the ids */
+  const char *ignore;       /* csv: columns that are left out, with commas; NULL = none */
+  const char *family;       /* written as the file's; NULL = none. Classes become 0, 1, ... */
+  const char *command_line; /* written as an attribute; NULL = none */
+  char separator;           /* csv; 0 = the most frequent of , ; tab in the first line */
+  int header;               /* csv: 0 no, 1 yes, 2 = when the first line is not all numbers */
+  int base;                 /* libsvm: the first column's number, 0 or 1; 2 = 0 if there is one */
+  int64_t columns;          /* libsvm: of X; 0 = as many as the largest number says */
+  int single;               /* X as float32 */
+  bvl_missing missing;
+  int64_t memory_limit; /* bytes of a rank's buffers */
+} bvl_import_options;
+void bvl_import_options_init(bvl_import_options *options);
+/** "csv" ...: the format that is said, or that the file's name says; NULL when neither does. */
+const char *bvl_import_format(const bvl_import_options *options);
+
+typedef struct bvl_import_outcome {
+  const char *format;
+  int64_t n, p;
+  int64_t nnz;     /* stored entries; -1 = dense */
+  int64_t missing; /* entries that read as their column's mean */
+  int64_t dropped; /* rows left out */
+  int64_t bytes;   /* of the file */
+  double seconds;
+} bvl_import_outcome;
+
+/** Writes a data file from a file of another format, in parallel, aside and renamed. Collective.
+ * @return BVL_ERR_INPUT with file, line and column (from 1) of what is wrong, BVL_ERR_USAGE (a
+ * format nobody knows), BVL_ERR_IO, BVL_ERR_DISK, BVL_ERR_NOMEM, BVL_ERR_INTERRUPTED; the same on
+ * every rank. */
+bvl_status bvl_import_file(const bvl_comm *comm, const bvl_import_options *options,
+                           const bvl_monitor *monitor, bvl_import_outcome *outcome);
+
 /* ---- looking into any file ------------------------------------------------------------------ */
 
 /** What `bevel info FILE` prints: a description of a data, result or checkpoint file, line by line.
