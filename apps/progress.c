@@ -105,7 +105,7 @@ static void describe(const bvl_progress *at, char *out, size_t size)
     return;
   }
   if (strcmp(at->phase, "import") == 0) {
-    snprintf(out, size, "%.0f of %.0f MB  %.1f s", (double)at->k / 1e6, (double)at->n_lambda / 1e6,
+    snprintf(out, size, "%.1f of %.1f MB  %.1f s", (double)at->k / 1e6, (double)at->n_lambda / 1e6,
              at->elapsed_s);
     return;
   }

@@ -148,7 +148,7 @@ static bvl_status write_origin(bvl_import *job)
     status = bvl_out_attr_text(&job->out, "source_format", job->outcome->format);
   if (status == BVL_OK) status = bvl_out_attr_text(&job->out, "version", bvl_version());
   if (status == BVL_OK && options->command_line != NULL)
-    status = bvl_out_attr_text(&job->out, "command", options->command_line);
+    status = bvl_out_attr_text(&job->out, "command_line", options->command_line);
   return status;
 }
 

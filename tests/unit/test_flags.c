@@ -119,6 +119,42 @@ static void test_names_are_exact(void **state)
   assert_null(strstr(error, "did you mean"));
 }
 
+static void test_import(void **state)
+{
+  (void)state;
+  assert_int_equal(parse_with(COMMAND_IMPORT, NULL,
+                              "d.csv -o d.h5 --y age --missing drop --header no --separator tab "
+                              "--precision single --memory-limit 2M --ignore id,name"),
+                   0);
+  const bvl_import_options *o = &s.import;
+  assert_string_equal(o->file, "d.csv");
+  assert_string_equal(o->output, "d.h5");
+  assert_true(o->missing == BVL_MISSING_DROP && o->header == 0 && o->separator == '\t');
+  assert_true(o->single && o->memory_limit == 2 << 20 && o->format == NULL);
+  settings_free(&s);
+  assert_int_equal(parse_with(COMMAND_IMPORT, NULL, "d.svm -o d.h5 --base 0 --columns 7"), 0);
+  assert_true(o->missing == BVL_MISSING_AUTO && o->base == 0 && o->columns == 7);
+  assert_true(o->header == 2 && !o->single && o->memory_limit == 0);
+  static const struct {
+    const char *words, *why;
+  } bad[] = {{"d.svm -o d.h5 --ignore a", "--ignore goes with csv"},
+             {"d.csv -o d.h5 --base 1", "--base goes with libsvm"},
+             {"d.csv -o d.h5 --format libsvm --header yes", "--header goes with csv"},
+             {"d.bed -o d.h5 --precision single", "--precision goes with csv and libsvm"},
+             {"d.svm -o d.h5 --y 3", "--y goes with csv and plink"},
+             {"d.svm -o d.h5 --missing mean", "--missing mean and drop go with csv and plink"},
+             {"d.bed -o d.h5 --y-column 2", "--y-column goes with --y FILE"},
+             {"d.csv -o d.h5 --separator ab", "--separator: wanted one character"},
+             {"d.csv -o d.h5 --separator 5", "--separator: wanted one character"},
+             {"d.csv -o d.csv", "-o would overwrite the data"},
+             {"d.csv", "-o OUT.h5 is missing"}};
+  for (size_t k = 0; k < sizeof bad / sizeof bad[0]; k++) {
+    settings_free(&s);
+    assert_int_equal(parse_with(COMMAND_IMPORT, NULL, bad[k].words), -1);
+    assert_non_null(strstr(error, bad[k].why));
+  }
+}
+
 static void test_later_versions(void **state)
 {
   (void)state;
@@ -290,6 +326,7 @@ int main(void)
       cmocka_unit_test(test_where_the_gram_is),
       cmocka_unit_test(test_the_last_one_counts),
       cmocka_unit_test(test_names_are_exact),
+      cmocka_unit_test(test_import),
       cmocka_unit_test(test_later_versions),
       cmocka_unit_test(test_prune),
       cmocka_unit_test(test_impossible_values),
