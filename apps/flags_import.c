@@ -47,6 +47,8 @@ int check_import_flags(settings *s, char error[FLAGS_ERROR_BYTES])
   if (check_separator(s, error) != 0 || check_idle(s, error) != 0) return -1;
   if (flag_given(s, "y-column") && o->y == NULL)
     return flag_complain(error, "--y-column goes with --y FILE");
+  if (o->y != NULL && strcmp(o->y, o->output) == 0)
+    return flag_complain(error, "-o would overwrite the file of --y");
   o->header = s->header;
   o->base = s->base;
   o->missing = flag_given(s, "missing") ? (bvl_missing)(s->missing + BVL_MISSING_ERROR)

@@ -145,6 +145,15 @@ static bvl_status run_dictionary(settings *s, MPI_Comm comm, progress *p, int *c
   return status;
 }
 
+static bvl_status run_import(settings *s, MPI_Comm comm, progress *p, int *code)
+{
+  bvl_import_outcome outcome;
+  const bvl_monitor monitor = progress_monitor(p);
+  const bvl_status status = bvl_run_import(comm, &s->import, &monitor, &outcome);
+  if (status == BVL_OK) *code = report_import(s, comm, p, &outcome);
+  return status;
+}
+
 /* A run that takes long: says how it is going, and may be asked to stop. */
 static int run_long(settings *s, MPI_Comm comm, int rank, run_fn run)
 {
@@ -169,27 +178,6 @@ static int run_long(settings *s, MPI_Comm comm, int rank, run_fn run)
   progress_close(&p);
   free(arch);
   return code;
-}
-
-static int run_import(const settings *s, MPI_Comm comm, int rank)
-{
-  progress p;
-  bvl_import_outcome outcome;
-  char error[256] = "";
-  int bad = 0;
-  if (rank == 0)
-    bad = progress_open(&p, "import", s->quiet, s->log, error, sizeof error);
-  else
-    memset(&p, 0, sizeof p);
-  MPI_Bcast(&bad, 1, MPI_INT, 0, comm);
-  if (bad) return report_usage("bevel import", rank, error);
-  signals_catch();
-  bvl_monitor monitor = progress_monitor(&p);
-  const bvl_status status = bvl_run_import(comm, &s->import, &monitor, &outcome);
-  progress_close(&p);
-  if (status == BVL_OK) return report_import(s, rank, &outcome);
-  return status == BVL_ERR_INTERRUPTED ? interrupted(s, comm, rank)
-                                       : report_failure(s, rank, status);
 }
 
 static void print_line(void *context, const char *line)
@@ -219,9 +207,8 @@ static int run_command(settings *s, MPI_Comm comm, int rank)
   if (s->command == COMMAND_TRAIN) return run_long(s, comm, rank, run_train);
   if (s->command == COMMAND_PARETO) return run_long(s, comm, rank, run_pareto);
   if (s->command == COMMAND_DICTIONARY) return run_long(s, comm, rank, run_dictionary);
+  if (s->command == COMMAND_IMPORT) return run_long(s, comm, rank, run_import);
   if (s->command == COMMAND_PRUNE) return run_prune(s, comm, rank);
-  if (s->command == COMMAND_PARETO) return run_pareto(s, comm, rank);
-  if (s->command == COMMAND_IMPORT) return run_import(s, comm, rank);
   if (s->command == COMMAND_INFO) {
     status = bvl_run_info(comm, s->file, print_line, stdout);
     return status == BVL_OK ? EXIT_DONE : report_failure(s, rank, status);

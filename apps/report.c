@@ -420,32 +420,40 @@ int report_predict(const settings *s, int rank, const bvl_predict_outcome *o)
   return EXIT_DONE;
 }
 
-int report_import(const settings *s, int rank, const bvl_import_outcome *o)
+static void import_lines(const settings *s, progress *p, const bvl_import_outcome *o)
 {
+  char entries[40] = "", missing[64] = "", dropped[48] = "";
+  if (o->nnz >= 0) snprintf(entries, sizeof entries, ", %" PRId64 " entries", o->nnz);
+  if (o->missing > 0)
+    snprintf(missing, sizeof missing, ", %" PRId64 " missing values read as means", o->missing);
+  if (o->dropped > 0) snprintf(dropped, sizeof dropped, ", %" PRId64 " rows left out", o->dropped);
+  FILE *to = s->quiet || s->json ? NULL : stdout;
+  progress_say(p, to,
+               "bevel import: %" PRId64 " rows, %" PRId64 " columns%s%s%s; %.1f MB in %.2f s", o->n,
+               o->p, entries, missing, dropped, (double)o->bytes / 1e6, o->seconds);
+  progress_say(p, to, "bevel import: data in %s", s->output);
+}
+
+int report_import(const settings *s, MPI_Comm comm, progress *p, const bvl_import_outcome *o)
+{
+  int rank = 0;
+  MPI_Comm_rank(comm, &rank);
   if (rank != 0) return EXIT_DONE;
-  if (s->json) {
-    json_begin(s, "ok", EXIT_DONE);
-    printf(", ");
-    json_text("output", s->output);
-    printf(", ");
-    json_text("format", o->format);
-    json_integer("n", o->n);
-    json_integer("p", o->p);
-    if (o->nnz >= 0) json_integer("nnz", o->nnz);
-    json_integer("missing", o->missing);
-    json_integer("dropped", o->dropped);
-    json_integer("bytes", o->bytes);
-    json_real("seconds", o->seconds);
-    json_end();
-  } else if (!s->quiet) {
-    printf("bevel import: %" PRId64 " rows, %" PRId64 " columns", o->n, o->p);
-    if (o->nnz >= 0) printf(", %" PRId64 " entries", o->nnz);
-    if (o->missing > 0) printf(", %" PRId64 " missing values read as means", o->missing);
-    if (o->dropped > 0) printf(", %" PRId64 " rows left out", o->dropped);
-    printf("; %.1f MB in %.2f s\nbevel import: data in %s\n", (double)o->bytes / 1e6, o->seconds,
-           s->output);
-    fflush(stdout);
-  }
+  import_lines(s, p, o);
+  if (!s->json) return EXIT_DONE;
+  json_begin(s, "ok", EXIT_DONE);
+  printf(", ");
+  json_text("output", s->output);
+  printf(", ");
+  json_text("format", o->format);
+  json_integer("n", o->n);
+  json_integer("p", o->p);
+  if (o->nnz >= 0) json_integer("nnz", o->nnz);
+  json_integer("missing", o->missing);
+  json_integer("dropped", o->dropped);
+  json_integer("bytes", o->bytes);
+  json_real("seconds", o->seconds);
+  json_end();
   return EXIT_DONE;
 }
 

@@ -13,6 +13,8 @@
 #include "base/checked.h"
 #include "io/text.h"
 
+enum { TOLD_BYTES = 1 << 20 }; /* less is done before anybody reads how far it is */
+
 static const bvl_importer importers[] = {
     {"csv", {".csv", ".tsv", ".txt", NULL}, bvl_import_csv},
     {"libsvm", {".libsvm", ".svm", ".svmlight", NULL}, bvl_import_libsvm},
@@ -75,7 +77,7 @@ bvl_status bvl_import_step(bvl_import *job, int64_t n_bytes)
   const bvl_monitor *monitor = job->monitor;
   job->bytes_done += n_bytes;
   if (monitor == NULL) return BVL_OK;
-  if (job->comm.rank == 0 && monitor->progress != NULL) {
+  if (job->comm.rank == 0 && monitor->progress != NULL && job->bytes_all >= TOLD_BYTES) {
     const bvl_progress at = {.phase = "import",
                              .k = job->bytes_done,
                              .n_lambda = job->bytes_all,

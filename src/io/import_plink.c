@@ -55,6 +55,11 @@ static bvl_status find_prefix(bed *f)
       f->prefix[n - 4] = '\0';
       break;
     }
+  const char *output = f->job->options->output;
+  const size_t length = strlen(f->prefix);
+  for (size_t k = 0; k < 3; k++)
+    if (strncmp(output, f->prefix, length) == 0 && strcmp(output + length, suffixes[k]) == 0)
+      return bvl_fail(BVL_ERR_USAGE, "-o would overwrite %s", bvl_text_name(output));
   return BVL_OK;
 }
 

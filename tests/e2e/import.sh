@@ -49,4 +49,4 @@ refused 3 'data.csv: line 3: column 1 (id): "row ""0""?of 90": not a number' "$w
 refused 2 "its name does not say what it is" "$work/data"
 refused 2 "wanted one of csv, libsvm, plink" "$work/data.csv" --format arff
 refused 2 "--ignore goes with csv" "$work/data.libsvm" --ignore 1
-refused 2 "-o would overwrite the data" "$work/no.h5" --format csv
+refused 2 "-o would overwrite" "$work/no.h5" --format csv

@@ -146,7 +146,8 @@ static void test_import(void **state)
              {"d.bed -o d.h5 --y-column 2", "--y-column goes with --y FILE"},
              {"d.csv -o d.h5 --separator ab", "--separator: wanted one character"},
              {"d.csv -o d.h5 --separator 5", "--separator: wanted one character"},
-             {"d.csv -o d.csv", "-o would overwrite the data"},
+             {"d.csv -o d.csv", "-o would overwrite"},
+             {"d.bed -o p.txt --y p.txt", "-o would overwrite the file of --y"},
              {"d.csv", "-o OUT.h5 is missing"}};
   for (size_t k = 0; k < sizeof bad / sizeof bad[0]; k++) {
     settings_free(&s);
