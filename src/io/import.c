@@ -12,8 +12,12 @@
 
 #include "base/checked.h"
 #include "io/text.h"
+#include "io/writeback.h"
 
-enum { TOLD_BYTES = 1 << 20 }; /* less is done before anybody reads how far it is */
+enum {
+  TOLD_BYTES = 1 << 20,      /* less is done before anybody reads how far it is */
+  WRITEBACK_BYTES = 32 << 20 /* of rank 0, between pushes towards the disk */
+};
 
 static const bvl_importer importers[] = {
     {"csv", {".csv", ".tsv", ".txt", NULL}, bvl_import_csv},
@@ -88,6 +92,14 @@ bvl_status bvl_import_step(bvl_import *job, int64_t n_bytes)
   if (monitor->poll != NULL && (monitor->poll(monitor->context) & BVL_WANT_STOP) != 0)
     return bvl_fail(BVL_ERR_INTERRUPTED, "asked to stop");
   return BVL_OK;
+}
+
+void bvl_import_written(bvl_import *job, int64_t n_bytes)
+{
+  job->bytes_written += n_bytes;
+  if (job->bytes_written < WRITEBACK_BYTES) return;
+  job->bytes_written = 0;
+  bvl_writeback_begin(job->out.fd);
 }
 
 void bvl_import_note(const bvl_import *job, const char *format, ...)

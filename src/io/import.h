@@ -19,6 +19,7 @@ typedef struct bvl_import {
   int created;
   double start_s;
   int64_t bytes_done, bytes_all; /* of this rank's readings, for the progress */
+  int64_t bytes_written;         /* by this rank since the last push towards the disk */
 } bvl_import;
 
 typedef struct bvl_importer {
@@ -36,6 +37,9 @@ bvl_status bvl_import_create(bvl_import *job);
 /** Tells rank 0's progress: n_bytes more are read. BVL_ERR_INTERRUPTED when the monitor asks to
  * stop (this rank's answer alone). Not collective. */
 bvl_status bvl_import_step(bvl_import *job, int64_t n_bytes);
+/** After every round of writing, with this rank's bytes: the disk works while ranks parse. Not
+ * collective. */
+void bvl_import_written(bvl_import *job, int64_t n_bytes);
 /** A line for whoever watches, by rank 0. Not collective. */
 void bvl_import_note(const bvl_import *job, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

@@ -313,6 +313,7 @@ static bvl_status write_all(csv_file *f)
     BVL_TRY(bvl_max_i64(&job->comm, &more, 1));
     BVL_TRY(bvl_out_rows(&job->out, f->x, H5T_NATIVE_DOUBLE, row, rows, f->csv.p, f->x_block));
     BVL_TRY(bvl_out_rows(&job->out, f->y, H5T_NATIVE_DOUBLE, row, rows, 1, f->y_block));
+    bvl_import_written(job, 8 * rows * f->csv.p);
     row += rows;
   }
   if (row != f->row0 + f->rows)

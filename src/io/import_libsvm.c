@@ -333,6 +333,7 @@ static bvl_status write_all(libsvm *f)
     BVL_TRY(bvl_agree(&job->comm, status));
     BVL_TRY(bvl_max_i64(&job->comm, &more, 1));
     BVL_TRY(write_block(f, row, rows, entry, nnz));
+    bvl_import_written(job, 16 * rows + 12 * nnz);
     row += rows;
     entry += nnz;
   }

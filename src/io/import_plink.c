@@ -292,6 +292,7 @@ static bvl_status write_genotypes(bed *f)
     const int64_t count = bvl_lesser(rows, k1 - k);
     BVL_TRY(bvl_agree(comm, take_rows(f, k, count)));
     BVL_TRY(bvl_out_rows(&f->job->out, f->x, H5T_NATIVE_INT8, k, count, f->p, f->rows));
+    bvl_import_written(f->job, count * f->p);
     k += count;
   }
   BVL_TRY(bvl_sum_i64(comm, &f->job->outcome->missing, 1));
