@@ -268,8 +268,10 @@ int bvl_csv_skip_empty(const char **at, const char *last)
 
 void bvl_csv_skip_row(const char **at, const char *last)
 {
+  const char *c = *at, *end = memchr(c, '\n', (size_t)(last - c));
   int inside = 0;
-  const char *c = *at;
-  for (; c < last && (*c != '\n' || inside); c++) inside ^= *c == '"';
-  *at = c + 1;
+  if (end == NULL) end = last; /* no block ends so */
+  if (memchr(c, '"', (size_t)(end - c)) != NULL)
+    for (end = c; end < last && (*end != '\n' || inside); end++) inside ^= *end == '"';
+  *at = end + 1;
 }
