@@ -60,6 +60,32 @@ static void test_hard(void **state)
   ASSERT_ALL(import_names_are("/feature_names", P, names));
 }
 
+/* Nearly all of the file stands between quotes and looks like rows: wherever a rank's piece begins,
+ * it is inside of them. */
+static void test_inside_quotes(void **state)
+{
+  static char text[16000];
+  double x[20], y[20];
+  size_t used = (size_t)sprintf(text, "u,word,y\n");
+  (void)state;
+  for (int i = 0; i < 20; i++) {
+    used += (size_t)sprintf(text + used, "%d,\"", i);
+    for (int k = 0; k < 100; k++) used += (size_t)sprintf(text + used, "\n9,9,9");
+    used += (size_t)sprintf(text + used, "\",%d\n", 2 * i);
+  }
+  import_put("data.csv", text, used);
+  bvl_import_options options = import_options("data.csv");
+  bvl_import_outcome outcome;
+  options.ignore = "word";
+  options.memory_limit = 1 << 16;
+  ASSERT_OK(import_run(&options, &outcome));
+  ASSERT_ALL(outcome.n == 20 && import_get("/X", H5T_NATIVE_DOUBLE, 20, x) == 20 &&
+             import_get("/y", H5T_NATIVE_DOUBLE, 20, y) == 20);
+  int good = 1;
+  for (int i = 0; i < 20; i++) good &= x[i] == i && y[i] == 2 * i;
+  ASSERT_ALL(good);
+}
+
 /* No header, semicolons, the response by its number; fewer rows than ranks. */
 static void test_plain(void **state)
 {
@@ -212,6 +238,6 @@ static void test_stop(void **state)
   ASSERT_ALL(io_stands("out.h5", 0) && io_stands("out.h5.partial", 0));
 }
 
-BVL_TEST_MAIN_MPI(IO_TEST(test_hard), IO_TEST(test_plain), IO_TEST(test_classes),
-                  IO_TEST(test_missing), IO_TEST(test_refused), IO_TEST(test_not_text),
-                  IO_TEST(test_long_line), IO_TEST(test_stop))
+BVL_TEST_MAIN_MPI(IO_TEST(test_hard), IO_TEST(test_inside_quotes), IO_TEST(test_plain),
+                  IO_TEST(test_classes), IO_TEST(test_missing), IO_TEST(test_refused),
+                  IO_TEST(test_not_text), IO_TEST(test_long_line), IO_TEST(test_stop))

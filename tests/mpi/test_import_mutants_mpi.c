@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Broken foreign files: bytes changed, cut out, doubled, cut off. Whatever comes, all ranks
  * together say what one rank alone says: refused with a message, or the same numbers to the last
- * bit. BVL_MUTANTS of the environment: how many of each (60). */
+ * bit. BVL_MUTANTS of the environment: how many of each (24). */
 #include "import_files.h"
 
 #include "base/rng.h"
@@ -116,7 +116,7 @@ static int say_the_same(const bvl_import_options *given, int *accepted)
 static uint64_t mutants(void)
 {
   const char *n = getenv("BVL_MUTANTS");
-  return n != NULL ? (uint64_t)atoi(n) : 60;
+  return n != NULL ? (uint64_t)atoi(n) : 24;
 }
 
 /* Mutants of `bytes` under the name `name`; some of them are still good files. */
