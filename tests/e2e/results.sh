@@ -12,6 +12,8 @@ for to in csv npz R; do
   "$python" "$BEVEL_SOURCE/scripts/export" "$work/classes.h5" -o "$work/out3.$to" || fail "export $to of classes"
 done
 "$python" "$lib/networks.py" "$work"
+bevel 1 train "$data/iris.h5" -o "$work/trained.h5" --layers 4-3-3 --epochs 4 --quiet
+bevel 1 pareto "$data/iris.h5" -o "$work/searched.h5" --layers 4-3 --points 4 --method weighted-sum --epochs 3 --quiet
 "$python" "$lib/results.py" "$BEVEL_SOURCE" "$work/path.h5" "$work/classes.h5" "$work" || fail "bevel_results"
 "$python" "$BEVEL_SOURCE/scripts/export" "$work/genes.h5" -o "$work/no.csv" 2>"$work/said" && fail "exported a network"
 grep -q "wanted a path" "$work/said" || fail "$(cat "$work/said")"

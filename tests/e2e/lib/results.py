@@ -67,6 +67,13 @@ for k in range(len(front.loss)):
     beaten = any((front.loss[i] <= front.loss[k]) & (front.l1[i] <= front.l1[k]) &
                  ((front.loss[i] < front.loss[k]) | (front.l1[i] < front.l1[k])) for i in range(len(front.loss)))
     assert not (beaten and k in kept)
+trained, searched = (bevel_results.open(f"{folder}/{name}.h5") for name in ("trained", "searched"))
+assert trained.parameters() == trained.attributes["parameters"] == 27
+assert trained.nonzeros() == trained.attributes["parameters_left"] and len(trained.history["epoch"]) == 4
+l1 = [sum(np.abs(a).sum(dtype=float) for layer in point.layers for a in (layer.weight, layer.bias))
+      for point in searched.points]
+assert len(l1) == 4 and np.allclose(l1, searched.l1, rtol=1e-6)  # the file's weights are float32
+assert len(searched.summary()["loss"]) == 4 and list(searched.points[0].kept) == [0, 1, 2, 3]
 try:
     bevel_results.open(f"{folder}/data.h5")
 except ValueError as why:
