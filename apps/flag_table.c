@@ -67,10 +67,10 @@ const flag flag_table[] = {
      "log, group-log: default 1"},
     {"lambda", KIND_REALS, SOLVE, AT(lambda), 0, DBL_MAX, "numbers of at least 0, with commas",
      "L1,L2,...", "path: these values; fit: the one value"},
-    {"nlambda", KIND_INTEGER, COMMAND_PATH, AT(run.path.n_lambda), COUNT, "K",
+    {"nlambda", KIND_INTEGER, COMMAND_PATH | COMMAND_CV, AT(run.path.n_lambda), COUNT, "K",
      "lambdas on the path, default 100"},
-    {"lambda-min-ratio", KIND_REAL, COMMAND_PATH, AT(run.path.lambda_min_ratio), DBL_MIN,
-     1 - DBL_EPSILON, "a number in (0, 1)", "R",
+    {"lambda-min-ratio", KIND_REAL, COMMAND_PATH | COMMAND_CV, AT(run.path.lambda_min_ratio),
+     DBL_MIN, 1 - DBL_EPSILON, "a number in (0, 1)", "R",
      "smallest lambda over lambda_max, default 0.01 if n < p else 1e-4"},
     {"tol", KIND_REAL, SOLVE, AT(run.path.tol), DBL_MIN, 1 - DBL_EPSILON, "a number in (0, 1)", "T",
      "relative duality gap to reach, default 1e-8"},
@@ -100,8 +100,9 @@ const flag flag_table[] = {
      "best; path: 2 for lq and group-lq without --dfmax, else 1"},
     {"gram", KIND_INDEX, SOLVE, AT(gram), 0, 0, "auto|replicated|distributed", "WORD",
      "gaussian lasso and enet: the working set's Gram on one rank or over all (auto: by size)"},
-    {"dfmax", KIND_INTEGER, COMMAND_PATH, AT(run.path.dfmax), 0, 0x1p62, "an integer of at least 0",
-     "N", "stop the path at the first lambda with more than N nonzero coefficients"},
+    {"dfmax", KIND_INTEGER, COMMAND_PATH | COMMAND_CV, AT(run.path.dfmax), 0, 0x1p62,
+     "an integer of at least 0", "N",
+     "stop the path at the first lambda with more than N nonzero coefficients"},
     {"max-iter", KIND_INTEGER, SOLVE, AT(run.path.max_iter), COUNT, "K", "iterations a lambda"},
     {"max-seconds", KIND_REAL, SOLVE, AT(run.path.max_seconds), POSITIVE, "S",
      "finish with what there is after S seconds of solving"},
@@ -112,6 +113,20 @@ const flag flag_table[] = {
     {"intercept", KIND_SWITCH, SOLVE, AT(run.intercept), 1, 1, NULL, NULL,
      "fit an unpenalised intercept (default)"},
     {"no-intercept", KIND_SWITCH, SOLVE, AT(run.intercept), 0, 0, NULL, NULL, "fit none"},
+    {"folds", KIND_INTEGER, COMMAND_CV, AT(cv.folds), 2, 0x1p31, "an integer of at least 2", "K",
+     "default 10"},
+    {"fold-kind", KIND_INDEX, COMMAND_CV, AT(fold_kind), 0, 0, "auto|random|stratified|grouped",
+     "WORD",
+     "auto (default): stratified for labels, else random; stratified: each fold has its share of "
+     "each label; grouped: rows of a group stay together"},
+    {"fold-groups", KIND_TEXT, COMMAND_CV, AT(cv.fold_groups), ANY, "PATH",
+     "dataset of an integer a row, for --fold-kind grouped"},
+    {"fold-id", KIND_TEXT, COMMAND_CV, AT(cv.fold_id), ANY, "PATH",
+     "dataset of an integer a row: equal ones are a fold"},
+    {"type-measure", KIND_INDEX, COMMAND_CV, AT(measure), 0, 0, "deviance|mse|mae|class|auc",
+     "NAME",
+     "error of the rows left out: deviance (default; gaussian: mse), mse, mae, class "
+     "(misclassification), auc (binomial)"},
     {"x", KIND_TEXT, SOLVE | COMMAND_PREDICT, AT(run.names.x), ANY, "PATH", "dataset, default /X"},
     {"y", KIND_TEXT, SOLVE, AT(run.names.y), ANY, "PATH",
      "dataset, default /y; n x K: K gaussian responses, which share their zeros (the penalty is on "
@@ -147,8 +162,9 @@ const flag flag_table[] = {
      "result of path or fit, or a network"},
     {"type", KIND_WORD, COMMAND_PREDICT, AT(type), 0, 0, "link|response|class", "WORD",
      "link (default), response or class"},
-    {"at", KIND_REAL, COMMAND_PREDICT, AT(at), 0, DBL_MAX, "a lambda of at least 0", "L",
-     "one lambda, interpolated between its neighbours; default: all"},
+    {"at", KIND_TEXT, COMMAND_PREDICT, AT(at_text), ANY, "L",
+     "one lambda, interpolated between its neighbours, or lambda.min or lambda.1se of bevel cv; "
+     "default: all"},
     {"recipe", KIND_WORD, COMMAND_SIMULATE, AT(simulate.recipe), 0, 0, RECIPES, "NAME",
      "a problem of the benchmark by name; the flags below win over it"},
     {"n", KIND_INTEGER, COMMAND_SIMULATE, AT(simulate.n), COUNT, "N", "rows"},
@@ -353,9 +369,8 @@ _Static_assert(sizeof flag_table / sizeof flag_table[0] <= FLAGS_MAX,
                "settings.given is too short");
 
 /* Announced, refused by name until they exist. */
-static const char *const later_flags[] = {"init", "folds"};
-static const char *const later_words[] = {"lambda.min", "lambda.1se"};
-static const char *const later_commands[] = {"cv", "stability", "study"};
+static const char *const later_flags[] = {"replicas"};
+static const char *const later_commands[] = {"stability", "study"};
 
 static int is_in(const char *word, const char *const *list, size_t n)
 {
@@ -373,6 +388,8 @@ const manual manuals[] = {
     {COMMAND_PATH, "path", "DATA.h5 -o OUT.h5", "Fits a whole regularization path, certified."},
     {COMMAND_FIT, "fit", "DATA.h5 -o OUT.h5 --lambda L",
      "Fits one lambda, from a warm path inside."},
+    {COMMAND_CV, "cv", "DATA.h5 -o OUT.h5",
+     "Fits a path and tries it on rows left out, fold by fold."},
     {COMMAND_PREDICT, "predict", "DATA.h5 --model RESULT.h5 -o OUT.h5", "Predicts with a result."},
     {COMMAND_TRAIN, "train", "DATA.h5 -o OUT.h5 --layers P-H-K | --arch NAME|FILE",
      "Trains a network, sparse where asked."},
@@ -433,11 +450,6 @@ void line_append(char *line, size_t size, const char *a, const char *b)
 {
   size_t used = strlen(line);
   snprintf(line + used, size - used, "%s%s", a, b);
-}
-
-int word_is_later(const char *word)
-{
-  return IS_IN(word, later_words);
 }
 
 static void list_flags(command which, char *line, size_t size)
@@ -556,5 +568,5 @@ void flags_help(command which, FILE *to)
   struct argp argp = {options, NULL, m->args, m->about, NULL, NULL, NULL};
   snprintf(name, sizeof name, "bevel %s", m->name);
   argp_help(&argp, to, ARGP_HELP_SHORT_USAGE | ARGP_HELP_PRE_DOC | ARGP_HELP_LONG, name);
-  if (which == COMMAND_PATH || which == COMMAND_FIT) fputs(pairs_help, to);
+  if (which & COMMANDS_SOLVE) fputs(pairs_help, to);
 }

@@ -31,7 +31,7 @@ typedef struct flag {
   const char *help;
 } flag;
 
-enum { COMMANDS_SOLVE = COMMAND_PATH | COMMAND_FIT };
+enum { COMMANDS_SOLVE = COMMAND_PATH | COMMAND_FIT | COMMAND_CV };
 
 extern const flag flag_table[];
 extern const int n_flags;
@@ -50,8 +50,6 @@ const manual *manual_of(command which);
 int flag_find(command which, const char *name, size_t length);
 /** Writes why `name` is no flag of this command: a later version's, or misspelt. Returns -1. */
 int flag_refuse(command which, const char *name, char error[FLAGS_ERROR_BYTES]);
-/** Whether a later version will know this value. */
-int word_is_later(const char *word);
 /** The words a row takes, separated by '|', in `out`. */
 const char *flag_words(const flag *f, char *out, size_t size);
 /** Sets one flag. `text` must outlive the settings; switches take "yes" or "no". Returns 0, or -1
@@ -63,6 +61,10 @@ int flag_given(const settings *s, const char *name);
 int flag_complain(char error[FLAGS_ERROR_BYTES], const char *text);
 /** Whether the flags of train make sense together, and what follows from them. 0, or -1. */
 int check_train_flags(settings *s, char error[FLAGS_ERROR_BYTES]);
+/** What cv asks for beyond path. */
+int check_cv_flags(settings *s, char error[FLAGS_ERROR_BYTES]);
+/** --at L|lambda.min|lambda.1se. */
+int check_at(settings *s, char error[FLAGS_ERROR_BYTES]);
 /** The same for pareto. */
 int check_pareto_flags(settings *s, char error[FLAGS_ERROR_BYTES]);
 /** The same for dictionary. */

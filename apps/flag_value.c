@@ -159,8 +159,7 @@ int flag_set(settings *s, int row, const char *text, char error[FLAGS_ERROR_BYTE
   }
   s->given[row] = 1;
   if (!bad) return 0;
-  snprintf(error, FLAGS_ERROR_BYTES, "--%s %.60s: %s", f->name, text,
-           word_is_later(text) ? "not available yet; " : "");
+  snprintf(error, FLAGS_ERROR_BYTES, "--%s %.60s: ", f->name, text);
   if (f->kind == KIND_TEXT || f->kind == KIND_SWITCH)
     line_append(error, FLAGS_ERROR_BYTES, "wanted ", f->kind == KIND_TEXT ? "a name" : "yes or no");
   else if (f->kind == KIND_WORD || f->kind == KIND_INDEX || f->kind == KIND_EITHER)

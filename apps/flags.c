@@ -331,7 +331,7 @@ static void choose_starts(settings *s)
 {
   const bvl_penalty_type *type = bvl_penalty_find(s->run.penalty);
   const int rests = type != NULL && type->rest != NULL && s->run.parameters.q != 1.0;
-  if (flag_given(s, "starts") || flag_given(s, "dfmax") || s->command != COMMAND_PATH) return;
+  if (flag_given(s, "starts") || flag_given(s, "dfmax") || s->command == COMMAND_FIT) return;
   if (rests && s->solver < BVL_SOLVER_SGD) s->run.path.starts = 2;
 }
 
@@ -378,7 +378,8 @@ static int check_prune(settings *s, char error[FLAGS_ERROR_BYTES])
 static int check(settings *s, char error[FLAGS_ERROR_BYTES])
 {
   if (check_files(s, error) != 0) return -1;
-  if (s->command & COMMANDS_SOLVE) return check_solve(s, error);
+  if ((s->command & COMMANDS_SOLVE) && check_solve(s, error) != 0) return -1;
+  if (s->command == COMMAND_CV) return check_cv_flags(s, error);
   if (s->command == COMMAND_TRAIN) return check_train_flags(s, error);
   if (s->command == COMMAND_PRUNE) return check_prune(s, error);
   if (s->command == COMMAND_PARETO) return check_pareto_flags(s, error);
@@ -386,6 +387,7 @@ static int check(settings *s, char error[FLAGS_ERROR_BYTES])
   if (s->command == COMMAND_IMPORT) return check_import_flags(s, error);
   if (s->command == COMMAND_PREDICT && s->model == NULL)
     return flag_complain(error, "--model RESULT.h5 is missing");
+  if (s->command == COMMAND_PREDICT) return check_at(s, error);
   if (s->command == COMMAND_SIMULATE) {
     s->simulate.output = s->output;
     if (s->simulate.recipe != NULL) return 0; /* what goes with it, the recipe knows */
@@ -410,6 +412,7 @@ int flags_parse(command which, int argc, char **argv, const char *run_text, sett
   bvl_dictionary_run_init(&out->dictionary);
   bvl_import_options_init(&out->import);
   out->header = out->base = 2;
+  bvl_cv_options_init(&out->cv);
   if (which == COMMAND_PARETO) out->train.network.batch = 0;
   out->activation = (int)out->train.network.activation;
   out->structure = BVL_BY_INPUT;

@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "run/cv.h"
 #include "run/dictionary.h"
 #include "run/import.h"
 #include "run/pareto.h"
@@ -25,10 +26,11 @@ typedef enum command {
   COMMAND_PARETO = 64,
   COMMAND_PRUNE = 128,
   COMMAND_DICTIONARY = 256,
+  COMMAND_CV = 512,
   COMMAND_IMPORT = 1024
 } command;
 
-enum { FLAGS_ERROR_BYTES = 1024, FLAGS_MAX = 160 };
+enum { FLAGS_ERROR_BYTES = 1024, FLAGS_MAX = 192 };
 
 /** What was asked for. Strings point into argv or into `owned`. */
 typedef struct settings {
@@ -56,8 +58,11 @@ typedef struct settings {
   bvl_import_options import;
   const char *separator; /* of import's csv, and words by their place */
   int header, base, missing;
+  bvl_cv_options cv;
+  int fold_kind, measure; /* words of cv by their place */
   const char *model;
   const char *type;
+  const char *at_text; /* of --at; NULL = not given */
   double at;
   unsigned char given[FLAGS_MAX]; /* by row of the table */
   char **owned;

@@ -117,6 +117,17 @@ static bvl_status run_path(settings *s, MPI_Comm comm, progress *p, int *code)
   return status;
 }
 
+static bvl_status run_cv(settings *s, MPI_Comm comm, progress *p, int *code)
+{
+  bvl_cv_outcome outcome;
+  const bvl_monitor monitor = progress_monitor(p);
+  const bvl_status status = bvl_run_cv(comm, &s->run, &s->cv, &monitor, &outcome);
+  if (status != BVL_OK) return status;
+  *code = report_cv(s, comm, p, &outcome);
+  bvl_run_outcome_free(&outcome.path);
+  return status;
+}
+
 static bvl_status run_train(settings *s, MPI_Comm comm, progress *p, int *code)
 {
   bvl_train_outcome outcome;
@@ -208,6 +219,7 @@ static int run_command(settings *s, MPI_Comm comm, int rank)
   if (s->command == COMMAND_PARETO) return run_long(s, comm, rank, run_pareto);
   if (s->command == COMMAND_DICTIONARY) return run_long(s, comm, rank, run_dictionary);
   if (s->command == COMMAND_IMPORT) return run_long(s, comm, rank, run_import);
+  if (s->command == COMMAND_CV) return run_long(s, comm, rank, run_cv);
   if (s->command == COMMAND_PRUNE) return run_prune(s, comm, rank);
   if (s->command == COMMAND_INFO) {
     status = bvl_run_info(comm, s->file, print_line, stdout);

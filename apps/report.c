@@ -86,8 +86,23 @@ static void json_resources(int64_t resumed_from, int64_t estimate_bytes, int64_t
   json_integer("other_bytes", traffic->other_bytes);
 }
 
-static void json_path(const settings *s, const bvl_run_outcome *o, const profile *all, int ranks,
-                      int code)
+static void json_cv(const settings *s, const bvl_cv_outcome *o)
+{
+  json_integer("folds", o->folds);
+  printf(", ");
+  json_text("type_measure", bvl_measure_name(s->cv.measure));
+  json_integer("fold_lambdas", o->n_points);
+  json_integer("fold_lambdas_unfinished", o->n_unfinished);
+  json_real("lambda_min", o->lambda_min);
+  json_real("lambda_1se", o->lambda_1se);
+  json_real("cvm", o->cvm);
+  json_real("cvsd", o->cvsd);
+  json_real("path_s", o->path_s);
+}
+
+/* cv NULL: it was none. */
+static void json_path(const settings *s, const bvl_run_outcome *o, const bvl_cv_outcome *cv,
+                      const profile *all, int ranks, int code)
 {
   json_begin(s, code == EXIT_DONE ? "ok" : "unconverged", code);
   printf(", ");
@@ -108,6 +123,7 @@ static void json_path(const settings *s, const bvl_run_outcome *o, const profile
   json_real("passes", o->passes);
   json_run(ranks, o->grid_rows, o->grid_cols, o->load_s, o->solve_s, o->write_s);
   json_resources(o->resumed_from, o->estimate_bytes, o->peak_bytes, &o->traffic);
+  if (cv != NULL) json_cv(s, cv);
   profile_print_json(all);
   json_end();
 }
@@ -175,23 +191,54 @@ static void last_lines(const settings *s, progress *p, FILE *to, int ranks,
   progress_say(p, to, "bevel %s: result in %s", p->command, s->output);
 }
 
-int report_path(const settings *s, MPI_Comm comm, progress *p, const bvl_run_outcome *outcome)
+static void say_choice(progress *p, FILE *to, const settings *s, const bvl_cv_outcome *o)
+{
+  if (o->n_unfinished > 0)
+    progress_say(p, to, "bevel cv: %" PRId64 " of the folds' %" PRId64 " lambdas did not converge",
+                 o->n_unfinished, o->n_points);
+  if (isnan(o->lambda_min)) {
+    progress_say(p, to, "bevel cv: no lambda was fitted in all folds");
+    return;
+  }
+  progress_say(p, to,
+               "bevel cv: %" PRId64
+               " folds, least %s %.5g (s.e. %.2g) at lambda.min %.5g with %" PRId64
+               " coefficients; lambda.1se %.5g with %" PRId64,
+               o->folds, bvl_measure_name(s->cv.measure), o->cvm, o->cvsd, o->lambda_min, o->df_min,
+               o->lambda_1se, o->df_1se);
+}
+
+/* Of path and fit; of cv too where that is not NULL. */
+static int report_solved(const settings *s, MPI_Comm comm, progress *p,
+                         const bvl_run_outcome *outcome, const bvl_cv_outcome *cv)
 {
   int rank, size;
   int as_asked = s->solver >= BVL_SOLVER_SGD && !s->run.path.polish;
   int64_t wanted = outcome->n_lambda - (outcome->full ? outcome->n_not_attempted : 0);
   int attempted = outcome->n_diverged == 0 && (outcome->n_not_attempted == 0 || outcome->full);
   int done = outcome->n_converged == wanted || (as_asked && attempted);
+  if (cv != NULL && (isnan(cv->lambda_min) || (cv->n_unfinished > 0 && !as_asked))) done = 0;
   int code = done ? EXIT_DONE : EXIT_UNCONVERGED;
   FILE *to = s->quiet ? NULL : s->json ? stderr : stdout;
   MPI_Comm_rank(comm, &rank);
   MPI_Comm_size(comm, &size);
   profile *all = s->profile ? profile_gather(comm, outcome) : NULL;
   profile_print(all, p, s->json ? stderr : stdout);
+  if (rank == 0 && cv != NULL) say_choice(p, to, s, cv);
   if (rank == 0) last_lines(s, p, to, size, outcome, as_asked);
-  if (rank == 0 && s->json) json_path(s, outcome, all, size, code);
+  if (rank == 0 && s->json) json_path(s, outcome, cv, all, size, code);
   profile_free(all);
   return code;
+}
+
+int report_path(const settings *s, MPI_Comm comm, progress *p, const bvl_run_outcome *outcome)
+{
+  return report_solved(s, comm, p, outcome, NULL);
+}
+
+int report_cv(const settings *s, MPI_Comm comm, progress *p, const bvl_cv_outcome *outcome)
+{
+  return report_solved(s, comm, p, &outcome->path, outcome);
 }
 
 /* ---- train ----------------------------------------------------------------------------------- */

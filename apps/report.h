@@ -31,6 +31,9 @@ int report_usage(const char *name, int rank, const char *error);
 /** The last lines of path and fit. Collective over comm. Returns the exit code. */
 int report_path(const settings *s, MPI_Comm comm, progress *p, const bvl_run_outcome *outcome);
 
+/** The last lines of cv. Collective over comm. Returns the exit code. */
+int report_cv(const settings *s, MPI_Comm comm, progress *p, const bvl_cv_outcome *outcome);
+
 /** The last lines of train. Collective over comm. Returns the exit code. */
 int report_train(const settings *s, MPI_Comm comm, progress *p, const bvl_train_outcome *outcome);
 

@@ -216,11 +216,8 @@ cleanup:
   return status;
 }
 
-void bvl_design_destroy(bvl_design **handle)
+static void free_entries(bvl_design *X)
 {
-  bvl_design *X = *handle;
-  *handle = NULL;
-  if (X == NULL) return;
   bvl_rows_free(&X->rows);
   bvl_columns_free(&X->columns);
   free(X->values);
@@ -231,6 +228,14 @@ void bvl_design_destroy(bvl_design **handle)
   free(X->row_ptr);
   free(X->col_idx);
   free(X->row_val);
+}
+
+void bvl_design_destroy(bvl_design **handle)
+{
+  bvl_design *X = *handle;
+  *handle = NULL;
+  if (X == NULL) return;
+  if (!X->is_view) free_entries(X);
   free(X->center);
   free(X->inv_scale);
   free(X->scale);

@@ -50,7 +50,12 @@ struct bvl_design {
   int64_t packed_k;
   int64_t packed_extra;
   int64_t bytes_touched;
+  int is_view; /* rows, columns and entries are another design's */
 };
+
+/** The entries of X, which outlives the view, with a standardisation (none yet), scratch and a count
+ * of bytes of their own. Collective. @return BVL_ERR_NOMEM. */
+bvl_status bvl_design_view(const bvl_design *X, bvl_design **out);
 
 /** The element type a dense source is held in: its own, or float32 for float64 when asked. What is
  * sparse stays float64. Not collective. */

@@ -27,6 +27,7 @@ struct bvl_rounded {
   double *error; /* the same; see bvl_rounded_error */
   double *sums;  /* CHUNK_GROUPS x SIDES x 16, owned scratch */
   float *r;      /* n_local x SIDES, owned scratch */
+  int is_shared; /* all of it but `error` is another's */
 };
 
 int bvl_rounded_pays(bvl_format format, bvl_dtype dtype, int64_t n)
@@ -39,12 +40,14 @@ void bvl_rounded_destroy(bvl_rounded **rounded)
   bvl_rounded *s = *rounded;
   *rounded = NULL;
   if (s == NULL) return;
-  free(s->codes);
-  free(s->mid);
-  free(s->step);
   free(s->error);
-  free(s->sums);
-  free(s->r);
+  if (!s->is_shared) {
+    free(s->codes);
+    free(s->mid);
+    free(s->step);
+    free(s->sums);
+    free(s->r);
+  }
   free(s);
 }
 
@@ -163,6 +166,34 @@ bvl_status bvl_rounded_create(bvl_design *X, bvl_rounded **out)
 cleanup:
   free(squares);
   free(x);
+  bvl_rounded_destroy(&s);
+  return status;
+}
+
+/* Norms of errors are of all rows: what rows have no weight in X's problem only widens the bound.
+ */
+bvl_status bvl_rounded_share(const bvl_rounded *base, bvl_design *X, bvl_rounded **out)
+{
+  const bvl_comm *all = &X->grid->all;
+  bvl_rounded *s = NULL;
+  bvl_status status = BVL_ALLOC(&s, 1);
+  *out = NULL;
+  if (status == BVL_OK) {
+    *s = *base;
+    s->is_shared = 1;
+    s->X = X;
+    s->error = NULL;
+    status = BVL_ALLOC(&s->error, s->n_groups * GROUP);
+  }
+  BVL_TRY(bvl_agree(all, status));
+  for (int64_t c = 0; c < X->columns.p_local; c++) {
+    const double from = base->X->scaled ? base->X->inv_scale[c] : 1;
+    const double to = X->scaled ? X->inv_scale[c] : 1;
+    s->error[c] = to == 0 ? 0 : from == 0 ? INFINITY : base->error[c] / from * to;
+  }
+  *out = s;
+  s = NULL;
+cleanup:
   bvl_rounded_destroy(&s);
   return status;
 }

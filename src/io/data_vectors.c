@@ -127,6 +127,23 @@ cleanup:
   return status;
 }
 
+bvl_status bvl_data_read_row_ids(bvl_data *data, const char *name, int64_t **out)
+{
+  bvl_array array = {0};
+  *out = NULL;
+  bvl_status status = bvl_array_open(data->file, name, &array);
+  if (status == BVL_OK && (array.class != H5T_INTEGER || array.n_dims != 1))
+    status = bvl_fail(BVL_ERR_INPUT, "%s: not a vector of integers", name);
+  if (status == BVL_OK && array.dims[0] != data->source.n)
+    status = bvl_fail(BVL_ERR_INPUT, "%s has %" PRId64 " entries, X %" PRId64 " rows", name,
+                      array.dims[0], data->source.n);
+  BVL_TRY(bvl_agree(&data->comm, status));
+  BVL_TRY(read_replicated(data, &array, H5T_NATIVE_INT64, out));
+cleanup:
+  bvl_array_close(&array);
+  return status;
+}
+
 bvl_status bvl_data_read_feature_names(bvl_data *data, char ***out)
 {
   bvl_status status = BVL_OK;

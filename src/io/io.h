@@ -66,6 +66,9 @@ bvl_status bvl_data_read_bounds(bvl_data *data, double **lower, double **upper);
  * caller's) ascending, replicated. @return BVL_ERR_INPUT: not there, not a vector of integers, a
  * row outside of X or there twice, none at all. */
 bvl_status bvl_data_read_index(bvl_data *data, const char *name, int64_t *count, int64_t **out);
+/** One integer a row from a dataset of the file by any name (folds, groups of rows): *out (the
+ * caller's) n of them, replicated. @return BVL_ERR_INPUT: not there, not a vector of n integers. */
+bvl_status bvl_data_read_row_ids(bvl_data *data, const char *name, int64_t **out);
 /** Feature names on rank 0 only (NULL elsewhere and when the file has none): *out is p strings in
  * one malloc'ed block of pointers and bytes. */
 bvl_status bvl_data_read_feature_names(bvl_data *data, char ***out);
@@ -111,6 +114,8 @@ typedef struct bvl_result {
   int64_t outputs; /* responses or classes K: coefficient k of feature j is row j K + k */
   int64_t n_lambda;
   double *lambda;       /* n_lambda */
+  double lambda_min;    /* of a cross-validated path; else NaN */
+  double lambda_1se;
   double *intercept;    /* n_lambda x K, a lambda's together */
   int64_t *indptr;      /* n_lambda + 1 */
   int64_t *indices;     /* nnz */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* A result file read back: rank 0 reads and checks it, everyone gets a copy. */
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -132,6 +133,19 @@ static void read_attributes(hid_t file, bvl_result *result)
   free(family);
 }
 
+static bvl_status read_choice(hid_t file, const char *name, double *value)
+{
+  int64_t one = 1;
+  double *read = NULL;
+  bvl_status status = BVL_OK;
+  *value = NAN;
+  if (bvl_h5_kind_of(file, name) == BVL_H5_NONE) return BVL_OK;
+  status = read_vector(file, name, H5T_NATIVE_DOUBLE, &one, &read);
+  if (status == BVL_OK) *value = *read;
+  free(read);
+  return status;
+}
+
 /* Rank 0's part. */
 static bvl_status read_file(const char *path, bvl_result *result, int64_t *n_bytes)
 {
@@ -140,6 +154,8 @@ static bvl_status read_file(const char *path, bvl_result *result, int64_t *n_byt
   BVL_TRY(bvl_h5_open_serial(path, &file));
   result->n_lambda = -1;
   BVL_TRY(read_vector(file, "/lambda", H5T_NATIVE_DOUBLE, &result->n_lambda, &result->lambda));
+  BVL_TRY(read_choice(file, "/lambda_min", &result->lambda_min));
+  BVL_TRY(read_choice(file, "/lambda_1se", &result->lambda_1se));
   BVL_TRY(read_intercepts(file, result));
   BVL_TRY(read_coef(file, result));
   BVL_TRY(read_fill(file, result));
@@ -199,6 +215,8 @@ bvl_status bvl_result_read(const bvl_comm *comm, const char *path, bvl_result *o
   BVL_TRY(bvl_agree(comm, status));
   BVL_TRY(bvl_bcast_bytes(comm, 0, out->family, sizeof out->family));
   BVL_TRY(bvl_bcast(comm, 0, out->lambda, out->n_lambda));
+  BVL_TRY(bvl_bcast(comm, 0, &out->lambda_min, 1));
+  BVL_TRY(bvl_bcast(comm, 0, &out->lambda_1se, 1));
   BVL_TRY(bvl_bcast(comm, 0, out->intercept, out->n_lambda * out->outputs));
   BVL_TRY(bvl_bcast_i64(comm, 0, out->indptr, out->n_lambda + 1));
   BVL_TRY(bvl_bcast_i64(comm, 0, out->indices, head[2]));

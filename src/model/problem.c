@@ -324,16 +324,18 @@ static bvl_status plan_blocks(bvl_problem *problem, int64_t p, const bvl_problem
   return status;
 }
 
-/* Blocks of the penalty, the permutation they ask for, and X's blocks laid out accordingly. */
+/* Blocks of the penalty, the permutation they ask for, and X's blocks laid out accordingly: read
+ * from source, or as base has them. */
 static bvl_status create_design(bvl_problem *problem, const bvl_source *source,
-                                const bvl_problem_data *data)
+                                const bvl_problem *base, const bvl_problem_data *data)
 {
   bvl_status status = BVL_OK;
   const bvl_comm *all = &problem->grid->all;
   bvl_blocks blocks = {0};
   int64_t *input = NULL;
   const int grouped = problem->penalty.type->grouped;
-  BVL_TRY(bvl_agree(all, plan_blocks(problem, source->p, data, &blocks, &input)));
+  const int64_t p = base != NULL ? base->X->columns.p : source->p;
+  BVL_TRY(bvl_agree(all, plan_blocks(problem, p, data, &blocks, &input)));
   bvl_design_options options = {
       .n_slices = bvl_greater(data->n_slices, 1),
       .panel_bytes = data->stochastic ? 1300 << 10 : 0,
@@ -343,7 +345,8 @@ static bvl_status create_design(bvl_problem *problem, const bvl_source *source,
       .block_begin = grouped ? blocks.begin : NULL,
       .input = input,
   };
-  BVL_TRY(bvl_design_create(problem->grid, source, &options, &problem->X));
+  BVL_TRY(base != NULL ? bvl_design_view(base->X, &problem->X)
+                       : bvl_design_create(problem->grid, source, &options, &problem->X));
   const int64_t first = bvl_design_first(problem->X);
   BVL_TRY(bvl_agree(
       all, bvl_blocks_slice(&blocks, first, bvl_design_p_local(problem->X), &problem->blocks)));
@@ -377,8 +380,8 @@ static bvl_status find_rows(bvl_problem *problem, const bvl_problem_data *data)
   return bvl_penalty_init(type, data->parameters, &problem->penalty);
 }
 
-bvl_status bvl_problem_create(const bvl_grid *grid, const bvl_source *source,
-                              const bvl_problem_data *data, bvl_problem **out)
+static bvl_status create(const bvl_grid *grid, const bvl_source *source, const bvl_problem *base,
+                         const bvl_problem_data *data, bvl_problem **out)
 {
   bvl_status status = BVL_OK;
   bvl_problem *problem = NULL;
@@ -386,11 +389,11 @@ bvl_status bvl_problem_create(const bvl_grid *grid, const bvl_source *source,
   *out = NULL;
   BVL_TRY(bvl_agree(&grid->all, BVL_ALLOC(&problem, 1)));
   problem->grid = grid;
-  problem->n = source->n;
+  problem->n = base != NULL ? base->n : source->n;
   problem->intercept = data->intercept;
   problem->standardize = data->standardize;
   BVL_TRY(bvl_agree(&grid->all, find_rows(problem, data)));
-  BVL_TRY(create_design(problem, source, data));
+  BVL_TRY(create_design(problem, source, base, data));
   BVL_TRY(read_vectors(problem, data));
   bvl_phase_enter(BVL_PHASE_STANDARDIZE);
   BVL_TRY(bvl_design_standardize(problem->X, problem->w, data->intercept, data->standardize));
@@ -398,12 +401,26 @@ bvl_status bvl_problem_create(const bvl_grid *grid, const bvl_source *source,
   BVL_TRY(bvl_problem_set_bounds(problem, data));
   BVL_TRY(gather_free_columns(problem));
   BVL_TRY(fit_null(problem));
+  if (base != NULL && base->rounded != NULL)
+    BVL_TRY(bvl_rounded_share(base->rounded, problem->X, &problem->rounded));
   *out = problem;
   problem = NULL; /* now the caller's */
 cleanup:
   bvl_phase_leave(before);
   bvl_problem_destroy(&problem);
   return status;
+}
+
+bvl_status bvl_problem_create(const bvl_grid *grid, const bvl_source *source,
+                              const bvl_problem_data *data, bvl_problem **out)
+{
+  return create(grid, source, NULL, data, out);
+}
+
+bvl_status bvl_problem_create_beside(const bvl_problem *base, const bvl_problem_data *data,
+                                     bvl_problem **out)
+{
+  return create(base->grid, NULL, base, data, out);
 }
 
 void bvl_problem_destroy(bvl_problem **problem)

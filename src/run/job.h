@@ -3,10 +3,31 @@
 #ifndef BVL_RUN_JOB_H
 #define BVL_RUN_JOB_H
 
+#include <stdio.h>
+
 #include "penalty/penalty.h"
 #include "run/run.h"
 
-typedef struct bvl_job {
+typedef struct bvl_job bvl_job;
+
+/** What a job does beyond a path. Every member may be NULL; collective unless said. */
+typedef struct bvl_job_steps {
+  void *context;
+  /** X is in memory and the data file still open. */
+  bvl_status (*loaded)(void *context, bvl_job *job);
+  /** More lines of job->identity. Not collective. */
+  void (*identify)(void *context, FILE *text);
+  /** The path is solved; may solve more, and count it in the outcome. */
+  bvl_status (*solved)(void *context, bvl_job *job, bvl_run_outcome *outcome);
+  /** Adds to the result file. */
+  bvl_status (*write)(void *context, bvl_job *job);
+  /** Beside the path's own state, in the same checkpoint. */
+  bvl_status (*save)(void *context, bvl_job *job, const bvl_store *store);
+  bvl_status (*restore)(void *context, bvl_job *job, const bvl_store *store);
+} bvl_job_steps;
+
+struct bvl_job {
+  const bvl_job_steps *steps;     /* borrowed; NULL: a path and nothing else */
   const bvl_run_options *options; /* borrowed */
   const bvl_monitor *monitor;     /* borrowed, may be NULL */
   bvl_traffic traffic;            /* of comm; the grid counts its own */
@@ -38,7 +59,14 @@ typedef struct bvl_job {
   bvl_result_writer *writer; /* owned */
   char *identity;            /* what a checkpoint must match: "key=value\n" lines, owned */
   char start_time[24];       /* ISO 8601, UTC */
-} bvl_job;
+};
+
+/** bvl_run_path with steps in between (NULL = none). */
+bvl_status bvl_job_run(MPI_Comm comm, const bvl_run_options *options, const bvl_job_steps *steps,
+                       const bvl_monitor *monitor, bvl_run_outcome *outcome);
+/** The job's problem in words; vectors over rows come from the job's data file. *parameters is
+ * filled in and must live as long. Not collective. */
+bvl_problem_data bvl_job_problem_data(const bvl_job *job, bvl_penalty_parameters *parameters);
 
 /** "sgd" for BVL_SOLVER_SGD; whether it steps on minibatches; whether it works on factors. Not
  * collective. */

@@ -297,14 +297,14 @@ cleanup:
   return status;
 }
 
-static bvl_status read_problem(bvl_job *job)
+bvl_problem_data bvl_job_problem_data(const bvl_job *job, bvl_penalty_parameters *parameters)
 {
   const bvl_run_options *o = job->options;
-  const bvl_penalty_parameters parameters = bvl_penalty_parameters_of(&job->penalty);
-  const bvl_problem_data data = {
+  *parameters = bvl_penalty_parameters_of(&job->penalty);
+  return (bvl_problem_data){
       .family = job->family,
       .penalty = job->penalty.type->name,
-      .parameters = &parameters,
+      .parameters = parameters,
       .intercept = o->intercept,
       .standardize = o->standardize,
       .groups = job->groups,
@@ -320,9 +320,17 @@ static bvl_status read_problem(bvl_job *job)
       .context = job->data,
       .read_rows = bvl_data_read_rows,
   };
+}
+
+static bvl_status read_problem(bvl_job *job)
+{
+  bvl_penalty_parameters parameters;
+  const bvl_problem_data data = bvl_job_problem_data(job, &parameters);
   bvl_status status = BVL_OK;
   BVL_TRY(bvl_grid_create(job->comm.mpi, job->grid_rows, job->grid_cols, &job->grid));
   BVL_TRY(bvl_problem_create(job->grid, bvl_data_source(job->data), &data, &job->problem));
+  if (job->steps != NULL && job->steps->loaded != NULL)
+    status = job->steps->loaded(job->steps->context, job);
 cleanup:
   return status;
 }
@@ -435,11 +443,11 @@ static void close_job(bvl_job *job)
   bvl_comm_free(&job->comm);
 }
 
-bvl_status bvl_run_path(MPI_Comm comm, const bvl_run_options *options, const bvl_monitor *monitor,
-                        bvl_run_outcome *outcome)
+bvl_status bvl_job_run(MPI_Comm comm, const bvl_run_options *options, const bvl_job_steps *steps,
+                       const bvl_monitor *monitor, bvl_run_outcome *outcome)
 {
   int64_t n_lambda = options->path.path_to > 0.0 ? 1 : options->path.n_lambda;
-  bvl_job job = {.options = options, .monitor = monitor};
+  bvl_job job = {.steps = steps, .options = options, .monitor = monitor};
   bvl_status status = BVL_OK;
   double start_s = MPI_Wtime();
   const bvl_phases start = bvl_phases_now();
@@ -471,9 +479,12 @@ bvl_status bvl_run_path(MPI_Comm comm, const bvl_run_options *options, const bvl
   bvl_phase_enter(BVL_PHASE_OTHER);
   BVL_TRY(solve(&job, outcome));
   outcome->solve_s = MPI_Wtime() - start_s - outcome->load_s;
+  if (steps != NULL && steps->solved != NULL) BVL_TRY(steps->solved(steps->context, &job, outcome));
+  outcome->solve_s = MPI_Wtime() - start_s - outcome->load_s;
   bvl_phase_enter(BVL_PHASE_WRITE);
   BVL_TRY(measure(&job, outcome));
   BVL_TRY(bvl_job_write(&job, outcome));
+  if (steps != NULL && steps->write != NULL) BVL_TRY(steps->write(steps->context, &job));
   BVL_TRY(bvl_result_close(&job.writer, 1));
   outcome->write_s = MPI_Wtime() - start_s - outcome->load_s - outcome->solve_s;
   outcome->phases = bvl_phases_since(&start);
@@ -483,4 +494,10 @@ cleanup:
   status = bvl_name_file(options->data, status);
   close_job(&job);
   return status;
+}
+
+bvl_status bvl_run_path(MPI_Comm comm, const bvl_run_options *options, const bvl_monitor *monitor,
+                        bvl_run_outcome *outcome)
+{
+  return bvl_job_run(comm, options, NULL, monitor, outcome);
 }

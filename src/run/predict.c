@@ -74,6 +74,17 @@ static bvl_status choose_lambda(prediction *job, double at)
   return BVL_OK;
 }
 
+/* lambda.min and lambda.1se as numbers. */
+static bvl_status find_choice(const prediction *job, double *at)
+{
+  const int is_min = *at == BVL_AT_LAMBDA_MIN;
+  if (isnan(*at) || *at >= 0.0) return BVL_OK;
+  *at = is_min ? job->model.lambda_min : job->model.lambda_1se;
+  if (!isnan(*at)) return BVL_OK;
+  return bvl_fail(BVL_ERR_USAGE, "at %s: the model is not one of bevel cv",
+                  is_min ? "lambda.min" : "lambda.1se");
+}
+
 static bvl_status choose_lambdas(prediction *job, double at)
 {
   int all = isnan(at);
@@ -327,6 +338,7 @@ static bvl_status predict_model(MPI_Comm comm, const char *data, const bvl_data_
   BVL_TRY(bvl_comm_dup(comm, &job.traffic, &job.comm));
   BVL_TRY(bvl_result_read(&job.comm, model, &job.model));
   BVL_TRY(check_type(&job, type));
+  BVL_TRY(bvl_agree(&job.comm, find_choice(&job, &at)));
   BVL_TRY(bvl_agree(&job.comm, choose_lambdas(&job, at)));
   about = data;
   double start_s = MPI_Wtime();

@@ -77,6 +77,8 @@ bvl_status bvl_job_identify(bvl_job *job)
           path->schedule, path->seed, job->n_slices);
   if (bvl_solver_is_surrogate(path->solver))
     fprintf(text, "param=%s\n", path->param != NULL ? path->param : "default");
+  if (job->steps != NULL && job->steps->identify != NULL)
+    job->steps->identify(job->steps->context, text);
   if (fclose(text) != 0) return bvl_fail(BVL_ERR_NOMEM, "cannot describe the run");
   return BVL_OK;
 }
@@ -91,6 +93,8 @@ bvl_status bvl_job_save(void *context)
   bvl_status status = bvl_checkpoint_begin(&job->comm, file, job->identity, &checkpoint, &store);
   if (status == BVL_OK) {
     status = bvl_path_save(job->path, &store);
+    if (status == BVL_OK && job->steps != NULL && job->steps->save != NULL)
+      status = job->steps->save(job->steps->context, job, &store);
     bvl_status closed = bvl_checkpoint_end(&checkpoint, status == BVL_OK);
     if (status == BVL_OK) status = closed;
   }
@@ -140,6 +144,8 @@ bvl_status bvl_job_resume(bvl_job *job, int64_t *n_done)
   }
   BVL_TRY(bvl_agree(&job->comm, bvl_compare_identity(file, text, job->identity)));
   BVL_TRY(bvl_path_restore(job->path, &store));
+  if (job->steps != NULL && job->steps->restore != NULL)
+    BVL_TRY(job->steps->restore(job->steps->context, job, &store));
   *n_done = count_done(job->path);
   bvl_job_log(job, "resumed from %s: %" PRId64 " of %" PRId64 " lambdas done", file, *n_done,
               bvl_path_n_lambda(job->path));

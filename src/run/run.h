@@ -79,9 +79,14 @@ typedef struct bvl_predict_outcome {
   double predict_s; /* on the slowest rank, without reading and writing */
 } bvl_predict_outcome;
 
+/** In place of a lambda: the one that cross-validation chose. */
+#define BVL_AT_LAMBDA_MIN (-1.0)
+#define BVL_AT_LAMBDA_1SE (-2.0)
+
 /** bevel predict, with a path's result or a network. type: "link", "response", "class"; at: NaN =
  * every lambda of the model, else that lambda, interpolated linearly between neighbours as glmnet
- * does (clamped at the ends). @return BVL_ERR_USAGE also for a lambda of a network. */
+ * does (clamped at the ends), or one of the above. @return BVL_ERR_USAGE also for a lambda of a
+ * network, and for the choice of a path that was not cross-validated. */
 bvl_status bvl_run_predict(MPI_Comm comm, const char *data, const bvl_data_names *names,
                            const char *model, const char *output, const char *type, double at,
                            int collective_io, bvl_predict_outcome *outcome);

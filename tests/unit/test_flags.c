@@ -159,7 +159,7 @@ static void test_import(void **state)
 static void test_later_versions(void **state)
 {
   (void)state;
-  assert_refused("d -o o --folds 5", "--folds: not available yet");
+  assert_refused("d -o o --missing drop", "--missing: not available yet");
   assert_non_null(strstr(error, "--penalty"));
   assert_refused("d -o o --penalty hoyer-square", "lasso, enet, group-lasso"); /* train's */
   assert_refused("d -o o --family cox", "gaussian, binomial, poisson, multinomial");
@@ -168,8 +168,8 @@ static void test_later_versions(void **state)
   assert_refused("d -o o --penalty l1-l2 --alpha 1", "[0, 1)");
   assert_refused("d -o o --penalty l1-l2 --solver lbfgs", "penalty l1-l2");
   assert_refused("d -o o --penalty group-l1-l2 --lower 0", "lasso or enet");
-  command_refuse("cv", error);
-  assert_non_null(strstr(error, "cv: not available yet"));
+  command_refuse("stability", error);
+  assert_non_null(strstr(error, "stability: not available yet"));
   assert_non_null(strstr(error, "predict"));
   command_refuse("pth", error);
   assert_non_null(strstr(error, "unknown command pth"));
@@ -237,8 +237,34 @@ static void test_what_goes_together(void **state)
   assert_int_equal(parse_with(COMMAND_SIMULATE, NULL, "d --recipe nothing"), -1);
   assert_non_null(strstr(error, "wanted one of lasso, "));
   assert_int_equal(parse_with(COMMAND_PREDICT, NULL, "d -o o"), -1);
-  assert_int_equal(parse_with(COMMAND_PREDICT, NULL, "d -o o --model m --at lambda.min"), -1);
-  assert_non_null(strstr(error, "not available yet"));
+  assert_int_equal(parse_with(COMMAND_PREDICT, NULL, "d -o o --model m --at lambda.min"), 0);
+  assert_true(s.at == BVL_AT_LAMBDA_MIN);
+  assert_int_equal(parse_with(COMMAND_PREDICT, NULL, "d -o o --model m --at lambda.1se"), 0);
+  assert_true(s.at == BVL_AT_LAMBDA_1SE);
+  assert_int_equal(parse_with(COMMAND_PREDICT, NULL, "d -o o --model m --at 0.25"), 0);
+  assert_true(s.at == 0.25);
+  assert_int_equal(parse_with(COMMAND_PREDICT, NULL, "d -o o --model m --at -1"), -1);
+  assert_int_equal(parse_with(COMMAND_PREDICT, NULL, "d -o o --model m --at lambda.max"), -1);
+  assert_non_null(strstr(error, "lambda.min or lambda.1se"));
+}
+
+static void test_cv(void **state)
+{
+  (void)state;
+  assert_int_equal(parse_with(COMMAND_CV, NULL, "d -o o"), 0);
+  assert_true(s.cv.folds == 10 && s.cv.kind == BVL_FOLDS_AUTO);
+  assert_true(s.cv.measure == BVL_MEASURE_DEVIANCE);
+  assert_int_equal(parse_with(COMMAND_CV, NULL, "d -o o --folds 5 --type-measure auc --nlambda 7"),
+                   0);
+  assert_true(s.cv.folds == 5 && s.cv.measure == BVL_MEASURE_AUC && s.run.path.n_lambda == 7);
+  assert_int_equal(parse_with(COMMAND_CV, NULL, "d -o o --fold-kind grouped --fold-groups /g"), 0);
+  assert_true(s.cv.kind == BVL_FOLDS_GROUPED);
+  assert_int_equal(parse_with(COMMAND_CV, NULL, "d -o o --folds 1"), -1);
+  assert_int_equal(parse_with(COMMAND_CV, NULL, "d -o o --fold-kind grouped"), -1);
+  assert_int_equal(parse_with(COMMAND_CV, NULL, "d -o o --fold-groups /g"), -1);
+  assert_int_equal(parse_with(COMMAND_CV, NULL, "d -o o --fold-id /f --folds 5"), -1);
+  assert_int_equal(parse_with(COMMAND_CV, NULL, "d -o o --type-measure r2"), -1);
+  assert_int_equal(parse_with(COMMAND_PATH, NULL, "d -o o --folds 5"), -1);
 }
 
 static void test_run_file(void **state)
@@ -329,6 +355,7 @@ int main(void)
       cmocka_unit_test(test_names_are_exact),
       cmocka_unit_test(test_import),
       cmocka_unit_test(test_later_versions),
+      cmocka_unit_test(test_cv),
       cmocka_unit_test(test_prune),
       cmocka_unit_test(test_impossible_values),
       cmocka_unit_test(test_what_goes_together),
