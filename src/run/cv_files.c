@@ -130,8 +130,12 @@ bvl_status bvl_cv_restore_fold(bvl_cv_job *cv, const bvl_job *job)
   cv->taken = -1;
   BVL_TRY(bvl_checkpoint_open(&job->comm, job->options->checkpoint, &checkpoint, &store, &text));
   if (checkpoint == NULL) goto cleanup;
+  int64_t there = -1; /* it may have been written since */
   const bvl_store part = fold_store(&store);
+  BVL_TRY(part.length(part.context, "path/stops", &there));
+  if (there < 0) goto cleanup;
   BVL_TRY(bvl_path_restore(cv->path, &part));
+  bvl_job_log(job, "fold %" PRId64 " goes on where it was", cv->now + 1);
 cleanup:
   free(text);
   if (checkpoint != NULL) {

@@ -350,7 +350,9 @@ static bvl_status solve(bvl_job *job, bvl_run_outcome *outcome)
   if (o->checkpoint != NULL && o->resume) BVL_TRY(bvl_job_resume(job, &outcome->resumed_from));
   BVL_TRY(bvl_path_solve(job->path, o->checkpoint != NULL ? bvl_job_save : NULL, job));
   outcome->path_traffic = bvl_traffic_add(&job->grid->traffic, &before, -1);
-  if (o->checkpoint != NULL) BVL_TRY(bvl_job_save(job)); /* resuming a finished run: at once */
+  /* resuming a finished run: at once */
+  if (o->checkpoint != NULL && outcome->resumed_from < bvl_path_n_lambda(job->path))
+    BVL_TRY(bvl_job_save(job));
 cleanup:
   return status;
 }
