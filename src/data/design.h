@@ -57,6 +57,13 @@ struct bvl_design {
  * of bytes of their own. Collective. @return BVL_ERR_NOMEM. */
 bvl_status bvl_design_view(const bvl_design *X, bvl_design **out);
 
+/** As bvl_design_standardize, for a view of `base`, which was standardised with weights w_base
+ * (n_local, as w). Rows of no weight in w alone are all that is read where w is otherwise in
+ * proportion. Collective; at most the cost of bvl_design_standardize and two small reductions. */
+bvl_status bvl_design_standardize_beside(bvl_design *X, const bvl_design *base,
+                                         const double *w_base, const double *w, int center,
+                                         int scale);
+
 /** The element type a dense source is held in: its own, or float32 for float64 when asked. What is
  * sparse stays float64. Not collective. */
 bvl_dtype bvl_design_held_dtype(const bvl_source *source, int store_float32);

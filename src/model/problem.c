@@ -396,7 +396,10 @@ static bvl_status create(const bvl_grid *grid, const bvl_source *source, const b
   BVL_TRY(create_design(problem, source, base, data));
   BVL_TRY(read_vectors(problem, data));
   bvl_phase_enter(BVL_PHASE_STANDARDIZE);
-  BVL_TRY(bvl_design_standardize(problem->X, problem->w, data->intercept, data->standardize));
+  BVL_TRY(base != NULL
+              ? bvl_design_standardize_beside(problem->X, base->X, base->w, problem->w,
+                                              data->intercept, data->standardize)
+              : bvl_design_standardize(problem->X, problem->w, data->intercept, data->standardize));
   if (data->intercept || data->standardize) drop_constant_columns(problem);
   BVL_TRY(bvl_problem_set_bounds(problem, data));
   BVL_TRY(gather_free_columns(problem));
