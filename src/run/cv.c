@@ -381,6 +381,7 @@ bvl_status bvl_run_cv(MPI_Comm comm, const bvl_run_options *run, const bvl_cv_op
   bvl_cv_job cv = {.options = options, .outcome = outcome, .now = -1, .taken = -1};
   const bvl_job_steps steps = {
       .context = &cv,
+      .folded = 1,
       .loaded = loaded,
       .identify = bvl_cv_identify,
       .solved = solved,

@@ -39,9 +39,10 @@ static double binomial_error(bvl_measure measure, double y, double eta)
 /* log sum_k e^eta_k */
 static double log_sum(int64_t K, const double *eta)
 {
-  double top = eta[0], sum = 0.0;
+  double top = eta[0];
   for (int64_t k = 1; k < K; k++) top = fmax(top, eta[k]);
-  for (int64_t k = 0; k < K; k++) sum += exp(eta[k] - top);
+  double sum = exp(eta[0] - top);
+  for (int64_t k = 1; k < K; k++) sum += exp(eta[k] - top);
   return top + log(sum);
 }
 

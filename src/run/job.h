@@ -13,6 +13,7 @@ typedef struct bvl_job bvl_job;
 /** What a job does beyond a path. Every member may be NULL; collective unless said. */
 typedef struct bvl_job_steps {
   void *context;
+  int folded; /* as bvl_memory_shape has it */
   /** X is in memory and the data file still open. */
   bvl_status (*loaded)(void *context, bvl_job *job);
   /** More lines of job->identity. Not collective. */

@@ -99,6 +99,17 @@ static double varpro_bytes(const bvl_memory_shape *s)
   return 24.0 * columns * columns + wide;
 }
 
+/* All that a problem and its path hold but X. */
+static double solver_bytes(const bvl_memory_shape *s, double rows, double cols)
+{
+  const double K = (double)bvl_greater(s->responses, 1);
+  double bytes = 8.0 * 8.0 * rows; /* labels, weights, predictor, residual, row order */
+  bytes += 8.0 * 12.0 * cols;      /* standardization, coefficients, gradients, blocks */
+  if (K > 1.0) bytes += 8.0 * K * (30.0 * rows + 30.0 * cols); /* batches of both */
+  bytes += working_set_bytes(s, rows) + factor_bytes(s, cols);
+  return bytes + free_bytes(s, rows) + class_bytes(s, rows) + varpro_bytes(s);
+}
+
 int64_t bvl_memory_estimate(const bvl_memory_shape *s)
 {
   int64_t n_tiles = bvl_tile_count(s->n);
@@ -107,12 +118,13 @@ int64_t bvl_memory_estimate(const bvl_memory_shape *s)
   double bytes = 48.0 * mebi; /* program, MPI and HDF5 */
   bytes += 24.0 * mebi;       /* staging buffers */
   double K = (double)bvl_greater(s->responses, 1);
-  bytes += 8.0 * 8.0 * rows;  /* labels, weights, predictor, residual, row order */
-  bytes += 8.0 * 12.0 * cols; /* standardization, coefficients, gradients, blocks */
-  if (K > 1.0) bytes += 8.0 * K * (30.0 * rows + 30.0 * cols); /* batches of both */
   bytes += 8.0 * 3.0 * (double)s->p; /* column order and groups, replicated */
-  bytes += matrix_bytes(s, rows, cols) + working_set_bytes(s, rows) + factor_bytes(s, cols);
-  bytes += free_bytes(s, rows) + bound_bytes(s, cols) + class_bytes(s, rows) + varpro_bytes(s);
+  bytes += matrix_bytes(s, rows, cols) + bound_bytes(s, cols) + solver_bytes(s, rows, cols);
+  if (s->folded) {
+    bytes += solver_bytes(s, rows, cols) + 8.0 * rows * K * (double)s->n_lambda;
+    bytes += 8.0 * 6.0 *
+             (double)s->n; /* folds and, on one rank, labels and a lambda's predictors */
+  }
   return bytes < 0x1p62 ? (int64_t)bytes : INT64_C(1) << 62;
 }
 

@@ -26,6 +26,7 @@ typedef struct bvl_memory_shape {
   int coupled;       /* which are of classes: the class engine's matrices come on top */
   int bounded;       /* coefficients have bounds */
   int64_t n_free;    /* unpenalised columns */
+  int folded;        /* a second problem on the same X, and what it predicts for all rows */
   int64_t n_factors; /* of a column, for solvers on a surrogate; 0 = 2 */
 } bvl_memory_shape;
 

@@ -258,6 +258,7 @@ static bvl_status check_memory(bvl_job *job, int64_t n_lambda, int64_t *estimate
       .coupled = bvl_loss_find(job->family)->coupled,
       .bounded = job->lower != NULL || job->upper != NULL,
       .n_free = count_free(job),
+      .folded = job->steps != NULL && job->steps->folded,
       .n_lambda = n_lambda,
       .grid_rows = job->grid_rows,
       .grid_cols = job->grid_cols,

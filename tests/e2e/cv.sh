@@ -134,6 +134,14 @@ refused 2 'not one of bevel cv' predict "$work/wide.h5" --model "$work/wide.path
 # interrupted in the middle of the folds, gone on with on other ranks
 bevel 1 simulate "$work/long.h5" --n 200 --p 4000 --seed 3
 bevel 1 cv "$work/long.h5" -o "$work/whole.cv" --quiet
+# X is shared: all folds touch less of it than so many paths would
+bevel 1 path "$work/long.h5" -o "$work/long.path" --quiet
+"$python" - "$work/whole.cv" "$work/long.path" <<'PY' || fail "passes"
+import sys, h5py
+cv, path = (float(h5py.File(name, "r").attrs["passes"]) for name in sys.argv[1:])
+print(f"{cv:.1f} passes for 10 folds, {path:.1f} for a path")
+assert cv <= 8 * path, (cv, path)
+PY
 "$BEVEL" cv "$work/long.h5" -o "$work/long.cv" --checkpoint "$work/ck.h5" --checkpoint-every 0.05 \
   </dev/null >"$work/said" 2>&1 &
 job=$!

@@ -306,7 +306,7 @@ static void test_bad_run_file(void **state)
   assert_file_refused("tol 1e-5 and more\n", "f.ini: line 1");
   assert_file_refused("[nonsense]\ntol = 1e-5\n", "[nonsense] is no command");
   assert_file_refused("run = other.ini\n", "f.ini: line 1");
-  assert_file_refused("folds = 5\n", "not available yet");
+  assert_file_refused("missing = 5\n", "not available yet");
 }
 
 /* inih would cut a longer line in two. */
