@@ -53,8 +53,8 @@ struct bvl_design {
   int is_view; /* rows, columns and entries are another design's */
 };
 
-/** The entries of X, which outlives the view, with a standardisation (none yet), scratch and a count
- * of bytes of their own. Collective. @return BVL_ERR_NOMEM. */
+/** The entries of X, which outlives the view, with a standardisation (none yet), scratch and a
+ * count of bytes of their own. Collective. @return BVL_ERR_NOMEM. */
 bvl_status bvl_design_view(const bvl_design *X, bvl_design **out);
 
 /** As bvl_design_standardize, for a view of `base`, which was standardised with weights w_base

@@ -23,8 +23,9 @@ int bvl_rounded_pays(bvl_format format, bvl_dtype dtype, int64_t n);
 /** Rounds X, standardized already; X is borrowed. Collective: a reduction of 2 p_local doubles
  * along the grid column, on X's grid. One pass over X. @return BVL_ERR_NOMEM. */
 bvl_status bvl_rounded_create(bvl_design *X, bvl_rounded **out);
-/** The copy that `base` has, with bounds for X, a view of base's design that is standardised its own
- * way. base outlives it, and the two are not used at once. Collective. @return BVL_ERR_NOMEM. */
+/** The copy that `base` has, with bounds for X, a view of base's design that is standardised its
+ * own way. base outlives it, and the two are not used at once. Collective. @return BVL_ERR_NOMEM.
+ */
 bvl_status bvl_rounded_share(const bvl_rounded *base, bvl_design *X, bvl_rounded **out);
 void bvl_rounded_destroy(bvl_rounded **rounded);
 

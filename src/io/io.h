@@ -113,8 +113,8 @@ typedef struct bvl_result {
   int64_t p;       /* features */
   int64_t outputs; /* responses or classes K: coefficient k of feature j is row j K + k */
   int64_t n_lambda;
-  double *lambda;       /* n_lambda */
-  double lambda_min;    /* of a cross-validated path; else NaN */
+  double *lambda;    /* n_lambda */
+  double lambda_min; /* of a cross-validated path; else NaN */
   double lambda_1se;
   double *intercept;    /* n_lambda x K, a lambda's together */
   int64_t *indptr;      /* n_lambda + 1 */

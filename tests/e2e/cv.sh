@@ -49,6 +49,8 @@ bevel 1 simulate "$work/grouped.h5" --n 60 --p 40 --group-size 4 --seed 9
 
 penalty= one_by_one wide 4 --nlambda 25
 penalty= one_by_one labels 3 --nlambda 12
+penalty= one_by_one words 3 --nlambda 8
+penalty= one_by_one classes 3 --nlambda 6
 penalty=group-lasso one_by_one grouped 3 --nlambda 10 --penalty group-lasso
 
 # every measure of every family, and leaving out row by row
@@ -56,12 +58,10 @@ for measure in mse mae class auc; do
   bevel 1 cv "$work/labels.h5" -o "$work/out.cv" --folds 4 --nlambda 8 --quiet --type-measure $measure
   cv curve "$work/labels.h5" "$work/out.cv"
 done
-bevel 3 cv "$work/words.h5" -o "$work/out.cv" --folds 5 --nlambda 8 --quiet
+bevel 1 cv "$work/words.h5" -o "$work/out.cv" --folds 5 --nlambda 8 --quiet --type-measure mse
 cv curve "$work/words.h5" "$work/out.cv"
-for measure in deviance class; do
-  bevel 1 cv "$work/classes.h5" -o "$work/out.cv" --folds 3 --nlambda 6 --quiet --type-measure $measure
-  cv curve "$work/classes.h5" "$work/out.cv"
-done
+bevel 1 cv "$work/classes.h5" -o "$work/out.cv" --folds 3 --nlambda 6 --quiet --type-measure class
+cv curve "$work/classes.h5" "$work/out.cv"
 bevel 1 cv "$work/two.h5" -o "$work/out.cv" --folds 30 --nlambda 5 --quiet --type-measure mae
 cv curve "$work/two.h5" "$work/out.cv"
 
