@@ -397,6 +397,6 @@ bvl_status bvl_run_predict(MPI_Comm comm, const char *data, const bvl_data_names
   if (status != BVL_OK) return status;
   if (!network)
     return predict_model(comm, data, names, model, output, type, at, collective_io, outcome);
-  if (!isnan(at)) return bvl_fail(BVL_ERR_USAGE, "at %g: %.80s is a network", at, model);
+  if (!isnan(at)) return bvl_fail(BVL_ERR_USAGE, "a lambda: %.80s is a network", model);
   return bvl_run_predict_network(comm, data, names, model, output, type, collective_io, outcome);
 }

@@ -17,8 +17,8 @@ one_by_one() {
   cv curve "$work/$name.h5" "$work/$name.cv"
   bevel 1 path "$work/$name.h5" -o "$work/$name.path" --quiet "$@"
   compare "$work/$name.cv" "$work/$name.path" --objective 0 --coef 0
+  lambdas=$("$python" "$lib/cv.py" folds "$work/$name.h5" "$work/$name.cv" "$work/$name")
   for ((fold = 0; fold < folds; fold++)); do
-    lambdas=$("$python" "$lib/cv.py" fold "$work/$name.h5" "$work/$name.cv" $fold "$work/$name.$fold")
     bevel 1 path "$work/$name.$fold" -o "$work/$name.path$fold" --quiet --lambda "$lambdas" \
       ${penalty:+--penalty "$penalty"}
     paths+=("$work/$name.path$fold")
@@ -55,9 +55,9 @@ penalty=group-lasso one_by_one grouped 3 --nlambda 10 --penalty group-lasso
 
 # every measure of every family, and leaving out row by row
 for measure in mse mae class auc; do
-  bevel 1 cv "$work/labels.h5" -o "$work/out.cv" --folds 4 --nlambda 8 --quiet --type-measure $measure
-  cv curve "$work/labels.h5" "$work/out.cv"
+  bevel 1 cv "$work/labels.h5" -o "$work/$measure.cv" --folds 4 --nlambda 8 --quiet --type-measure $measure
 done
+cv curve "$work/labels.h5" "$work"/{mse,mae,class,auc}.cv
 bevel 1 cv "$work/words.h5" -o "$work/out.cv" --folds 5 --nlambda 8 --quiet --type-measure mse
 cv curve "$work/words.h5" "$work/out.cv"
 bevel 1 cv "$work/classes.h5" -o "$work/out.cv" --folds 3 --nlambda 6 --quiet --type-measure class

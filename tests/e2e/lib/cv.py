@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """For cv.sh: what bevel cv says, recomputed from files.
 
-    cv.py fold DATA CV FOLD OUT     DATA with the rows of one fold at weight 0, and prints the lambdas
+    cv.py folds DATA CV NAME        NAME.0, NAME.1, ...: DATA with a fold's rows at weight 0; prints the lambdas
     cv.py oof DATA CV PATH...       /oof is what the paths PATH (fold after fold) predict for their rows
-    cv.py curve DATA CV             cvm, cvsd, lambda_min and lambda_1se from /oof, /y, /weights, /fold
+    cv.py curve DATA CV...          cvm, cvsd, lambda_min and lambda_1se from /oof, /y, /weights, /fold
     cv.py same A B TOLERANCE        the same folds, curve, predictions and choice
     cv.py choice CV PRED NAME       PRED is the model's prediction at its /NAME
 """
@@ -49,18 +49,20 @@ def predict(path, x, offset):
     return eta
 
 
-def make_fold(data, cv, fold, out):
-    with h5py.File(data, "r") as f, h5py.File(cv, "r") as r, h5py.File(out, "w") as o:
-        for name in f:
-            if name != "weights":
-                f.copy(name, o)
-        for name, value in f.attrs.items():
-            o.attrs[name] = value
+def make_folds(data, cv, stem):
+    with h5py.File(cv, "r") as r:
         fold_of = r["fold"][:]
-        w = vector(f, "weights", len(fold_of), 1.0)
-        w[fold_of == np.unique(fold_of)[int(fold)]] = 0
-        o["weights"] = w
         print(",".join(repr(float(v)) for v in r["lambda"][:]))
+    for k, name in enumerate(np.unique(fold_of)):
+        with h5py.File(data, "r") as f, h5py.File(f"{stem}.{k}", "w") as o:
+            for what in f:
+                if what != "weights":
+                    f.copy(what, o)
+            for what, value in f.attrs.items():
+                o.attrs[what] = value
+            w = vector(f, "weights", len(fold_of), 1.0)
+            w[fold_of == name] = 0
+            o["weights"] = w
 
 
 def check_oof(data, cv, paths):
@@ -172,9 +174,12 @@ def check_choice(cv, pred, name):
 
 if __name__ == "__main__":
     verb, *args = sys.argv[1:]
-    if verb == "fold":
-        make_fold(*args)
+    if verb == "folds":
+        make_folds(*args)
     elif verb == "oof":
         check_oof(args[0], args[1], args[2:])
+    elif verb == "curve":
+        for result in args[1:]:
+            check_curve(args[0], result)
     else:
-        {"curve": check_curve, "same": check_same, "choice": check_choice}[verb](*args)
+        {"same": check_same, "choice": check_choice}[verb](*args)
