@@ -369,7 +369,7 @@ _Static_assert(sizeof flag_table / sizeof flag_table[0] <= FLAGS_MAX,
                "settings.given is too short");
 
 /* Announced, refused by name until they exist. */
-static const char *const later_flags[] = {"replicas"};
+static const char *const later_flags[] = {"missing", "replicas"};
 static const char *const later_commands[] = {"stability", "study"};
 
 static int is_in(const char *word, const char *const *list, size_t n)
