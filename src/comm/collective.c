@@ -309,25 +309,38 @@ bvl_status bvl_gather_to_i64(const bvl_comm *comm, int root, const int64_t *mine
 /* Pairwise, so that only the two ends of a message need to know that it is long: an alltoallv would
  * need another reduction before it to agree on the number of rounds. In step s every rank sends to
  * the one s above and receives from the one s below. */
-bvl_status bvl_exchange(const bvl_comm *comm, const double *send, const int64_t *send_counts,
-                        double *recv, const int64_t *recv_counts)
+static bvl_status exchange(const bvl_comm *comm, const char *send, const int64_t *send_counts,
+                           char *recv, const int64_t *recv_counts, int64_t bytes, MPI_Datatype type)
 {
   int rank = comm->rank;
   int size = comm->size;
-  place((char *)recv, sum_counts(recv_counts, rank),
-        send != NULL ? send + sum_counts(send_counts, rank) : NULL, recv_counts[rank],
-        sizeof *recv);
+  place(recv, sum_counts(recv_counts, rank),
+        send != NULL ? send + sum_counts(send_counts, rank) * bytes : NULL, recv_counts[rank],
+        bytes);
   if (size == 1) return BVL_OK;
   const call c = begin_call();
   int code = MPI_SUCCESS;
   for (int step = 1; step < size && code == MPI_SUCCESS; step++) {
     int to = (rank + step) % size;
     int from = (rank - step + size) % size;
-    const double *out = send_counts[to] > 0 ? send + sum_counts(send_counts, to) : NULL;
-    double *in = recv_counts[from] > 0 ? recv + sum_counts(recv_counts, from) : NULL;
-    code = transfer(comm, (const char *)out, send_counts[to], to, (char *)in, recv_counts[from],
-                    from, sizeof *send, MPI_DOUBLE);
+    const char *out = send_counts[to] > 0 ? send + sum_counts(send_counts, to) * bytes : NULL;
+    char *in = recv_counts[from] > 0 ? recv + sum_counts(recv_counts, from) * bytes : NULL;
+    code = transfer(comm, out, send_counts[to], to, in, recv_counts[from], from, bytes, type);
   }
   int64_t sent = sum_counts(send_counts, size) - send_counts[rank];
-  return end_call(comm, c, BVL_EXCHANGE, sent * (int64_t)sizeof *send, code);
+  return end_call(comm, c, BVL_EXCHANGE, sent * bytes, code);
+}
+
+bvl_status bvl_exchange(const bvl_comm *comm, const double *send, const int64_t *send_counts,
+                        double *recv, const int64_t *recv_counts)
+{
+  return exchange(comm, (const char *)send, send_counts, (char *)recv, recv_counts, sizeof *send,
+                  MPI_DOUBLE);
+}
+
+bvl_status bvl_exchange_f32(const bvl_comm *comm, const float *send, const int64_t *send_counts,
+                            float *recv, const int64_t *recv_counts)
+{
+  return exchange(comm, (const char *)send, send_counts, (char *)recv, recv_counts, sizeof *send,
+                  MPI_FLOAT);
 }

@@ -114,5 +114,7 @@ bvl_status bvl_gather_to_i64(const bvl_comm *comm, int root, const int64_t *mine
  * have nothing for each other send nothing. */
 bvl_status bvl_exchange(const bvl_comm *comm, const double *send, const int64_t *send_counts,
                         double *recv, const int64_t *recv_counts);
+bvl_status bvl_exchange_f32(const bvl_comm *comm, const float *send, const int64_t *send_counts,
+                            float *recv, const int64_t *recv_counts);
 
 #endif

@@ -52,8 +52,13 @@ static bvl_status allocate(bvl_net_objective *self)
     self->share = self->params;
     self->grad_share = self->grad;
   }
-  for (int i = 0; i < grid->n_rows; i++)
+  BVL_TRY(BVL_ALLOC(&self->piece_counts, grid->n_rows));
+  if (grid->n_rows > 1 && self->net->real == &bvl_real_f32)
+    BVL_TRY(BVL_ALLOC(&self->pieces, s->count * grid->n_rows));
+  for (int i = 0; i < grid->n_rows; i++) {
     self->counts[i] = s->share_begin[i + 1] - s->share_begin[i];
+    self->piece_counts[i] = s->count;
+  }
   if (s->options.hoyer != BVL_HOYER_NONE)
     BVL_TRY(bvl_hoyer_create(self->net, s->options.hoyer, &self->hoyer));
 cleanup:
@@ -77,6 +82,17 @@ static bvl_status check_rows(const bvl_net *net, const bvl_net_rows *rows)
   return BVL_OK;
 }
 
+/* The same on every rank: how a gradient travels depends on it. */
+static bvl_status find_most_rows(bvl_net_objective *self)
+{
+  const bvl_rows *place = &self->rows->X->rows;
+  for (int64_t b = 0; b < place->n_slices; b++)
+    self->most_rows[0] = bvl_greater(self->most_rows[0],
+                                     place->slice_begin[b + 1] - place->slice_begin[b]);
+  self->most_rows[1] = place->n_local;
+  return bvl_max_i64(&self->net->grid->all, self->most_rows, 2);
+}
+
 bvl_status bvl_net_objective_create(const bvl_net *net, bvl_net_rows *rows, bvl_sparsity *sparsity,
                                     bvl_net_objective **out)
 {
@@ -93,6 +109,7 @@ bvl_status bvl_net_objective_create(const bvl_net *net, bvl_net_rows *rows, bvl_
     status = allocate(self);
   }
   BVL_TRY(bvl_agree(&net->grid->all, status));
+  BVL_TRY(find_most_rows(self));
   *out = self;
   self = NULL;
 cleanup:
@@ -112,6 +129,8 @@ void bvl_net_objective_destroy(bvl_net_objective **handle)
   free(self->params);
   free(self->grad);
   free(self->counts);
+  free(self->pieces);
+  free(self->piece_counts);
   free(self);
 }
 
@@ -192,7 +211,21 @@ static double weight_of_row(const bvl_net_objective *self, int64_t batch)
   return n_batches / (double)self->rows->n;
 }
 
-/* grad_share <- this rank's share of the loss's gradient, over the rows of all ranks. */
+/* grad_share <- the sum, in double, of the shares of all ranks' single-precision gradients. */
+static bvl_status sum_pieces(bvl_net_objective *self, double *grad_share)
+{
+  const bvl_grid *grid = self->net->grid;
+  const int64_t n = self->sparsity->count;
+  const bvl_status status = bvl_exchange_f32(&grid->col, self->pass->g, self->counts, self->pieces,
+                                             self->piece_counts);
+  for (int64_t k = 0; k < n; k++) grad_share[k] = self->pieces[k];
+  for (int i = 1; i < grid->n_rows; i++)
+    for (int64_t k = 0; k < n; k++) grad_share[k] += self->pieces[i * n + k];
+  return status;
+}
+
+/* grad_share <- this rank's share of the loss's gradient, over the rows of all ranks. Rows that
+ * pass at once leave a gradient in the products' precision: it travels as such. */
 static bvl_status pass_rows(bvl_net_objective *self, int64_t batch, const double *params,
                             double *grad_share)
 {
@@ -205,11 +238,19 @@ static bvl_status pass_rows(bvl_net_objective *self, int64_t batch, const double
   double *grad = grid->n_rows > 1 ? self->grad : grad_share;
   double riders[BVL_HOYER_RIDERS] = {0.0};
   self->sums = (bvl_pass_sums){0};
+  const int once = self->pieces != NULL && self->most_rows[batch < 0] <= BVL_PASS_ROWS;
   if (self->hoyer != NULL) bvl_hoyer_measure(self->hoyer, params, riders);
-  BVL_TRY(bvl_pass_run(self->pass, self->rows, row0, row1, n_riders, riders, &self->sums,
-                       weight_of_row(self, batch), grad, NULL, 0));
+  if (once)
+    BVL_TRY(bvl_pass_run_once(self->pass, self->rows, row0, row1, n_riders, riders, &self->sums,
+                              weight_of_row(self, batch)));
+  else
+    BVL_TRY(bvl_pass_run(self->pass, self->rows, row0, row1, n_riders, riders, &self->sums,
+                         weight_of_row(self, batch), grad, NULL, 0));
   if (self->hoyer != NULL) bvl_hoyer_settle(self->hoyer, riders);
-  if (grid->n_rows > 1) BVL_TRY(bvl_sum_scatter(&grid->col, grad, self->counts, grad_share));
+  if (once)
+    BVL_TRY(sum_pieces(self, grad_share));
+  else if (grid->n_rows > 1)
+    BVL_TRY(bvl_sum_scatter(&grid->col, grad, self->counts, grad_share));
 cleanup:
   return status;
 }

@@ -38,12 +38,15 @@ typedef struct bvl_net_objective {
   double *share;          /* this rank's share of b, owned; params itself on one grid row */
   double *grad_share;     /* of the gradient; grad itself on one grid row */
   int64_t *counts;        /* Pr: length of each share, owned */
+  float *pieces;          /* single: this share of every rank's gradient, owned; NULL = none */
+  int64_t *piece_counts;  /* Pr: length of each of those, owned */
+  int64_t most_rows[2];   /* of any rank: in a minibatch, in all */
   bvl_pass_sums sums;     /* of the last evaluation, over all ranks */
   bvl_pass_sums epoch;    /* summed over evaluations since the caller cleared it */
   double penalty;         /* of the last evaluation: all but the loss */
 } bvl_net_objective;
 
-/** The control is: nobody asks, no deadline. Collective; one small reduction. @return BVL_OK,
+/** The control is: nobody asks, no deadline. Collective; two small reductions. @return BVL_OK,
  * BVL_ERR_NOMEM, BVL_ERR_USAGE, BVL_ERR_MPI. */
 bvl_status bvl_net_objective_create(const bvl_net *net, bvl_net_rows *rows, bvl_sparsity *sparsity,
                                     bvl_net_objective **out);

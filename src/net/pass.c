@@ -276,3 +276,14 @@ bvl_status bvl_pass_run(bvl_pass *pass, bvl_net_rows *rows, int64_t row0, int64_
 cleanup:
   return status;
 }
+
+bvl_status bvl_pass_run_once(bvl_pass *pass, bvl_net_rows *rows, int64_t row0, int64_t row1,
+                             int64_t n_riders, double *riders, bvl_pass_sums *sums, double scale)
+{
+  const bvl_net *net = pass->net;
+  if (row1 > row0)
+    return run_rows(pass, rows, row0, row1, n_riders, riders, sums, scale, 1, NULL, 0);
+  memset(pass->g, 0, (size_t)net->n_params * net->real->bytes);
+  if (net->grid->n_cols == 1 || n_riders == 0) return BVL_OK;
+  return bvl_sum(&net->grid->row, riders, n_riders);
+}

@@ -59,6 +59,11 @@ bvl_status bvl_pass_run(bvl_pass *pass, bvl_net_rows *rows, int64_t row0, int64_
                         int64_t n_riders, double *riders, bvl_pass_sums *sums, double scale,
                         double *grad, double *outputs, int64_t ld_outputs);
 
+/** The same for at most BVL_PASS_ROWS rows whose gradient (times scale) is left in pass->g as it
+ * comes, in the network's reals. */
+bvl_status bvl_pass_run_once(bvl_pass *pass, bvl_net_rows *rows, int64_t row0, int64_t row1,
+                             int64_t n_riders, double *riders, bvl_pass_sums *sums, double scale);
+
 /* ---- the first layer (input.c) --------------------------------------------------------------- */
 
 /** Cut: out[0] <- W x~ + nothing yet, summed over the grid row with the riders. Else: picture <-
