@@ -38,9 +38,9 @@ static int64_t most_work(const bvl_net *net)
   return most;
 }
 
-int64_t bvl_pass_bytes(const bvl_net *net, int64_t rows_back)
+int64_t bvl_pass_bytes(const bvl_net *net, int64_t rows_forward, int64_t rows_back)
 {
-  const int64_t rows = BVL_PASS_ROWS, p_local = net->columns.p_local;
+  const int64_t rows = bvl_lesser(BVL_PASS_ROWS, rows_forward), p_local = net->columns.p_local;
   int64_t reals = net->n_params * (rows_back > 0 ? 2 : 1) + most_work(net);
   int64_t a_row = columns_at_once(net) + (net->split ? 0 : p_local);
   int64_t doubles = 2 * bvl_architecture_outputs(&net->arch), places = 0;

@@ -39,9 +39,9 @@ double bvl_pass_accuracy(const bvl_net_rows *rows, const bvl_pass_sums *sums);
 /** with_gradient 0: forward alone, with less memory. Not collective. @return BVL_ERR_NOMEM. */
 bvl_status bvl_pass_create(const bvl_net *net, int with_gradient, bvl_pass **out);
 void bvl_pass_destroy(bvl_pass **pass);
-/** Bytes of one that will be used, all but a few hundred: at most rows_back rows at once will go
- * back through the network, 0 = it is made without a gradient. Not collective. */
-int64_t bvl_pass_bytes(const bvl_net *net, int64_t rows_back);
+/** Bytes of one that will be used, all but a few hundred: at most rows_forward rows at once will go
+ * through the network and rows_back back, 0 = it is made without a gradient. Not collective. */
+int64_t bvl_pass_bytes(const bvl_net *net, int64_t rows_forward, int64_t rows_back);
 
 /** Sets the parameters (n_params doubles). Not collective. */
 void bvl_pass_load(bvl_pass *pass, const double *params);

@@ -160,19 +160,25 @@ static double matrix_bytes(const bvl_network_job *job)
   return n * (double)job->p * (double)bvl_dtype_bytes(bvl_data_source(job->data)->dtype) / ranks;
 }
 
-/* Of every parameter its value, its gradient and a copy to begin with, on several grid rows the
- * packed shares and MPI's copy too; of those of the share value and gradient again; the method's
+/* Of every parameter its value, its gradient and a copy to begin with; on several grid rows the
+ * pieces that travel and MPI's copy too, and of the share value and gradient again; the method's
  * own. */
 static double estimate(const bvl_network_job *job, double share_doubles)
 {
   const bvl_net *net = job->net;
   const double here = (double)net->n_params, share = here / job->grid_rows;
   const int64_t back = job->n_train / job->n_slices / job->grid_rows + 1;
+  const int64_t forward = bvl_greater(job->n_train, job->n_test) / job->grid_rows + 1;
   const double base = 28.0 * 1048576.0; /* program, MPI, HDF5 and its buffers */
-  const double doubles = here * (job->grid_rows > 1 ? 5.0 : 3.0) + share * (2.0 + share_doubles);
+  const int as_singles = !job->options->is_double &&
+                         back <= BVL_PASS_ROWS; /* gradients travel so */
+  const double doubles = job->grid_rows == 1
+                             ? here * (3.0 + share_doubles)
+                             : here * (as_singles ? 3.0 : 5.0) + share * (2.0 + share_doubles);
   /* statistics of the columns and their order; center, scale and kept on their way to the file */
   const double beside = 64.0 * (double)net->columns.p_local + 24.0 * (double)job->p;
-  return base + matrix_bytes(job) + 8.0 * doubles + (double)bvl_pass_bytes(net, back) + beside;
+  return base + matrix_bytes(job) + 8.0 * doubles + (double)bvl_pass_bytes(net, forward, back) +
+         beside;
 }
 
 static bvl_status check_memory(bvl_network_job *job, double share_doubles)

@@ -139,7 +139,7 @@ static void test_phenotypes(void **state)
   ASSERT_OK(import_run(&options, &outcome));
   ASSERT_ALL(genotypes_are(N - 1, kept, 0, 2.0));
   static const char *const names[] = {"s0", "s1", "s2", "s3", "s4", "s5", "s6", "s8"};
-  char *all[N - 1], text[N][8];
+  char *all[N - 1], text[N][16];
   for (int k = 0; k < N - 1; k++) {
     snprintf(text[k], sizeof text[k], "s%d", k < 7 ? k : k + 1);
     all[k] = text[k];
