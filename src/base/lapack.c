@@ -126,3 +126,26 @@ void bvl_lu_solve(int64_t m, const double *LU, int64_t ld, const int *pivots, do
   int info = 0;
   if (m > 0) dgetrs_("N", &m_int, &one, LU, &ld_int, pivots, b, &m_int, &info, 1);
 }
+
+/* One pass over the triangle: a column adds to y below it and, in four partial sums, to its own
+ * entry. */
+void bvl_symmetric_apply(int64_t m, const double *A, int64_t ld, const double *x, double *y)
+{
+  for (int64_t i = 0; i < m; i++) y[i] = 0.0;
+  for (int64_t j = 0; j < m; j++) {
+    const double *a = A + j * ld;
+    const double x_j = x[j];
+    double sum[4] = {a[j] * x_j, 0.0, 0.0, 0.0};
+    int64_t i = j + 1;
+    for (; i + 4 <= m; i += 4)
+      for (int l = 0; l < 4; l++) {
+        y[i + l] += a[i + l] * x_j;
+        sum[l] += a[i + l] * x[i + l];
+      }
+    for (; i < m; i++) {
+      y[i] += a[i] * x_j;
+      sum[0] += a[i] * x[i];
+    }
+    y[j] += (sum[0] + sum[1]) + (sum[2] + sum[3]);
+  }
+}

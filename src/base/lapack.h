@@ -29,6 +29,11 @@ void bvl_cholesky_apply(int64_t m, const double *L, int64_t ld, int64_t k, doubl
  * m does not fit LAPACK's integer. */
 int bvl_cholesky_solve(int64_t m, double *A, int64_t ld, double *b);
 
+/** y (m) <- A x from the lower triangle of a symmetric A (m x m, column-major, leading dimension
+ * ld); x and y may not overlap. Not collective. In place of BLAS' symv: OpenBLAS 0.3.21's for old
+ * CPUs reads past the end of what it is given. */
+void bvl_symmetric_apply(int64_t m, const double *A, int64_t ld, const double *x, double *y);
+
 /** The eigenvalues of a symmetric A (m x m, column-major, leading dimension ld; the lower triangle
  * is read), ascending, to values (m); its eigenvectors overwrite A, a column each. work: n_work >=
  * 3 m doubles, 34 m for speed. Not collective. @return as bvl_cholesky, > 0 when it does not

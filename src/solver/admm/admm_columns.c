@@ -13,6 +13,7 @@
 #include <cblas.h>
 
 #include "base/checked.h"
+#include "base/lapack.h"
 #include "solver/admm/admm_space.h"
 
 typedef struct columns_system {
@@ -120,7 +121,7 @@ static bvl_status start(void *system, const bvl_point *point, bvl_admm_iterate *
   const int m = s->space.m;
   bvl_status status = bvl_admm_space_spread(&s->space, point, s->v);
   if (status != BVL_OK) return status;
-  cblas_dsymv(CblasColMajor, CblasLower, m, 1, s->space.M, m + 1, s->v, 1, 0, s->rhs, 1);
+  bvl_symmetric_apply(m, s->space.M, m + 1, s->v, s->rhs);
   memcpy(it->x, point->beta, (size_t)problem->X->columns.p_local * sizeof *it->x);
   it->intercept = point->intercept;
   for (int64_t c = 0; c < problem->X->columns.p_local; c++) {

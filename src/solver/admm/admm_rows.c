@@ -150,7 +150,7 @@ static int64_t length(const void *system)
 /* out = G v. */
 static void times_gram(const rows_system *s, const double *v, double *out)
 {
-  cblas_dsymv(CblasColMajor, CblasLower, s->n, 1, s->G, s->n, v, 1, 0, out, 1);
+  bvl_symmetric_apply(s->n, s->G, s->n, v, out);
 }
 
 /* eta = o + q + F c + Gs / (n rho). */

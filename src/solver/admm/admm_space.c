@@ -119,7 +119,7 @@ double bvl_admm_space_norm(const bvl_admm_space *s, double *v, double *work)
     const double scale = norm > 0 ? 1 / norm : 1;
     for (int k = 0; k < s->m; k++)
       v[k] = bvl_admm_kind(s, k) == BVL_ADMM_PENALISED ? scale * work[k] : 0;
-    cblas_dsymv(CblasColMajor, CblasLower, s->m, 1, s->M, s->m + 1, v, 1, 0, work, 1);
+    bvl_symmetric_apply(s->m, s->M, s->m + 1, v, work);
     norm = 0;
     for (int k = 0; k < s->m; k++)
       if (bvl_admm_kind(s, k) == BVL_ADMM_PENALISED) norm += work[k] * work[k];
