@@ -8,6 +8,7 @@
 #include <cblas.h>
 
 #include "base/checked.h"
+#include "base/lapack.h"
 #include "comm/block_layout.h"
 
 enum { TAKE_COLUMNS = 32 * BVL_BLOCK }; /* columns an exchange moves at once */
@@ -243,7 +244,9 @@ static void multiply_block(const bvl_block_cyclic *m, int64_t l, int64_t rows, i
   const int64_t below = bvl_lesser(rows, bvl_block_count(col + BVL_BLOCK, g->rows, g->i));
   if (bvl_block_owner(col, g->rows) == g->i) {
     const int64_t k = bvl_block_local(col, g->rows);
-    cblas_dsymv(CblasColMajor, CblasLower, width, 1, block + k, ld, x + col, 1, 1, y + col, 1);
+    double part[BVL_BLOCK];
+    bvl_symmetric_apply(width, block + k, ld, x + col, part);
+    for (int i = 0; i < width; i++) y[col + i] += part[i];
   }
   if (rows == below) return;
   const int height = (int)(rows - below);
