@@ -30,7 +30,7 @@ typedef enum command {
   COMMAND_IMPORT = 1024
 } command;
 
-enum { FLAGS_ERROR_BYTES = 1024, FLAGS_MAX = 192 };
+enum { FLAGS_ERROR_BYTES = 1024, FLAGS_MAX = 256 };
 
 /** What was asked for. Strings point into argv or into `owned`. */
 typedef struct settings {
