@@ -18,6 +18,7 @@ static int check_idle(const settings *s, char error[FLAGS_ERROR_BYTES])
       {"correct-epochs", BVL_FRONT_CONTINUATION,
        "--correct-epochs goes with --method continuation"},
       {"correct-lr", BVL_FRONT_CONTINUATION, "--correct-lr goes with --method continuation"},
+      {"checkpoint", BVL_FRONT_CONTINUATION, "--checkpoint goes with --method continuation"},
       {"tol", -1 - BVL_FRONT_WEIGHTED_SUM, "--method weighted-sum has no --tol"},
       {"max-iter", -1 - BVL_FRONT_WEIGHTED_SUM, "--method weighted-sum has no --max-iter"}};
   for (size_t k = 0; k < sizeof idle / sizeof idle[0]; k++) {
@@ -47,6 +48,10 @@ int check_pareto_flags(settings *s, char error[FLAGS_ERROR_BYTES])
                                     ? "--layers P-H-K or --arch NAME|FILE is missing"
                                     : "--layers and --arch: one of them");
   if (check_idle(s, error) != 0) return -1;
+  if (s->train.checkpoint == NULL && flag_given(s, "resume"))
+    return flag_complain(error, "--resume goes with --checkpoint FILE");
+  if (s->train.checkpoint == NULL && flag_given(s, "checkpoint-every"))
+    return flag_complain(error, "--checkpoint-every goes with --checkpoint FILE");
   if (o->lambda_min > o->lambda_max)
     return flag_complain(error, "--lambda-min is above --lambda-max");
   choose_budget(s);
@@ -54,6 +59,9 @@ int check_pareto_flags(settings *s, char error[FLAGS_ERROR_BYTES])
   network->activation = (bvl_activation)s->activation;
   network->scaling = (bvl_scaling)s->scaling;
   o->output = s->output;
+  o->checkpoint = s->train.checkpoint;
+  o->checkpoint_every_s = s->train.checkpoint_every_s;
+  o->resume = s->train.resume;
   o->method = (bvl_front_method)s->method;
   o->structure = s->second == 0 ? BVL_BY_ELEMENT : BVL_BY_INPUT;
   o->optim.schedule = (bvl_schedule)s->schedule;

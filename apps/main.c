@@ -67,7 +67,8 @@ static int share_run_file(MPI_Comm comm, int rank, const char *path, char **text
 static int interrupted(const settings *s, MPI_Comm comm, int rank)
 {
   int number = signals_caught(), any = 0;
-  const char *checkpoint = s->command == COMMAND_TRAIN ? s->train.checkpoint : s->run.checkpoint;
+  const char *checkpoint = s->command & (COMMAND_TRAIN | COMMAND_PARETO) ? s->train.checkpoint
+                                                                         : s->run.checkpoint;
   int saved = rank == 0 && checkpoint != NULL && access(checkpoint, R_OK) == 0;
   MPI_Allreduce(&number, &any, 1, MPI_INT, MPI_MAX, comm);
   MPI_Bcast(&saved, 1, MPI_INT, 0, comm);

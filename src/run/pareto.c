@@ -24,7 +24,8 @@ void bvl_pareto_options_init(bvl_pareto_options *options)
                                   .stir = {.step = 0.1, .momentum = 0.9},
                                   .lambda_min = 1e-4,
                                   .lambda_max = 1e-1,
-                                  .max_seconds = INFINITY};
+                                  .max_seconds = INFINITY,
+                                  .checkpoint_every_s = 600.0};
   bvl_network_options_init(&options->network);
   bvl_optim_options_init(BVL_OPTIM_ADAM, &options->optim);
   options->optim.step = 1e-3;
@@ -194,6 +195,7 @@ static void close_job(bvl_pareto_job *job)
   free(job->test_accuracy);
   free(job->params);
   free(job->theta);
+  free(job->identity);
   bvl_ball_free(&job->ball);
   free(job->block_begin);
   free(job->block_weight);
@@ -271,6 +273,7 @@ bvl_status bvl_run_pareto(MPI_Comm comm, const bvl_pareto_options *options,
   job.start_s = MPI_Wtime();
   outcome->load_s = job.start_s - start_s;
   BVL_TRY(create_objectives(&job));
+  BVL_TRY(bvl_agree(&job.network.comm, bvl_pareto_identify(&job)));
   BVL_TRY(find_points(&job));
   outcome->solve_s = MPI_Wtime() - job.start_s;
   BVL_TRY(try_points(&job));

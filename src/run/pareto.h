@@ -30,6 +30,9 @@ typedef struct bvl_pareto_options {
   double lambda_min, lambda_max; /* of the lambda path */
   bvl_optim_options optim;       /* of the dense ends (epochs 0: none) and of weighted sums */
   double max_seconds;
+  const char *checkpoint; /* of a continuation; NULL = none */
+  double checkpoint_every_s;
+  int resume;
 } bvl_pareto_options;
 
 /** Continuation, 25 points, 1 start, 1 sweep, Adam 1e-3 for 20 epochs. */

@@ -50,15 +50,15 @@ cleanup:
 /* ---- continuation ----------------------------------------------------------------------------
  */
 
-static bvl_status create_front(bvl_pareto_job *job, bvl_front **front)
+static bvl_status create_front(bvl_pareto_job *job)
 {
   bvl_status status = BVL_OK;
   const bvl_pareto_options *o = job->options;
   const bvl_corrector_limits limits = limits_of(job);
-  BVL_TRY(bvl_front_create(job->f, &job->ball, o->points, o->norm_max, &limits, front));
-  (*front)->monitor = job->network.monitor;
-  (*front)->stir = o->stir;
-  (*front)->stir.seed = o->network.seed;
+  BVL_TRY(bvl_front_create(job->f, &job->ball, o->points, o->norm_max, &limits, &job->front));
+  job->front->monitor = job->network.monitor;
+  job->front->stir = o->stir;
+  job->front->stir.seed = o->network.seed;
 cleanup:
   return status;
 }
@@ -77,28 +77,78 @@ static void take_points(bvl_pareto_job *job, const bvl_front *front)
   while (job->n > n) free(job->point[--job->n].x);
 }
 
+/* A dense end, trained and brought to the front. No checkpoints on the way. */
+static bvl_status find_end(bvl_pareto_job *job)
+{
+  bvl_status status = BVL_OK;
+  bvl_front *front = job->front;
+  job->objective->control.next_checkpoint_s = INFINITY;
+  BVL_TRY(bvl_pareto_train(job, job->f, job->options->network.seed + (uint64_t)front->at.round));
+  memcpy(front->walker, job->theta, (size_t)job->f->space.n_local * sizeof *front->walker);
+  BVL_TRY(bvl_front_approach(front));
+cleanup:
+  return status;
+}
+
+/* What follows on the stage that is through. */
+static void begin_next(bvl_front *front, const bvl_pareto_options *o)
+{
+  const int64_t next = front->at.round + 1;
+  switch (front->at.stage) {
+  case BVL_FRONT_TRAIN: bvl_front_begin(front, BVL_FRONT_DOWN, front->at.round); break;
+  case BVL_FRONT_DOWN:
+    if (next < o->starts)
+      bvl_front_begin(front, BVL_FRONT_TRAIN, next);
+    else
+      bvl_front_begin(front, o->sweeps > 0 ? BVL_FRONT_UP : BVL_FRONT_SETTLE, 0);
+    break;
+  case BVL_FRONT_UP: bvl_front_begin(front, BVL_FRONT_BACK, front->at.round); break;
+  case BVL_FRONT_BACK:
+    bvl_front_begin(
+        front, next < o->sweeps && front->at.gain > least_gain ? BVL_FRONT_UP : BVL_FRONT_SETTLE,
+        next);
+    break;
+  case BVL_FRONT_SETTLE:
+  case BVL_FRONT_DONE: bvl_front_begin(front, BVL_FRONT_DONE, 0);
+  }
+}
+
+/* Time that is up ends the stages, too: those left would only pass. */
+static bvl_status walk_stages(bvl_pareto_job *job)
+{
+  bvl_status status = BVL_OK;
+  bvl_front *front = job->front;
+  while (front->at.stage != BVL_FRONT_DONE && !front->time_up) {
+    if (front->at.stage == BVL_FRONT_TRAIN) {
+      BVL_TRY(find_end(job));
+    } else {
+      if (front->save != NULL && isinf(job->objective->control.next_checkpoint_s))
+        job->objective->control.next_checkpoint_s = MPI_Wtime() + job->options->checkpoint_every_s;
+      BVL_TRY(bvl_front_sweep(front));
+    }
+    if (!front->time_up) begin_next(front, job->options);
+  }
+cleanup:
+  return status;
+}
+
 bvl_status bvl_pareto_continue(bvl_pareto_job *job)
 {
   bvl_status status = BVL_OK;
-  const bvl_pareto_options *o = job->options;
-  bvl_front *front = NULL;
-  double gain = 1.0;
-  BVL_TRY(create_front(job, &front));
-  for (int64_t s = 0; s < o->starts && !front->time_up; s++) {
-    BVL_TRY(bvl_pareto_train(job, job->f, o->network.seed + (uint64_t)s));
-    BVL_TRY(bvl_front_approach(front, job->theta));
-    BVL_TRY(bvl_front_down(front, job->theta));
+  BVL_TRY(create_front(job));
+  BVL_TRY(bvl_pareto_open_checkpoints(job));
+  status = walk_stages(job);
+  /* the front is as it was after its last point */
+  if (status == BVL_ERR_INTERRUPTED && job->front->save != NULL) {
+    job->front->passes = job->front->at.passes;
+    const bvl_status saved = bvl_pareto_save(job);
+    if (saved != BVL_OK) status = saved;
   }
-  for (int64_t k = 0; k < o->sweeps && gain > least_gain && !front->time_up; k++) {
-    gain = 0.0;
-    BVL_TRY(bvl_front_up(front, &gain));
-    BVL_TRY(bvl_front_back(front, &gain));
-  }
-  BVL_TRY(bvl_front_settle(front));
-  BVL_TRY(bvl_pareto_make_points(job, front->n));
-  take_points(job, front);
+  if (status != BVL_OK) goto cleanup;
+  BVL_TRY(bvl_pareto_make_points(job, job->front->n));
+  take_points(job, job->front);
 cleanup:
-  bvl_front_destroy(&front);
+  bvl_front_destroy(&job->front);
   return status;
 }
 

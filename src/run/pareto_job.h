@@ -23,6 +23,9 @@ typedef struct bvl_pareto_job {
   bvl_front_point *point; /* ascending norm */
   double *params;         /* n_params, scratch */
   double *theta;          /* f's n_local, scratch */
+  char *identity;         /* of its checkpoints, owned */
+  bvl_front *front;       /* owned; while a continuation runs */
+  bvl_front_layout layout;
   double start_s;
   double *train_accuracy; /* n each */
   double *test_accuracy;
@@ -34,6 +37,15 @@ typedef struct bvl_pareto_job {
 bvl_status bvl_pareto_continue(bvl_pareto_job *job);
 bvl_status bvl_pareto_weigh(bvl_pareto_job *job);
 bvl_status bvl_pareto_walk(bvl_pareto_job *job);
+/** Makes job->identity. Not collective. */
+bvl_status bvl_pareto_identify(bvl_pareto_job *job);
+/** bvl_front's save callback; context is the job. A checkpoint that cannot be written is a line in
+ * the log. Collective over f's communicator, as the next one. */
+bvl_status bvl_pareto_save(void *job);
+/** Lays out the front's vectors, takes up the newest checkpoint if that is wanted, and has others
+ * written from now on. */
+bvl_status bvl_pareto_open_checkpoints(bvl_pareto_job *job);
+
 /** job->theta <- a start, after the options' epochs of training. Collective. */
 bvl_status bvl_pareto_train(bvl_pareto_job *job, const bvl_objective *f, uint64_t seed);
 /** Room for n points. Collective. */

@@ -86,6 +86,35 @@ bevel 1 pareto "$work/iris.h5" -o "$work/single.h5" --layers 4-4-4-3 --train-ind
 true_front "$work/single.h5" "$work/iris.h5" --rtol 1e-5
 grep -q '"nondominated": 5' "$work/json" || fail "$(cat "$work/json")"
 
+# stopped once there is a checkpoint, gone on with on other ranks and grids: the same front
+long="--points 7 --norm-max 12 --tol 1e-4 --max-iter 500 --starts 3"
+bevel 1 pareto $iris -o "$work/whole.h5" $long --quiet
+stopped=0
+for how in USR1 KILL; do
+  rm -f "$work"/front.ckpt*
+  timeout 60 "$BEVEL" pareto $iris -o "$work/stopped.h5" $long --checkpoint "$work/front.ckpt" --checkpoint-every 0.01 --quiet \
+    </dev/null >/dev/null 2>&1 &
+  job=$!
+  until [ -e "$work/front.ckpt" ] || ! kill -0 $job 2>/dev/null; do sleep 0.02; done
+  pkill -"$how" -P $job 2>/dev/null || true
+  code=0
+  wait $job 2>/dev/null || code=$?
+  if [ $code -ne 0 ]; then stopped=$((stopped + 1)); fi
+  case $how-$code in USR1-75 | USR1-0 | KILL-137 | KILL-0) ;; *) fail "stopped by $how: exit $code" ;; esac
+  if [ $how = USR1 ]; then ways=("1" "2 --grid 1x2"); else ways=("3"); fi
+  for ranks in "${ways[@]}"; do
+    cp "$work/front.ckpt" "$work/again.ckpt"
+    bevel ${ranks%% *} pareto $iris -o "$work/again.h5" $long --checkpoint "$work/again.ckpt" --resume \
+      ${ranks#"${ranks%% *}"} >"$work/said" 2>&1 || fail "resumed: $(cat "$work/said")"
+    grep -q "resumed from" "$work/said" || fail "not resumed: $(cat "$work/said")"
+    same whole.h5 again.h5 1e-4
+  done
+done
+test $stopped -gt 0 || fail "no run was stopped in the middle"
+code=0
+bevel 1 pareto $iris -o "$work/x.h5" --points 9 --checkpoint "$work/front.ckpt" --resume >"$work/said" 2>&1 || code=$?
+test $code = 2 && grep -q "points" "$work/said" || fail "another front's checkpoint: exit $code: $(cat "$work/said")"
+
 refuse() {
   local code=0
   bevel 1 pareto "${@:3}" >"$work/said" 2>&1 || code=$?
@@ -93,6 +122,8 @@ refuse() {
   grep -q "$2" "$work/said" || fail "wanted '$2': $(cat "$work/said")"
 }
 refuse 2 "norm-max goes with" $iris -o "$work/x.h5" --method weighted-sum --norm-max 3
+refuse 2 "checkpoint goes with" $iris -o "$work/x.h5" --method weighted-sum --checkpoint "$work/c"
+refuse 2 "resume goes with" $iris -o "$work/x.h5" --resume
 refuse 2 "layers" "$work/iris.h5" -o "$work/x.h5"
 refuse 2 "5 inputs" "$work/iris.h5" -o "$work/x.h5" --layers 5-3
 refuse 2 "at least 2" $iris -o "$work/x.h5" --points 1

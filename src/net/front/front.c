@@ -32,6 +32,8 @@ static bvl_status allocate(bvl_front *front)
   const int64_t n_local = front->f->space.n_local;
   BVL_TRY(BVL_ALLOC(&front->predicted, n_local));
   BVL_TRY(BVL_ALLOC(&front->other, n_local));
+  BVL_TRY(BVL_ALLOC(&front->walker, n_local));
+  BVL_TRY(BVL_ALLOC(&front->behind, n_local));
   BVL_TRY(BVL_ALLOC(&front->point, front->n));
   for (int64_t k = 0; k < front->n; k++) {
     front->point[k].value = INFINITY;
@@ -95,6 +97,8 @@ void bvl_front_destroy(bvl_front **handle)
   free(front->point);
   free(front->predicted);
   free(front->other);
+  free(front->walker);
+  free(front->behind);
   free(front);
 }
 
@@ -127,6 +131,7 @@ static bvl_status correct(bvl_front *front, double tau, int stir, double *x, bvl
     BVL_TRY(bvl_corrector_stir(front->corrector, tau, &front->stir, front->passes++, x, &wants));
   BVL_TRY(bvl_corrector_run(front->corrector, tau, &front->limits, x, found));
   wants |= found->wants;
+  front->wants |= wants;
   if (wants & BVL_WANT_TIME_UP) front->time_up = 1;
   if (wants & BVL_WANT_STOP) BVL_TRY(bvl_fail(BVL_ERR_INTERRUPTED, "stopped on request"));
 cleanup:
@@ -230,35 +235,29 @@ cleanup:
   return status;
 }
 
-bvl_status bvl_front_approach(bvl_front *front, double *x)
+bvl_status bvl_front_approach(bvl_front *front)
 {
   double norm = 0.0;
-  bvl_status status = bvl_ball_value(front->ball, x, &norm);
+  bvl_status status = bvl_ball_value(front->ball, front->walker, &norm);
   if (status != BVL_OK) return status;
-  return front->f2_max > 0.0 ? walk_to_end(front, norm, x) : find_end(front, norm, x);
+  return front->f2_max > 0.0 ? walk_to_end(front, norm, front->walker)
+                             : find_end(front, norm, front->walker);
 }
 
-bvl_status bvl_front_down(bvl_front *front, double *x)
+static bvl_status step_down(bvl_front *front, int64_t k)
 {
   bvl_status status = BVL_OK;
-  const size_t bytes = (size_t)front->f->space.n_local * sizeof *x;
-  double *last = NULL;
-  BVL_TRY(bvl_agree(front->f->space.comm, BVL_ALLOC(&last, front->f->space.n_local)));
-  for (int64_t k = front->n - 1; k > 0 && !front->time_up; k--) {
-    const double radius = front->point[k].radius, step = front->point[1].radius;
-    if (k == front->n - 1) {
-      memcpy(front->predicted, x, bytes);
-    } else {
-      BVL_TRY(
-          predict(front, k, x, radius + step, k + 2 < front->n ? last : NULL, radius + 2.0 * step));
-      memcpy(last, x, bytes);
-    }
-    if (k == front->n - 1) memcpy(last, front->predicted, bytes);
-    BVL_TRY(offer(front, k, 1, front->predicted, NULL));
-    memcpy(x, front->predicted, bytes);
-  }
+  const size_t bytes = (size_t)front->f->space.n_local * sizeof *front->walker;
+  const double radius = front->point[k].radius, step = front->point[1].radius;
+  if (k == front->n - 1)
+    memcpy(front->predicted, front->walker, bytes);
+  else
+    BVL_TRY(predict(front, k, front->walker, radius + step, k + 2 < front->n ? front->behind : NULL,
+                    radius + 2.0 * step));
+  BVL_TRY(offer(front, k, 1, front->predicted, NULL));
+  memcpy(front->behind, front->walker, bytes);
+  memcpy(front->walker, front->predicted, bytes);
 cleanup:
-  free(last);
   return status;
 }
 
@@ -287,30 +286,59 @@ static bvl_status settle(bvl_front *front, int64_t k, double *gain)
   return offer(front, k, 0, front->predicted, gain);
 }
 
-bvl_status bvl_front_settle(bvl_front *front)
+static bvl_status step_up(bvl_front *front, int64_t k)
 {
   bvl_status status = BVL_OK;
-  for (int64_t k = 1; k < front->n && !front->time_up; k++) BVL_TRY(settle(front, k, NULL));
+  if (k > 1) BVL_TRY(move(front, k, k - 1, k - 2, &front->at.gain));
+  BVL_TRY(settle(front, k, &front->at.gain));
 cleanup:
   return status;
 }
 
-bvl_status bvl_front_up(bvl_front *front, double *gain)
+static bvl_status step(bvl_front *front, int64_t k)
 {
-  bvl_status status = BVL_OK;
-  for (int64_t k = 1; k < front->n && !front->time_up; k++) {
-    if (k > 1) BVL_TRY(move(front, k, k - 1, k - 2, gain));
-    BVL_TRY(settle(front, k, gain));
+  switch (front->at.stage) {
+  case BVL_FRONT_DOWN: return step_down(front, k);
+  case BVL_FRONT_UP: return step_up(front, k);
+  case BVL_FRONT_BACK: return move(front, k, k + 1, k + 2, &front->at.gain);
+  case BVL_FRONT_SETTLE: return settle(front, k, NULL);
+  case BVL_FRONT_TRAIN:
+  case BVL_FRONT_DONE: break;
   }
-cleanup:
-  return status;
+  return bvl_fail(BVL_ERR_INTERNAL, "a front has no such sweep");
 }
 
-bvl_status bvl_front_back(bvl_front *front, double *gain)
+/* A point is through. */
+static bvl_status pause_at(bvl_front *front, int64_t next)
+{
+  const int saves = front->save != NULL && (front->wants & BVL_WANT_CHECKPOINT) != 0;
+  front->at.k = next;
+  front->at.passes = front->passes;
+  front->wants = 0;
+  return saves ? front->save(front->save_context) : BVL_OK;
+}
+
+void bvl_front_begin(bvl_front *front, bvl_front_stage stage, int64_t round)
+{
+  const int64_t first[] = {
+      [BVL_FRONT_TRAIN] = 0,           [BVL_FRONT_DOWN] = front->n - 1, [BVL_FRONT_UP] = 1,
+      [BVL_FRONT_BACK] = front->n - 2, [BVL_FRONT_SETTLE] = 1,          [BVL_FRONT_DONE] = 0};
+  if (stage != BVL_FRONT_BACK) front->at.gain = 0.0;
+  front->at.stage = stage;
+  front->at.round = round;
+  front->at.k = first[stage];
+  front->at.passes = front->passes;
+}
+
+bvl_status bvl_front_sweep(bvl_front *front)
 {
   bvl_status status = BVL_OK;
-  for (int64_t k = front->n - 2; k > 0 && !front->time_up; k--)
-    BVL_TRY(move(front, k, k + 1, k + 2, gain));
+  const bvl_front_place *at = &front->at;
+  const int64_t way = at->stage == BVL_FRONT_DOWN || at->stage == BVL_FRONT_BACK ? -1 : 1;
+  while (at->k > 0 && at->k < front->n && !front->time_up) {
+    BVL_TRY(step(front, at->k));
+    BVL_TRY(pause_at(front, at->k + way));
+  }
 cleanup:
   return status;
 }
