@@ -173,10 +173,11 @@ def _draw_points(axis, rows, arch):
 
 def _picture(folder, rows):
     """Accuracy by parameters left, and the first layers of networks of the first seed."""
+    first = min(row["seed"] for row in rows)
     present = [arch for arch in ARCHITECTURES if any(row["arch"] == arch for row in rows)]
     wanted = [(arch, name) for arch, name in (("lenet300", "dense"), ("lenet300", "hoyer-square"), ("lenet300", "group-hs"),
                                               ("lenet5", "group-hs"))
-              if os.path.exists(os.path.join(folder, f"{arch}-{name}-1.h5"))]
+              if os.path.exists(os.path.join(folder, f"{arch}-{name}-{first}.h5"))]
     columns = max(len(present), len(wanted), 1)
     figure = plt.figure(figsize=(3.6 * columns, 6.4), layout="constrained")
     grid = figure.add_gridspec(2, 2 * columns)
@@ -185,7 +186,7 @@ def _picture(folder, rows):
         _draw_points(figure.add_subplot(grid[0, k * width:(k + 1) * width]), rows, arch)
     for k, (arch, name) in enumerate(wanted):
         axis = figure.add_subplot(grid[1, 2 * k:2 * k + 2])
-        Network(os.path.join(folder, f"{arch}-{name}-1.h5")).draw_first_layer(axis)
+        Network(os.path.join(folder, f"{arch}-{name}-{first}.h5")).draw_first_layer(axis)
         axis.set_title(f"{ARCHITECTURES[arch]}, {name}")
     figure.savefig(os.path.join(folder, "results.png"), dpi=110)
     plt.close(figure)
