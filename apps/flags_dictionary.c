@@ -13,6 +13,12 @@ int check_dictionary_flags(settings *s, char error[FLAGS_ERROR_BYTES])
   run->output = s->output;
   if (!flag_given(s, "lambda"))
     return flag_complain(error, "--lambda L is missing: the level of the codes' l1 norm");
+  if (run->checkpoint != NULL && run->solver != BVL_DICTIONARY_ALTERNATE)
+    return flag_complain(error, "--checkpoint goes with --solver alternate");
+  if (run->checkpoint == NULL && flag_given(s, "resume"))
+    return flag_complain(error, "--resume goes with --checkpoint FILE");
+  if (run->checkpoint == NULL && flag_given(s, "checkpoint-every"))
+    return flag_complain(error, "--checkpoint-every goes with --checkpoint FILE");
   for (size_t k = 0; k < sizeof minibatch / sizeof *minibatch; k++)
     if (flag_given(s, minibatch[k]) && run->solver != BVL_DICTIONARY_ADAM) {
       snprintf(error, FLAGS_ERROR_BYTES, "--%s goes with --solver adam", minibatch[k]);

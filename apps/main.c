@@ -68,6 +68,7 @@ static int interrupted(const settings *s, MPI_Comm comm, int rank)
 {
   int number = signals_caught(), any = 0;
   const char *checkpoint = s->command & (COMMAND_TRAIN | COMMAND_PARETO) ? s->train.checkpoint
+                           : s->command == COMMAND_DICTIONARY            ? s->dictionary.checkpoint
                                                                          : s->run.checkpoint;
   int saved = rank == 0 && checkpoint != NULL && access(checkpoint, R_OK) == 0;
   MPI_Allreduce(&number, &any, 1, MPI_INT, MPI_MAX, comm);

@@ -12,6 +12,7 @@
 #include "data/design.h"
 #include "io/network.h"
 #include "net/coding/dictionary_factors.h"
+#include "run/checkpoint.h"
 #include "run/job.h"
 #include "run/memory.h"
 
@@ -22,6 +23,7 @@ void bvl_dictionary_run_init(bvl_dictionary_run *run)
                               .max_iter = 1000,
                               .tol = 1e-6,
                               .max_seconds = INFINITY,
+                              .checkpoint_every_s = 600.0,
                               .collective_io = 1};
   bvl_optim_options_init(BVL_OPTIM_ADAM, &run->optim);
   run->optim.epochs = 50;
@@ -42,6 +44,7 @@ typedef struct job {
   uint64_t fingerprint;
   bvl_dictionary *dictionary; /* owned */
   bvl_result_writer *writer;  /* owned */
+  char *identity;             /* of its checkpoints, owned */
   char start_time[24];
 } job;
 
@@ -149,17 +152,76 @@ cleanup:
   return status;
 }
 
+static bvl_status identify(job *j)
+{
+  const bvl_dictionary_options *o = &j->run->options;
+  size_t length = 0;
+  FILE *text = open_memstream(&j->identity, &length);
+  if (text == NULL) return bvl_fail(BVL_ERR_NOMEM, "cannot describe the run");
+  fprintf(text, "fingerprint=%016" PRIx64 "\nn=%" PRId64 "\np=%" PRId64 "\natoms=%" PRId64 "\n",
+          j->fingerprint, j->n, j->p, o->atoms);
+  fprintf(text, "lambda=%.17g\nsparse_dictionary=%.17g\nseed=%" PRIu64 "\n", o->lambda,
+          o->lambda_dictionary, o->seed);
+  if (fclose(text) != 0) return bvl_fail(BVL_ERR_NOMEM, "cannot describe the run");
+  return BVL_OK;
+}
+
+static bvl_status put_state(void *context, const bvl_store *store)
+{
+  const job *j = context;
+  return bvl_dictionary_save(j->dictionary, store);
+}
+
+static bvl_status get_state(void *context, const bvl_store *store)
+{
+  const job *j = context;
+  return bvl_dictionary_restore(j->dictionary, store);
+}
+
+static bvl_checkpointed frame_of(job *j)
+{
+  return (bvl_checkpointed){.comm = &j->comm,
+                            .monitor = j->monitor,
+                            .file = j->run->checkpoint,
+                            .identity = j->identity,
+                            .context = j,
+                            .put = put_state,
+                            .get = get_state};
+}
+
+static bvl_status save(void *context)
+{
+  const bvl_checkpointed frame = frame_of(context);
+  return bvl_checkpointed_write(&frame);
+}
+
+static bvl_status resume(job *j)
+{
+  const bvl_checkpointed frame = frame_of(j);
+  int found = 0;
+  bvl_status status = bvl_checkpointed_take(&frame, &found);
+  if (status == BVL_OK && found)
+    bvl_log_line(&j->comm, j->monitor, "resumed from %s: %" PRId64 " rounds done", frame.file,
+                 j->dictionary->n_history);
+  return status;
+}
+
 static bvl_status solve(job *j, bvl_dictionary_outcome *outcome)
 {
   const bvl_dictionary_run *r = j->run;
   const bvl_dictionary_limits limits = {.max_iter = r->max_iter,
                                         .tol = r->tol,
                                         .deadline_s = MPI_Wtime() + r->max_seconds,
-                                        .monitor = j->monitor};
+                                        .monitor = j->monitor,
+                                        .save = r->checkpoint != NULL ? save : NULL,
+                                        .context = j,
+                                        .save_every_s = r->checkpoint_every_s};
   bvl_status status = BVL_OK;
   int wants = 0;
+  BVL_TRY(bvl_agree(&j->comm, identify(j)));
   BVL_TRY(bvl_dictionary_create(&j->comm, &r->options, j->n, j->p, j->n_local, j->X, j->input,
                                 &j->dictionary));
+  if (r->checkpoint != NULL && r->resume) BVL_TRY(resume(j));
   if (r->solver == BVL_DICTIONARY_ALTERNATE)
     BVL_TRY(bvl_dictionary_alternate(j->dictionary, &limits, &outcome->converged, &wants));
   else
@@ -311,6 +373,7 @@ static void close_job(job *j)
   bvl_design_destroy(&j->design);
   bvl_data_close(&j->data);
   bvl_grid_destroy(&j->grid);
+  free(j->identity);
   free(j->input);
   free(j->slice_begin);
   free(j->X);

@@ -27,6 +27,9 @@ typedef struct bvl_dictionary_run {
   double max_seconds;
   int collective_io;
   int64_t memory_limit;
+  const char *checkpoint; /* of an alternation; NULL = none */
+  double checkpoint_every_s;
+  int resume;
   const char *command_line;
 } bvl_dictionary_run;
 

@@ -256,6 +256,29 @@ cleanup:
   return status;
 }
 
+void bvl_network_job_print(const bvl_network_job *network, FILE *text)
+{
+  const bvl_network_options *o = network->options;
+  fprintf(text, "fingerprint=%016" PRIx64 "\nn=%" PRId64 "\np=%" PRId64 "\nfamily=%s\n",
+          network->fingerprint, network->n, network->p, network->family);
+  /* the same number of rows may be others */
+  fprintf(text, "rows=%016" PRIx64 "\n",
+          bvl_hash_bytes(BVL_HASH_START, network->train_index,
+                         network->n_train * (int64_t)sizeof *network->train_index));
+  fprintf(text,
+          "train_rows=%" PRId64 "\nslices=%" PRId64 "\nscale=%d\nprecision=%d\nseed=%" PRIu64 "\n",
+          network->n_train, network->n_slices, (int)o->scaling, o->is_double, o->seed);
+  for (int64_t l = 0; l < network->arch.n; l++) {
+    const bvl_layer *layer = &network->arch.layer[l];
+    fprintf(text,
+            "layer%" PRId64 "=%s %s %" PRId64 "x%" PRId64 "x%" PRId64 " kernel %" PRId64 "x%" PRId64
+            " stride %" PRId64 " padding %" PRId64 "\n",
+            l, bvl_layer_kind_name(layer->kind), bvl_activation_name(layer->activation),
+            layer->out.channels, layer->out.height, layer->out.width, layer->kernel_h,
+            layer->kernel_w, layer->stride, layer->padding);
+  }
+}
+
 bvl_status bvl_network_open(MPI_Comm comm, const bvl_network_options *options,
                             const bvl_monitor *monitor, bvl_network_job *job)
 {

@@ -90,21 +90,8 @@ bvl_status bvl_network_job_put(const bvl_network_job *job, bvl_result_writer *wr
 /** The same with all of it: a norm of a front counts dead units too. Collective. */
 bvl_status bvl_network_job_put_whole(const bvl_network_job *job, bvl_result_writer *writer,
                                      const char *prefix, const double *params);
-/** A line in the log, from rank 0. Not collective. */
-void bvl_network_job_say(const bvl_network_job *job, const char *line);
 /** What a checkpoint of the job must match, as "key=value" lines. Not collective. */
 void bvl_network_job_print(const bvl_network_job *job, FILE *text);
-/** Writes a checkpoint that `put` fills. One that cannot be written is a line in the log, not a
- * failure. Collective over comm: the job's, or the one of its ranks that does all the work. */
-bvl_status bvl_network_job_save(const bvl_network_job *job, const bvl_comm *comm, const char *file,
-                                const char *identity, bvl_status (*put)(void *, const bvl_store *),
-                                void *context);
-/** Takes up the newest checkpoint by `get`; *found = 0 when there is none, and the log says so.
- * Collective over comm. @return BVL_ERR_USAGE when it is of another run, with what differs. */
-bvl_status bvl_network_job_resume(const bvl_network_job *job, const bvl_comm *comm,
-                                  const char *file, const char *identity,
-                                  bvl_status (*get)(void *, const bvl_store *), void *context,
-                                  int *found);
 /** Writes what the job was: attributes, rows, names of features. Collective. */
 bvl_status bvl_network_job_describe(const bvl_network_job *job, bvl_result_writer *writer);
 

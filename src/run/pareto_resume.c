@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "run/checkpoint.h"
 #include "run/job.h"
 #include "run/pareto_job.h"
 
@@ -68,11 +69,22 @@ static void set_next(bvl_pareto_job *job)
   job->objective->control.next_checkpoint_s = MPI_Wtime() + job->options->checkpoint_every_s;
 }
 
+static bvl_checkpointed frame_of(bvl_pareto_job *job)
+{
+  return (bvl_checkpointed){.comm = job->f->space.comm,
+                            .monitor = job->network.monitor,
+                            .file = job->options->checkpoint,
+                            .identity = job->identity,
+                            .context = job,
+                            .put = put_front,
+                            .get = get_front};
+}
+
 bvl_status bvl_pareto_save(void *context)
 {
   bvl_pareto_job *job = context;
-  bvl_status status = bvl_network_job_save(&job->network, job->f->space.comm,
-                                           job->options->checkpoint, job->identity, put_front, job);
+  const bvl_checkpointed frame = frame_of(job);
+  bvl_status status = bvl_checkpointed_write(&frame);
   set_next(job);
   return status;
 }
@@ -81,20 +93,18 @@ bvl_status bvl_pareto_open_checkpoints(bvl_pareto_job *job)
 {
   const bvl_pareto_options *o = job->options;
   const bvl_front *front = job->front;
-  char line[512];
+  const bvl_checkpointed frame = frame_of(job);
   int found = 0;
   if (o->checkpoint == NULL) return BVL_OK;
   bvl_status status = lay_out(job);
-  if (status == BVL_OK && o->resume)
-    status = bvl_network_job_resume(&job->network, job->f->space.comm, o->checkpoint, job->identity,
-                                    get_front, job, &found);
+  if (status == BVL_OK && o->resume) status = bvl_checkpointed_take(&frame, &found);
   if (status != BVL_OK) return status;
   if (found) {
     int64_t known = 0;
     for (int64_t k = 0; k < front->n; k++) known += isfinite(front->point[k].value) != 0;
-    snprintf(line, sizeof line, "resumed from %s: %" PRId64 " of %" PRId64 " points found",
-             o->checkpoint, known, front->n);
-    bvl_network_job_say(&job->network, line);
+    bvl_log_line(frame.comm, frame.monitor,
+                 "resumed from %s: %" PRId64 " of %" PRId64 " points found", o->checkpoint, known,
+                 front->n);
   }
   job->front->save = bvl_pareto_save;
   job->front->save_context = job;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Checkpoints of a path job: what identifies a run, saving, and taking a run up again. */
+#include "run/checkpoint.h"
 #include "run/job.h"
 
 #include <inttypes.h>
@@ -83,27 +84,6 @@ bvl_status bvl_job_identify(bvl_job *job)
   return BVL_OK;
 }
 
-bvl_status bvl_job_save(void *context)
-{
-  bvl_job *job = context;
-  const char *file = job->options->checkpoint;
-  bvl_checkpoint *checkpoint = NULL;
-  bvl_store store;
-  const bvl_phase before = bvl_phase_enter(BVL_PHASE_WRITE);
-  bvl_status status = bvl_checkpoint_begin(&job->comm, file, job->identity, &checkpoint, &store);
-  if (status == BVL_OK) {
-    status = bvl_path_save(job->path, &store);
-    if (status == BVL_OK && job->steps != NULL && job->steps->save != NULL)
-      status = job->steps->save(job->steps->context, job, &store);
-    bvl_status closed = bvl_checkpoint_end(&checkpoint, status == BVL_OK);
-    if (status == BVL_OK) status = closed;
-  }
-  bvl_phase_leave(before);
-  if (status == BVL_OK || status == BVL_ERR_MPI) return status;
-  bvl_job_log(job, "warning: checkpoint %s not written: %s", file, bvl_last_error());
-  return BVL_OK;
-}
-
 bvl_status bvl_compare_identity(const char *file, const char *there, const char *here)
 {
   while (*there != '\0' || *here != '\0') {
@@ -129,31 +109,53 @@ static int64_t count_done(const bvl_path *path)
   return n_done;
 }
 
+static bvl_status put_path(void *context, const bvl_store *store)
+{
+  bvl_job *job = context;
+  bvl_status status = bvl_path_save(job->path, store);
+  if (status == BVL_OK && job->steps != NULL && job->steps->save != NULL)
+    status = job->steps->save(job->steps->context, job, store);
+  return status;
+}
+
+static bvl_status get_path(void *context, const bvl_store *store)
+{
+  bvl_job *job = context;
+  bvl_status status = bvl_path_restore(job->path, store);
+  if (status == BVL_OK && job->steps != NULL && job->steps->restore != NULL)
+    status = job->steps->restore(job->steps->context, job, store);
+  return status;
+}
+
+static bvl_checkpointed frame_of(bvl_job *job)
+{
+  return (bvl_checkpointed){.comm = &job->comm,
+                            .monitor = job->monitor,
+                            .file = job->options->checkpoint,
+                            .identity = job->identity,
+                            .context = job,
+                            .put = put_path,
+                            .get = get_path};
+}
+
+bvl_status bvl_job_save(void *job)
+{
+  const bvl_checkpointed frame = frame_of(job);
+  const bvl_phase before = bvl_phase_enter(BVL_PHASE_WRITE);
+  bvl_status status = bvl_checkpointed_write(&frame);
+  bvl_phase_leave(before);
+  return status;
+}
+
 bvl_status bvl_job_resume(bvl_job *job, int64_t *n_done)
 {
-  const char *file = job->options->checkpoint;
-  bvl_status status = BVL_OK;
-  bvl_checkpoint *checkpoint = NULL;
-  bvl_store store;
-  char *text = NULL;
+  const bvl_checkpointed frame = frame_of(job);
+  int found = 0;
   *n_done = -1;
-  BVL_TRY(bvl_checkpoint_open(&job->comm, file, &checkpoint, &store, &text));
-  if (checkpoint == NULL) {
-    bvl_job_log(job, "no checkpoint %s: starting afresh", file);
-    goto cleanup;
-  }
-  BVL_TRY(bvl_agree(&job->comm, bvl_compare_identity(file, text, job->identity)));
-  BVL_TRY(bvl_path_restore(job->path, &store));
-  if (job->steps != NULL && job->steps->restore != NULL)
-    BVL_TRY(job->steps->restore(job->steps->context, job, &store));
+  bvl_status status = bvl_checkpointed_take(&frame, &found);
+  if (status != BVL_OK || !found) return status;
   *n_done = count_done(job->path);
-  bvl_job_log(job, "resumed from %s: %" PRId64 " of %" PRId64 " lambdas done", file, *n_done,
+  bvl_job_log(job, "resumed from %s: %" PRId64 " of %" PRId64 " lambdas done", frame.file, *n_done,
               bvl_path_n_lambda(job->path));
-cleanup:
-  free(text);
-  if (checkpoint != NULL) {
-    bvl_status closed = bvl_checkpoint_end(&checkpoint, 0);
-    if (status == BVL_OK) status = closed;
-  }
-  return status;
+  return BVL_OK;
 }

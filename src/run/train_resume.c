@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/checked.h"
+#include "run/checkpoint.h"
 #include "run/job.h"
 #include "run/train_job.h"
 
@@ -145,25 +146,32 @@ static bvl_status get_all(void *context, const bvl_store *store)
   return status != BVL_OK ? status : bvl_train_restore(job->train, store);
 }
 
-bvl_status bvl_train_job_save(void *context)
+static bvl_checkpointed frame_of(bvl_train_job *job)
 {
-  bvl_train_job *job = context;
-  return bvl_network_job_save(&job->network, &job->network.comm, job->options->checkpoint,
-                              job->identity, put_all, job);
+  return (bvl_checkpointed){.comm = &job->network.comm,
+                            .monitor = job->network.monitor,
+                            .file = job->options->checkpoint,
+                            .identity = job->identity,
+                            .context = job,
+                            .put = put_all,
+                            .get = get_all};
+}
+
+bvl_status bvl_train_job_save(void *job)
+{
+  const bvl_checkpointed frame = frame_of(job);
+  return bvl_checkpointed_write(&frame);
 }
 
 bvl_status bvl_train_job_resume(bvl_train_job *job, int64_t *n_done)
 {
-  const char *file = job->options->checkpoint;
-  char line[512];
+  const bvl_checkpointed frame = frame_of(job);
   int found = 0;
   *n_done = -1;
-  bvl_status status = bvl_network_job_resume(&job->network, &job->network.comm, file, job->identity,
-                                             get_all, job, &found);
+  bvl_status status = bvl_checkpointed_take(&frame, &found);
   if (status != BVL_OK || !found) return status;
   *n_done = job->n_history + job->train->n_epochs;
-  snprintf(line, sizeof line, "resumed from %s: %" PRId64 " of %" PRId64 " epochs done", file,
-           *n_done, job->options->optim.epochs + job->options->finetune_epochs);
-  bvl_network_job_say(&job->network, line);
+  bvl_log_line(frame.comm, frame.monitor, "resumed from %s: %" PRId64 " of %" PRId64 " epochs done",
+               frame.file, *n_done, job->options->optim.epochs + job->options->finetune_epochs);
   return BVL_OK;
 }

@@ -82,6 +82,25 @@ value = {k: float(h5py.File(f"{sys.argv[1]}/{k}.h5")["objective"][0]) for k in (
 assert all(v <= 1.1 * value["one"] for v in value.values()), value
 PY
 
+# stopped once there is a checkpoint, gone on with on other ranks: the same dictionary after as many rounds
+for how in USR1 KILL; do
+  rm -f "$work"/rounds.ckpt*
+  timeout 60 "$BEVEL" dictionary "$work/planted.h5" -o "$work/stopped.h5" --quiet --atoms 12 --lambda 0.1 --tol 1e-8 \
+    --checkpoint "$work/rounds.ckpt" --checkpoint-every 1e-9 </dev/null >/dev/null 2>&1 &
+  job=$!
+  until [ -e "$work/rounds.ckpt" ] || ! kill -0 $job 2>/dev/null; do sleep 0.01; done
+  pkill -"$how" -P $job 2>/dev/null || true
+  code=0
+  wait $job 2>/dev/null || code=$?
+  case $how-$code in USR1-75 | USR1-0 | KILL-137 | KILL-0) ;; *) fail "stopped by $how: exit $code" ;; esac
+  if [ $how = USR1 ]; then ranks=3; else ranks=1; fi
+  dictionary $ranks planted again --atoms 12 --lambda 0.1 --tol 1e-8 --checkpoint "$work/rounds.ckpt" --resume
+  same one again
+done
+code=0
+dictionary 1 planted again --atoms 11 --lambda 0.1 --checkpoint "$work/rounds.ckpt" --resume >"$work/said" 2>&1 || code=$?
+test $code = 2 && grep -q "atoms" "$work/said" || fail "another dictionary's checkpoint: exit $code: $(cat "$work/said")"
+
 # what is changed afterwards is seen
 "$python" - "$work/one.h5" <<'PY'
 import sys, h5py

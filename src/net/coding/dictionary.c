@@ -263,24 +263,31 @@ bvl_status bvl_dictionary_alternate(bvl_dictionary *self, const bvl_dictionary_l
                                     int *converged, int *wants)
 {
   const double *riders = self->moments + self->options.atoms * (self->options.atoms + self->p);
-  double before = INFINITY;
+  double before = self->n_history > 0 ? self->history[self->n_history - 1].objective : INFINITY;
+  double next_save_s = limits->save != NULL ? MPI_Wtime() + limits->save_every_s : INFINITY;
   bvl_status status = BVL_OK;
   *converged = *wants = 0;
-  for (int64_t round = 0; round < limits->max_iter; round++) {
+  while (self->n_history < limits->max_iter) {
     bvl_dictionary_code(self, 0);
     const bvl_status room = BVL_GROW(&self->history, &self->history_capacity, self->n_history + 1);
-    BVL_TRY(sum_moments(self, bvl_dictionary_wants(self, limits), room != BVL_OK));
+    int want = bvl_dictionary_wants(self, limits);
+    if (self->comm->rank == 0 && MPI_Wtime() > next_save_s) want |= BVL_WANT_CHECKPOINT;
+    BVL_TRY(sum_moments(self, want, room != BVL_OK));
     if (riders[FAILED] > 0.0) BVL_TRY(bvl_agree(self->comm, room));
     BVL_TRY(bvl_dictionary_note(self, riders[VALUE], riders[NONZEROS]));
     tell(self, limits);
     *wants = bvl_wants_from_flags(riders + FLAGS);
-    if (*wants & BVL_WANT_STOP) BVL_TRY(bvl_fail(BVL_ERR_INTERRUPTED, "asked to stop"));
     if (*wants & BVL_WANT_TIME_UP) break;
     *converged = before - riders[VALUE] <= limits->tol * fabs(riders[VALUE]);
     if (*converged) break;
     before = riders[VALUE];
     BVL_TRY(replace_unused(self));
     pass_atoms(self);
+    if ((*wants & (BVL_WANT_STOP | BVL_WANT_CHECKPOINT)) && limits->save != NULL) {
+      BVL_TRY(limits->save(limits->context));
+      next_save_s = MPI_Wtime() + limits->save_every_s;
+    }
+    if (*wants & BVL_WANT_STOP) BVL_TRY(bvl_fail(BVL_ERR_INTERRUPTED, "asked to stop"));
   }
 cleanup:
   return status;

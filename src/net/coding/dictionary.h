@@ -39,6 +39,10 @@ typedef struct bvl_dictionary_limits {
   double tol; /* alternation: least relative decrease of the objective in one round */
   double deadline_s;
   const bvl_monitor *monitor; /* NULL = nobody asks */
+  /* Alternation, between rounds: every so often, and before it stops; NULL = never. Collective. */
+  bvl_status (*save)(void *context);
+  void *context;
+  double save_every_s;
 } bvl_dictionary_limits;
 
 typedef struct bvl_dictionary {
@@ -63,7 +67,7 @@ typedef struct bvl_dictionary {
   bvl_dictionary_point *history; /* n_history, owned */
   int64_t n_history;
   int64_t history_capacity;
-  double start_s;
+  double start_s; /* of the run, which may have been interrupted */
 } bvl_dictionary;
 
 /** Atoms are samples drawn by the seed (normal numbers where there are too few), of norm 1; codes
@@ -74,11 +78,18 @@ bvl_status bvl_dictionary_create(const bvl_comm *comm, const bvl_dictionary_opti
                                  const int64_t *row, bvl_dictionary **out);
 void bvl_dictionary_destroy(bvl_dictionary **self);
 
-/** Rounds of codes and atoms until a limit, from what D and C are; an atom that no sample uses
- * becomes a sample (lambda_D = 0). A round: one allreduce of K^2 + p K + 6 doubles. The objective
- * never rises. *converged, *wants: BVL_WANT_*, equal on all ranks. Collective. */
+/** Rounds of codes and atoms until a limit (those of the history count), from what D and C are; an
+ * atom that no sample uses becomes a sample (lambda_D = 0). A round: one allreduce of K^2 + p K + 6
+ * doubles. The objective never rises. *converged, *wants: BVL_WANT_*, equal on all ranks.
+ * Collective. */
 bvl_status bvl_dictionary_alternate(bvl_dictionary *self, const bvl_dictionary_limits *limits,
                                     int *converged, int *wants);
+
+/** Writes an alternation into a checkpoint and takes it up again, on any number of ranks. A rank's
+ * samples are the rows row0 .. row0 + n_local - 1 in some order, row[i] among them. Collective.
+ * @return what the store does; BVL_ERR_INPUT for another dictionary's. */
+bvl_status bvl_dictionary_save(const bvl_dictionary *self, const bvl_store *store);
+bvl_status bvl_dictionary_restore(bvl_dictionary *self, const bvl_store *store);
 
 /** Exact codes for D as it is: C, kkt, residual, and the objective as the history's last entry.
  * Collective: one allreduce as above and a small one. */
