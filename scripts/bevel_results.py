@@ -4,8 +4,8 @@
     import bevel_results
     r = bevel_results.open("RESULT.h5")
 
-r.kind says what it is: "path" (Path), "cv" (Cross), "network" (Network), "front" (Front) or "prediction"
-(Prediction). Needs numpy and h5py. With scipy a path's coefficients are a scipy.sparse.csc_matrix, without
+r.kind says what it is: "path" (Path), "cv" (Cross), "network" (Network), "front" (Front), "dictionary"
+(Dictionary) or "prediction" (Prediction). Needs numpy and h5py. With scipy a path's coefficients are a scipy.sparse.csc_matrix, without
 a Columns of the same data, indices, indptr, shape and toarray(). With pandas tables are DataFrames,
 without dicts of arrays. Everything is read at once: the file is closed when open() returns. Rows and columns
 count from 0.
@@ -244,6 +244,25 @@ def point(f, group):
     return network
 
 
+class Dictionary(Result):
+    """dictionary (K x p), codes (n x K, by columns of its transpose: codes_t is K x n), history."""
+
+    kind = "dictionary"
+
+    def __init__(self, f):
+        super().__init__(f)
+        group = f["codes"]
+        n, k = group.attrs["shape"]
+        self.n = int(n)
+        self.codes_t = columns(group["data"][()], group["indices"][()], group["indptr"][()], (k, n))
+        history = f.get("history", {})
+        self.history = table({name: history[name][()] for name in history})
+
+    def usage(self):
+        """How many rows' codes use each atom."""
+        return np.bincount(self.codes_t.indices[self.codes_t.data != 0], minlength=self.codes_t.shape[0])
+
+
 class Prediction(Result):
     """prediction: n x K x L, K and L left out where 1; lambda."""
 
@@ -259,9 +278,12 @@ def open(file):  # noqa: A001 (as in h5py.File: bevel_results.open)
             return Front(f)
         if "layers" in f:
             return Network(f)
+        if "dictionary" in f and "codes" in f:
+            return Dictionary(f)
         if "prediction" in f:
             return Prediction(f)
-    raise ValueError(f"{file}: neither a path, a cross-validation, a network, a front nor a prediction of bevel")
+    raise ValueError(f"{file}: neither a path, a cross-validation, a network, a front, a dictionary nor "
+                     "a prediction of bevel")
 
 
-__all__ = ["open", "Path", "Cross", "Network", "Front", "Prediction", "Layer", "Columns"]
+__all__ = ["open", "Path", "Cross", "Network", "Front", "Dictionary", "Prediction", "Layer", "Columns"]

@@ -7,6 +7,7 @@ import h5py
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 
+import network_views
 from plot_style import COLOURS, FAINT, INK, SOFT, text
 
 N_TOP = 15  # inputs named where there is no picture
@@ -124,25 +125,15 @@ class Network:
         if first is None or first.ndim == 4:
             self.draw_filters(ax, next(w for w in self.weights.values()) if first is None else first)
             return
-        strength = np.zeros(self.p)
-        strength[self.kept] = np.abs(first).sum(axis=0)
+        strength = network_views.strength(first, self.kept, self.p)
         used = np.count_nonzero(strength)
         ax.set_title("First layer: Σ|w| of each input")
         ax.set_xlabel(f"{used:,} of {self.p:,} inputs used")
-        picture = self.picture(strength)
+        picture = network_views.picture(strength, self.shape, self.names is not None)
         if picture is None:
             self.draw_inputs(ax, strength)
             return
         show(ax, np.where(picture > 0, picture, np.nan), "viridis")
-
-    def picture(self, strength):
-        """The inputs as an image: of the shape in the file, or square ones without names."""
-        if len(self.shape) == 3 and np.prod(self.shape) == self.p and self.shape[1] > 1:
-            return strength.reshape(self.shape).sum(axis=0)
-        side = math.isqrt(self.p)
-        if self.names is None and side * side == self.p and side >= 8:
-            return strength.reshape(side, side)
-        return None
 
     def draw_inputs(self, ax, strength):
         top = np.argsort(-strength, kind="stable")[:N_TOP]
@@ -159,13 +150,7 @@ class Network:
         dead = sum(not f.any() for f in filters)
         ax.set_title(f"{len(filters) - dead} of {len(filters)} alive", loc="right", fontsize=8.5,
                      fontweight="normal")
-        across = math.ceil(math.sqrt(len(filters) * 1.5))
-        down = math.ceil(len(filters) / across)
-        height, width = filters.shape[2:]
-        tiles = np.full((down * (height + 1) - 1, across * (width + 1) - 1), np.nan)
-        for k, f in enumerate(filters):
-            row, column = (k // across) * (height + 1), (k % across) * (width + 1)
-            tiles[row:row + height, column:column + width] = f.mean(axis=0)
+        tiles = network_views.tiles(filters.mean(axis=1))
         limit = np.nanmax(np.abs(tiles)) or 1.0
         show(ax, tiles, "RdBu_r", vmin=-limit, vmax=limit)
 

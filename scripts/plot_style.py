@@ -5,10 +5,7 @@ import matplotlib
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt  # noqa: E402
 
-INK, SOFT, FAINT, RULE = "#22303c", "#8a97a3", "#c9d1d8", "#e6eaee"
-ALARM = "#c2452d"
-COLOURS = ["#1f6f8b", "#c2642d", "#4c8a4a", "#8b5a9f", "#b8902a",
-           "#3b5fa8", "#a8405f", "#4aa39a", "#7a6a4f", "#606c76"]
+from colours import ALARM, COLOURS, FAINT, INK, RULE, SOFT  # noqa: E402, F401
 
 plt.rcParams.update({
     "font.size": 9, "font.family": "DejaVu Sans", "text.color": INK, "axes.labelcolor": INK,
