@@ -52,16 +52,16 @@ def curve_figure(drawn):
                              customdata=np.column_stack([error, drawn.vector("df")]),
                              hovertemplate="λ = %{x:.5g}<br>%{y:.5g} ± %{customdata[0]:.3g}<br>%{customdata[1]} nonzero"
                                            "<extra></extra>"))
-    chosen = choices(result)
-    for (name, k), dash, side in zip(chosen, ("dash", "dot"), ("left", "right")):
-        lam = result.lambda_[k]
+    for (name, k), dash in zip(choices(result), ("dash", "dot")):
+        lam = float(result.lambda_[k])
         if lam <= 0:
             continue
-        fig.add_vline(x=float(lam), line={"color": INK, "width": 1.2, "dash": dash})
-        # lambda.min is the smaller of the two and to the right
-        right = name == "λ.min" and chosen[-1][1] != k or name != "λ.1se"
-        fig.add_annotation(x=float(np.log10(lam)), y=1.0, yref="paper", text=name, showarrow=False, yanchor="top",
-                           xanchor="left" if right else "right", xshift=4 if right else -4)
+        fig.add_vline(x=lam, line={"color": INK, "width": 1.2, "dash": dash})
+        # lambda.min is the one to the right, its name beyond it where there is room
+        beyond = name == "λ.min" and k < 0.9 * result.n_lambda
+        fig.add_annotation(x=float(np.log10(lam)), y=1.0 if beyond or name == "λ.1se" else 0.92, yref="paper", text=name,
+                           showarrow=False, yanchor="top", xanchor="left" if beyond else "right",
+                           xshift=4 if beyond else -4)
     visible = np.concatenate([mean - error, mean + error])
     low, high = np.nanmin(visible), np.nanmax(visible)
     fig.update_yaxes(range=[low - 0.08 * (high - low), high + 0.25 * (high - low)])
@@ -79,10 +79,10 @@ def choice_table(result):
 def facts(result):
     out = []
     for name, k in choices(result):
-        out.append((f"{result.cvm[k]:.4g} ± {result.cvsd[k]:.2g}", f"{measure(result)} at {name}"))
+        out.append((f"{result.cvm[k]:.4g}", f"{measure(result)} at {name}, ± {result.cvsd[k]:.2g}"))
         out.append((words.number(result.df[k]), f"nonzero coefficients at {name}"))
     out.append((words.number(result.attributes.get("folds", 0)), f"folds, {result.attributes.get('fold_kind', '')}"))
-    return out + path.facts(result)[:2]
+    return out + path.facts(result)[:1]
 
 
 def page(result, data, settings):
@@ -102,5 +102,5 @@ def page(result, data, settings):
         parts.insert(0, Figure("cv", curve_figure(drawn), "Error of the rows left out",
                                "Mean over folds and a standard error on either side.", 430, wide=True))
     out.sections = [Section("Cross-validation", parts), oof.section(result, data, settings)]
-    out.sections += path.sections(result, settings) + [provenance.section(result)]
+    out.sections += [path.section(drawn, "The path on all rows", settings), provenance.section(result)]
     return out

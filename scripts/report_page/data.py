@@ -32,6 +32,14 @@ def names_of(f, node):
     return [v.decode() if isinstance(v, bytes) else str(v) for v in np.ravel(names)]
 
 
+def class_names(result, data):
+    """What the classes are called: by the result, else by the data; None where neither says."""
+    names = result.attributes.get("class_names")
+    if names is not None:
+        return [v.decode() if isinstance(v, bytes) else str(v) for v in np.ravel(names)]
+    return data.class_names if data is not None else None
+
+
 def find(file, result):
     """(Data, or None; why not). Without a file given, the one the result says it was fitted to."""
     told = file is not None

@@ -79,7 +79,7 @@ def points_table(front):
     rows = [[str(k)] + [words.number(front.arrays[name][k]) for name in names] for k in order]
     more = len(front.l1) - len(rows)
     return Table(["point"] + [name.replace("_", " ") for name in names], rows, "",
-                 f"{more} more are in the file." if more > 0 else "")
+                 f"{more} more are in the file." if more > 0 else "", wide=True)
 
 
 def page(result, data, settings):
@@ -100,6 +100,6 @@ def page(result, data, settings):
         out.good = f"All {n} points are stationary to the tolerance."
     out.sections = [Section("Front", [front_figure(result), *more_figures(result)])]
     table = points_table(result)
-    out.sections.append(Section("Points", [f'<div class="wide">{""}</div>', table]))
+    out.sections.append(Section("Points", [table]))
     out.sections.append(provenance.section(result))
     return out

@@ -142,14 +142,13 @@ def facts(network):
         out.append((f"{100 * (1 - alive / float(np.ravel(before)[0])):.3g}%", f"of {words.number(before)} cut"))
     history = columns_of(network.history)
     if "seconds" in history:
-        out.append((f"{np.nansum(history['seconds']):.3g} s", f"{len(history['seconds'])} epochs on {a.get('ranks', '?')} "
-                    "rank(s)"))
+        out.append((f"{np.nanmax(history['seconds'], initial=0):.3g} s", f"{len(history['seconds'])} epochs {words.ranks(network)}"))
     return out
 
 
 def lede(result):
     return " · ".join(piece for piece in (said(words.rows_and_columns(result)),
-                                          f"<code>{said(result.attributes.get('data', ''))}</code>") if piece)
+                                          said(words.finished(result))) if piece)
 
 
 def page(result, data, settings):

@@ -110,7 +110,7 @@ def figures(result, data):
     eta, y, family = at_lambda_min(result), data.y, result.attributes.get("family", "gaussian")
     if eta is None:
         return ["<p>The predictions were not kept.</p>"]
-    names = result.class_names if getattr(result, "class_names", None) else data.class_names
+    names = result.class_names
     if family == "binomial":
         return two_classes(y, eta[:, 0], names)
     if family == "multinomial":

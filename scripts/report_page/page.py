@@ -30,6 +30,7 @@ class Table:
     rows: list  # of cells: text, or numbers as text
     title: str = ""
     note: str = ""
+    wide: bool = False
 
 
 @dataclass
@@ -72,8 +73,8 @@ def table_html(part):
     rows = "".join("<tr>" + "".join(f"<td>{said(cell)}</td>" for cell in row) + "</tr>" for row in part.rows)
     title = f"<h3>{said(part.title)}</h3>" if part.title else ""
     note = f'<p class="note">{part.note}</p>' if part.note else ""
-    kind = "numbers" if part.head else "names"
-    return (f'<div class="table">{title}{note}<div class="scroll"><table class="{kind}">'
+    kind, wide = "numbers" if part.head else "names", " wide" if part.wide else ""
+    return (f'<div class="table{wide}">{title}{note}<div class="scroll"><table class="{kind}">'
             f'{"<thead><tr>" + head + "</tr></thead>" if head else ""}<tbody>{rows}</tbody></table></div></div>')
 
 

@@ -92,8 +92,8 @@ def coefficient_figures(drawn, count):
 
 
 def response_name(result, k):
-    names = getattr(result, "class_names", None)
-    return names[k] if names is not None and k < len(names) else f"response {k}"
+    names = result.class_names
+    return names[k] if names and k < len(names) else f"response {k}"
 
 
 def support_figure(drawn):
@@ -179,23 +179,23 @@ def largest_table(result, k, called):
 
 def facts(result):
     done = np.flatnonzero(result.attempted)
-    out = [(str(result.n_lambda), "λ’s asked for" if result.n_lambda > 1 else "λ asked for"),
-           (f"{np.count_nonzero(result.converged)}", "certified")]
+    out = [(f"{np.count_nonzero(result.converged)} of {result.n_lambda}", "λ’s certified")]
     if len(done):
         out.append((words.number(result.df[done].max()), "nonzero coefficients, at most"))
         out.append((f"{np.nanmax(result.dev_ratio[done]):.3f}", "of the deviance explained, at most"))
     if words.elapsed(result):
-        out.append((words.elapsed(result), f"on {result.attributes.get('ranks', '?')} rank(s)"))
+        out.append((words.elapsed(result), words.ranks(result)))
     if "passes" in result.attributes:
         out.append((f"{result.attributes['passes']:.3g}", "passes over X"))
     return out
 
 
 def lede(result):
-    pieces = [said(words.rows_and_columns(result)), f"<code>{said(result.attributes.get('data', ''))}</code>"]
+    pieces = [said(words.rows_and_columns(result))]
     grid = result.lambda_
     pieces.append(f"λ from {words.number(grid.max())} to {words.number(grid.min())}" if len(grid) > 1
                   else f"λ = {words.number(grid[0])}")
+    pieces.append(said(words.finished(result)))
     return " · ".join(piece for piece in pieces if piece)
 
 
@@ -203,26 +203,24 @@ def title(result, what):
     return f"{words.penalty(result)} {words.family(result)} {what}: {words.source(result)}"
 
 
-def sections(result, settings):
+def section(drawn, title, settings):
     """What a path and a cross-validation both show."""
-    drawn = Drawn(result)
     if not len(drawn.lam):
-        return [Section("Path", ["<p>There is no λ above 0 to draw against.</p>"])]
-    note = f"{drawn.left_out} λ = 0 is not on the logarithmic axis." if drawn.left_out else ""
-    return [Section("Coefficients", coefficient_figures(drawn, settings.columns), note),
-            Section("Path", [support_figure(drawn), deviance_figure(drawn), certificate_figure(drawn),
-                             seconds_figure(drawn), iterations_figure(drawn)])]
+        return Section(title, ["<p>There is no λ above 0 to draw against.</p>"])
+    note = "λ = 0 is not on the logarithmic axis." if drawn.left_out else ""
+    return Section(title, [*coefficient_figures(drawn, settings.columns), support_figure(drawn), deviance_figure(drawn),
+                           certificate_figure(drawn), seconds_figure(drawn), iterations_figure(drawn)], note)
 
 
 def page(result, data, settings):
     out = Page(title(result, "path" if result.n_lambda > 1 else "fit"), lede(result), facts(result))
     out.warnings = words.not_converged(result)
     out.good = "" if out.warnings else words.certified(result)
-    out.sections = sections(result, settings)
+    out.sections = [section(Drawn(result), "Path", settings)]
     done = np.flatnonzero(result.attempted)
     if len(done):
         last = done[np.argmin(result.lambda_[done])]
         table = largest_table(result, last, f"λ = {words.number(result.lambda_[last])}, the smallest")
-        out.sections[1 if len(out.sections) > 1 else 0].parts.append(table)
+        out.sections[0].parts.append(table)
     out.sections.append(provenance.section(result))
     return out

@@ -36,8 +36,10 @@ def lambda_figure(lam, y_title="", legend=False):
     fig = figure("λ", y_title, legend)
     high, low = np.log10(lam.max()), np.log10(lam.min())
     pad = 0.02 * (high - low) or 0.3
-    fig.update_xaxes(type="log", range=[high + pad, low - pad], exponentformat="power", dtick="D1" if high - low < 0.9
-                     else None if high - low < 1.7 else 1)
+    digits = (1, 1.5, 2, 3, 4, 5, 7) if high - low < 0.8 else (1, 2, 5) if high - low < 2.2 else (1,)
+    ticks = [d * 10.0**e for e in range(int(np.floor(low)) - 1, int(np.ceil(high)) + 1) for d in digits]
+    ticks = [t for t in ticks if low - pad <= np.log10(t) <= high + pad]
+    fig.update_xaxes(type="log", range=[high + pad, low - pad], tickvals=ticks, ticktext=[f"{t:.4g}" for t in ticks])
     return fig
 
 

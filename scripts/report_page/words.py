@@ -45,10 +45,21 @@ def rows_and_columns(result):
     return f"{number(a['n'])} rows × {number(a['p'])} columns" if "n" in a and "p" in a else ""
 
 
+def ranks(result):
+    many = result.attributes.get("ranks", 1)
+    return f"on {many} rank" + ("s" if many != 1 else "")
+
+
 def elapsed(result):
-    """From start_time to end_time, or the sum of the seconds."""
+    """The sum of the seconds of all lambdas or points."""
     total = float(np.nansum(result.arrays.get("seconds", np.array([np.nan]))))
     return f"{total:.3g} s" if total > 0 else ""
+
+
+def finished(result):
+    """The day and minute it ended."""
+    end = str(result.attributes.get("end_time", ""))
+    return end[:16].replace("T", " ") + " UTC" if end.endswith("Z") else end
 
 
 def runs(which):
