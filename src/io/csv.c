@@ -140,6 +140,7 @@ bvl_status bvl_csv_head(const bvl_text *text, const char *record, int64_t n_byte
   char *bytes = NULL;
   bvl_status status = BVL_OK;
   memset(csv, 0, sizeof *csv);
+  csv->worded = -1;
   csv->separator = separator != 0 ? separator : choose_separator(record, n_bytes);
   BVL_TRY(BVL_ALLOC(&bytes, 2 * n_bytes + 1)); /* a NUL a field, which are n_bytes at most */
   BVL_TRY(walk_head(text, csv, record, n_bytes, bytes, &used, &words));
@@ -207,7 +208,30 @@ static bvl_status take_slow(const bvl_csv *csv, const bvl_text *text, const char
   return refuse(csv, text, record, &f, k,
                 kind == BVL_NUMBER_TOO_LARGE  ? "too large for a double"
                 : kind == BVL_NUMBER_INFINITE ? "not finite"
-                                              : "not a number");
+                : csv->roles[k] >= 0 ? "not a number (--ignore leaves the column out; categories: "
+                                       "a column of 0 and 1 for each)"
+                                     : "not a number, as the responses before it are");
+}
+
+/* The response as a class's name; NaN where it is missing. */
+static bvl_status take_word(const bvl_csv *csv, const bvl_text *text, const char *record,
+                            const char *at, const char *last, bvl_csv_row *row, const char **past)
+{
+  field f = {.text = at, .end = at, .past = at};
+  const char *wrong = take_field(at, last, csv->separator, &f);
+  *past = f.past;
+  row->word[0] = '\0';
+  row->y = NAN;
+  if (wrong == NULL && is_missing(f.text, f.end)) return BVL_OK;
+  if (wrong == NULL && f.end - f.text >= BVL_WORD_BYTES) wrong = "too long for a class's name";
+  if (wrong == NULL && memchr(f.text, '\n', (size_t)(f.end - f.text)) != NULL)
+    wrong = "a line's end in a class's name";
+  if (wrong == NULL && memchr(f.text, '\0', (size_t)(f.end - f.text)) != NULL)
+    wrong = "a NUL byte: this is no text";
+  if (wrong != NULL) return refuse(csv, text, record, &f, csv->worded, wrong);
+  copy_field(&f, row->word);
+  row->y = 0.0;
+  return BVL_OK;
 }
 
 static void keep(const bvl_csv *csv, const char *at, int64_t k, double value, bvl_csv_row *row)
@@ -238,8 +262,11 @@ bvl_status bvl_csv_take_row(const bvl_csv *csv, const bvl_text *text, const char
     if (k == csv->n_fields)
       return bvl_text_fail(text, record, 0,
                            "more than %" PRId64 " fields, which the first line has", csv->n_fields);
-    const bvl_number_kind kind = bvl_number(c, &past, &value);
-    if (kind != BVL_NUMBER_FINITE || !ends_field(*past, separator)) {
+    if (k == csv->worded) {
+      bvl_status status = take_word(csv, text, record, c, last, row, &past);
+      if (status != BVL_OK) return status;
+      value = row->y;
+    } else if (bvl_number(c, &past, &value) != BVL_NUMBER_FINITE || !ends_field(*past, separator)) {
       bvl_status status = take_slow(csv, text, record, c, last, k, &value, &past);
       if (status != BVL_OK) return status;
     }
@@ -251,6 +278,23 @@ bvl_status bvl_csv_take_row(const bvl_csv *csv, const bvl_text *text, const char
     return bvl_text_fail(text, record, 0, "%" PRId64 " fields, %" PRId64 " on the first line",
                          k + 1, csv->n_fields);
   }
+}
+
+int bvl_csv_is_word(const bvl_csv *csv, int64_t response, const char **at, const char *last)
+{
+  const char *c = *at;
+  double number;
+  int is = -1;
+  for (int64_t k = 0;; k++) {
+    field f;
+    if (take_field(c, last, csv->separator, &f) != NULL) break; /* said when it is parsed */
+    if (k == response && !is_missing(f.text, f.end))
+      is = field_number(&f, csv->separator, &number) == BVL_NUMBER_NONE;
+    if (*f.past == '\n') break;
+    c = f.past + 1;
+  }
+  bvl_csv_skip_row(at, last);
+  return is;
 }
 
 int bvl_csv_skip_empty(const char **at, const char *last)

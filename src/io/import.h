@@ -50,14 +50,17 @@ bvl_status bvl_import_put_strings(bvl_import *job, const char *name, int64_t n,
 /* ---- responses ------------------------------------------------------------------------------- */
 
 /** The distinct responses of a family of classes, ascending; with another family, or none, it
- * keeps nothing and hands every value through. */
+ * keeps nothing and hands every value through. Words (import_words.c) are classes of themselves. */
 typedef struct bvl_labels {
-  int wanted;     /* options->family has classes */
-  int two;        /* ... and two of them */
-  int64_t n;      /* distinct values */
-  double *values; /* BVL_MOST_LABELS, owned */
+  int wanted;         /* options->family has classes, or these are words */
+  int two;            /* the family is binomial */
+  const char *family; /* options->family; words without one: binomial or multinomial, once merged */
+  int64_t n;          /* distinct values or words */
+  double *values;     /* BVL_MOST_LABELS, owned; NULL of words */
+  int64_t *words;     /* BVL_MOST_LABELS names of BVL_WORD_I64 numbers' bytes each, in the order of
+                       * their bytes, owned; NULL of values */
 } bvl_labels;
-enum { BVL_MOST_LABELS = 1000 };
+enum { BVL_MOST_LABELS = 1000, BVL_WORD_I64 = 16 };
 
 bvl_status bvl_labels_init(const bvl_import *job, bvl_labels *labels);
 void bvl_labels_free(bvl_labels *labels);
@@ -68,7 +71,19 @@ int bvl_labels_note(bvl_labels *labels, double value);
 bvl_status bvl_labels_merge(const bvl_import *job, bvl_labels *labels);
 /** A response as the file will hold it: its class from 0, or itself. Not collective. */
 double bvl_labels_map(const bvl_labels *labels, double value);
-/** Attributes `family` and `class_values` (ascending, with commas). Collective. */
+/** Attributes `family` and, of values, `class_values` (ascending, with commas). Collective. */
 bvl_status bvl_labels_write(bvl_import *job, const bvl_labels *labels);
+
+/** Words from now on. @return BVL_ERR_INPUT for a family without classes, BVL_ERR_NOMEM. */
+bvl_status bvl_words_init(const bvl_import *job, bvl_labels *labels);
+/** As bvl_labels_note, of a word of fewer than 8 BVL_WORD_I64 bytes. */
+int bvl_words_note(bvl_labels *labels, const char *word);
+/** The class of a word that was noted; -1 of another. Not collective. */
+int64_t bvl_words_map(const bvl_labels *labels, const char *word);
+/** All ranks' words on every rank; the family where none was asked for. Collective.
+ * @return as bvl_labels_merge. */
+bvl_status bvl_words_merge(const bvl_import *job, bvl_labels *labels);
+/** The words as strings at `name`. Collective. */
+bvl_status bvl_words_write(bvl_import *job, const char *name, const bvl_labels *labels);
 
 #endif

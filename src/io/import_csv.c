@@ -18,6 +18,7 @@ typedef struct csv_file {
   bvl_csv csv;
   bvl_missing missing; /* never auto */
   bvl_labels labels;
+  int64_t response;   /* its field */
   int64_t row0, rows; /* this rank's, as written */
   double *sum;        /* p sums of what is there, then p counts of it; then the means; owned */
   double *scratch;    /* p, owned */
@@ -89,6 +90,7 @@ static bvl_status choose_roles(csv_file *f)
                     "; --y NAME or NUMBER (from 1) says which is the response",
                     path, y != NULL ? y : "y", csv->n_fields);
   csv->roles[response] = BVL_CSV_RESPONSE;
+  f->response = response;
   for (int64_t k = 0; k < csv->n_fields; k++)
     if (csv->roles[k] == 0) csv->roles[k] = csv->p++; /* the response's and others' are below 0 */
   if (csv->p > 0) return BVL_OK;
@@ -111,6 +113,34 @@ static bvl_status read_head(csv_file *f)
     bvl_text_rewind(&f->text);
 cleanup:
   free(record);
+  return status;
+}
+
+/* Whether the response is text, which the first one that is there says: rank 0 looks for it in its
+ * first block. Collective. */
+static bvl_status look_for_words(csv_file *f)
+{
+  const bvl_comm *comm = &f->job->comm;
+  bvl_status status = BVL_OK;
+  int64_t is = 0;
+  if (comm->rank == 0) {
+    const char *block;
+    int64_t n_bytes;
+    int found = -1;
+    status = bvl_text_next(&f->text, &block, &n_bytes);
+    if (status == BVL_OK)
+      for (const char *at = block, *last = block + n_bytes;
+           found < 0 && bvl_csv_skip_empty(&at, last);)
+        found = bvl_csv_is_word(&f->csv, f->response, &at, last);
+    is = found == 1;
+    bvl_text_rewind(&f->text);
+  }
+  BVL_TRY(bvl_agree(comm, status));
+  BVL_TRY(bvl_bcast_i64(comm, 0, &is, 1));
+  if (!is) return BVL_OK;
+  f->csv.worded = f->response;
+  BVL_TRY(bvl_agree(comm, bvl_words_init(f->job, &f->labels)));
+cleanup:
   return status;
 }
 
@@ -145,7 +175,8 @@ static bvl_status count_row(csv_file *f, const bvl_csv_row *row)
   f->job->outcome->dropped += !kept;
   if (!kept) return BVL_OK;
   f->job->outcome->missing += row->n_missing;
-  if (bvl_labels_note(&f->labels, row->y) != 0)
+  if ((f->csv.worded >= 0 ? bvl_words_note(&f->labels, row->word)
+                          : bvl_labels_note(&f->labels, row->y)) != 0)
     return bvl_fail(BVL_ERR_INPUT, "%s: more than %d different responses for classes",
                     bvl_text_name(f->text.path), BVL_MOST_LABELS);
   if (f->missing != BVL_MISSING_MEAN) return BVL_OK;
@@ -247,7 +278,10 @@ static bvl_status create_arrays(csv_file *f)
   bvl_status status = BVL_OK;
   BVL_TRY(bvl_import_create(job));
   BVL_TRY(bvl_out_dataset(&job->out, "/X", real, 2, dims, &f->x));
-  BVL_TRY(bvl_out_dataset(&job->out, "/y", H5T_IEEE_F64LE, 1, dims, &f->y));
+  if (f->csv.worded >= 0)
+    BVL_TRY(bvl_out_dataset(&job->out, "/y/codes", H5T_STD_I32LE, 1, dims, &f->y));
+  else
+    BVL_TRY(bvl_out_dataset(&job->out, "/y", H5T_IEEE_F64LE, 1, dims, &f->y));
 cleanup:
   return status;
 }
@@ -261,6 +295,18 @@ static bvl_status finish_row(const csv_file *f, const char *record, double *x)
       return bvl_text_fail(&f->text, record, 0, "%g is too large for --precision single", x[j]);
   }
   return BVL_OK;
+}
+
+/* The class of what it is in the file; a word that the first reading did not see is no class. */
+static bvl_status finish_response(const csv_file *f, const bvl_csv_row *row, double *y)
+{
+  if (f->csv.worded < 0) {
+    *y = bvl_labels_map(&f->labels, row->y);
+    return BVL_OK;
+  }
+  *y = (double)bvl_words_map(&f->labels, row->word);
+  if (*y >= 0.0) return BVL_OK;
+  return bvl_fail(BVL_ERR_IO, "%s changed while it was read", bvl_text_name(f->text.path));
 }
 
 static bvl_status parse_block(csv_file *f, const char *block, int64_t n_bytes, int64_t *rows)
@@ -278,7 +324,7 @@ static bvl_status parse_block(csv_file *f, const char *block, int64_t n_bytes, i
     BVL_TRY(judge(f, &row, &kept));
     if (!kept) continue;
     BVL_TRY(finish_row(f, record, row.x));
-    f->y_block[(*rows)++] = bvl_labels_map(&f->labels, row.y);
+    BVL_TRY(finish_response(f, &row, &f->y_block[(*rows)++]));
   }
 cleanup:
   return status;
@@ -349,6 +395,7 @@ bvl_status bvl_import_csv(bvl_import *job)
       bvl_text_open(&job->comm, job->options->file, 1, job->options->memory_limit / 18, &f.text));
   job->outcome->bytes = f.text.size;
   BVL_TRY(read_head(&f));
+  BVL_TRY(look_for_words(&f));
   job->bytes_all = 2 * (f.text.end - f.text.begin);
   BVL_TRY(count_all(&f));
   BVL_TRY(bvl_labels_merge(job, &f.labels));
@@ -356,6 +403,7 @@ bvl_status bvl_import_csv(bvl_import *job)
   BVL_TRY(write_all(&f));
   BVL_TRY(write_names(&f));
   BVL_TRY(bvl_labels_write(job, &f.labels));
+  if (f.csv.worded >= 0) BVL_TRY(bvl_words_write(job, "/y/categories", &f.labels));
 cleanup:
   bvl_h5_release(&f.x);
   bvl_h5_release(&f.y);

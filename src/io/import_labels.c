@@ -13,6 +13,7 @@ bvl_status bvl_labels_init(const bvl_import *job, bvl_labels *labels)
 {
   const char *family = job->options->family;
   memset(labels, 0, sizeof *labels);
+  labels->family = family;
   labels->two = family != NULL && strcmp(family, "binomial") == 0;
   labels->wanted = labels->two || (family != NULL && strcmp(family, "multinomial") == 0);
   return BVL_ALLOC(&labels->values, labels->wanted ? BVL_MOST_LABELS : 0);
@@ -21,6 +22,7 @@ bvl_status bvl_labels_init(const bvl_import *job, bvl_labels *labels)
 void bvl_labels_free(bvl_labels *labels)
 {
   free(labels->values);
+  free(labels->words);
   memset(labels, 0, sizeof *labels);
 }
 
@@ -57,6 +59,7 @@ bvl_status bvl_labels_merge(const bvl_import *job, bvl_labels *labels)
   double *all = NULL;
   bvl_status status = BVL_OK;
   if (!labels->wanted) return BVL_OK;
+  if (labels->words != NULL) return bvl_words_merge(job, labels);
   BVL_TRY(bvl_agree(comm, BVL_ALLOC(&counts, comm->size)));
   counts[comm->rank] = labels->n;
   BVL_TRY(bvl_sum_i64(comm, counts, comm->size));
@@ -90,9 +93,9 @@ bvl_status bvl_labels_write(bvl_import *job, const bvl_labels *labels)
 {
   char *names = NULL;
   bvl_status status = BVL_OK;
-  if (job->options->family == NULL) return BVL_OK;
-  BVL_TRY(bvl_out_attr_text(&job->out, "family", job->options->family));
-  if (!labels->wanted) return BVL_OK;
+  if (labels->family == NULL) return BVL_OK;
+  BVL_TRY(bvl_out_attr_text(&job->out, "family", labels->family));
+  if (labels->values == NULL || !labels->wanted) return BVL_OK;
   BVL_TRY(bvl_agree(&job->comm, BVL_ALLOC(&names, 32 * labels->n)));
   size_t used = 0;
   for (int64_t k = 0; k < labels->n; k++)
