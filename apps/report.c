@@ -453,10 +453,16 @@ int report_file(const settings *s, int rank)
 
 int report_predict(const settings *s, int rank, const bvl_predict_outcome *o)
 {
+  if (rank == 0 && !s->json && !s->quiet && o->classes[0] != '\0')
+    printf("bevel predict: %" PRId64 " rows: %s\n", o->n, o->classes);
   if (rank != 0 || !s->json) return report_file(s, rank);
   json_begin(s, "ok", EXIT_DONE);
   printf(", ");
   json_text("output", s->output);
+  if (o->classes[0] != '\0') {
+    printf(", ");
+    json_text("classes", o->classes);
+  }
   json_integer("n", o->n);
   json_integer("columns", o->columns);
   json_integer("parameters", o->parameters);

@@ -141,7 +141,8 @@ def lies(result, data):
     found, attrs = [], result.attrs
     net = Network(result.filename)
     tolerance = TOLERANCE[max(v.dtype.itemsize for k in result["layers"] for v in result["layers"][k].values())]
-    x, y = data[text(attrs.get("x", "/X"))], data[text(attrs.get("y", "/y"))][:]
+    x, y = data[text(attrs.get("x", "/X"))], data[text(attrs.get("y", "/y"))]
+    y = (y["codes"] if isinstance(y, h5py.Group) else y)[:]  # a categorical's codes
     w = data["weights"][:] if "weights" in data and text(attrs.get("weights_name", "")) != "none" else None
     words = []
     for name in ("train", "test"):

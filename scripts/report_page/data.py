@@ -36,7 +36,7 @@ def class_names(result, data):
     """What the classes are called: by the result, else by the data; None where neither says."""
     names = result.attributes.get("class_names")
     if names is not None:
-        return [v.decode() if isinstance(v, bytes) else str(v) for v in np.ravel(names)]
+        return str(names).split("\n")
     return data.class_names if data is not None else None
 
 

@@ -129,7 +129,8 @@ bvl_status bvl_data_finish(bvl_data_writer **handle, int commit)
 
 bvl_status bvl_prediction_write(const bvl_comm *comm, const char *path, int64_t n, int64_t outputs,
                                 int64_t n_lambda, const double *lambda, const char *type,
-                                int64_t row0, int64_t count, const double *values)
+                                const char *class_names, int64_t row0, int64_t count,
+                                const double *values)
 {
   bvl_status status = BVL_OK;
   bvl_out out;
@@ -146,6 +147,7 @@ bvl_status bvl_prediction_write(const bvl_comm *comm, const char *path, int64_t 
   if (lambda != NULL)
     BVL_TRY(bvl_out_vector(&out, "/lambda", H5T_NATIVE_DOUBLE, n_lambda, 0, n_here, lambda));
   BVL_TRY(bvl_out_attr_text(&out, "type", type));
+  if (class_names != NULL) BVL_TRY(bvl_out_attr_text(&out, "class_names", class_names));
   bvl_h5_release(&dataset);
   return bvl_out_close(&out, 1);
 cleanup:

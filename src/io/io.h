@@ -47,6 +47,12 @@ enum { BVL_MAX_RESPONSES = 4096 };
 int64_t bvl_data_responses(const bvl_data *data);
 /** The file's `family` attribute, or NULL. */
 const char *bvl_data_family(const bvl_data *data);
+/** What the classes of y are called, a line each: the categories of a categorical column
+ * (malloc'ed, replicated). NULL where there are none, or more than 32 KiB of them. Collective. */
+bvl_status bvl_data_read_class_names(bvl_data *data, char **out);
+/** The same of a result, from its attribute class_names; NULL also for what is no file. Collective.
+ */
+bvl_status bvl_class_names_read(const bvl_comm *comm, const char *path, char **out);
 /** 64-bit fingerprint of shapes, y and a sample of X, independent of the rank count; for
  * checkpoints and results. Collective. */
 bvl_status bvl_data_fingerprint(bvl_data *data, uint64_t *out);
@@ -131,10 +137,12 @@ void bvl_result_free(bvl_result *result);
 
 /** /prediction (n x K x L, K and L squeezed when 1) and /lambda (unless NULL), written in parallel:
  * each rank its input rows row0 .. row0 + count - 1, row-major with K L values a row (ranks with
- * count 0 take part). Written aside and renamed. Collective. */
+ * count 0 take part). class_names: the attribute, or NULL. Written aside and renamed. Collective.
+ */
 bvl_status bvl_prediction_write(const bvl_comm *comm, const char *path, int64_t n, int64_t outputs,
                                 int64_t n_lambda, const double *lambda, const char *type,
-                                int64_t row0, int64_t count, const double *values);
+                                const char *class_names, int64_t row0, int64_t count,
+                                const double *values);
 
 /* ---- checkpoints --------------------------------------------------------------------------- */
 

@@ -53,6 +53,7 @@ struct bvl_job {
   char lower_name[40];    /* a number where it is one for all columns */
   char upper_name[40];
   char **feature_names; /* rank 0: p strings in one block, owned; NULL = none */
+  char *class_names;    /* a line a class, owned; NULL = none */
   int grid_rows, grid_cols;
   bvl_grid *grid;            /* owned */
   bvl_problem *problem;      /* owned */

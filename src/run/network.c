@@ -250,6 +250,7 @@ static bvl_status open_data(bvl_network_job *job)
   BVL_TRY(read_architecture(job));
   BVL_TRY(bvl_data_fingerprint(job->data, &job->fingerprint));
   BVL_TRY(bvl_data_read_feature_names(job->data, &job->feature_names));
+  BVL_TRY(bvl_data_read_class_names(job->data, &job->class_names));
   BVL_TRY(split_rows(job));
   BVL_TRY(choose_grid(job));
 cleanup:
@@ -312,6 +313,7 @@ void bvl_network_close(bvl_network_job *job)
   bvl_grid_destroy(&job->grid);
   bvl_data_close(&job->data);
   free(job->feature_names);
+  free(job->class_names);
   free(job->train_index);
   free(job->test_index);
   bvl_comm_free(&job->comm);

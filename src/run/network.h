@@ -50,6 +50,7 @@ typedef struct bvl_network_job {
   int sparse;
   uint64_t fingerprint;
   char **feature_names; /* rank 0: p strings in one block, owned; NULL = none */
+  char *class_names;    /* a line a class, owned; NULL = none */
   int64_t n_train;
   int64_t n_test;
   int64_t *train_index; /* n_train rows of the file, ascending, owned */

@@ -152,6 +152,8 @@ bvl_status bvl_network_job_describe(const bvl_network_job *job, bvl_result_write
   };
   for (size_t k = 0; k < sizeof texts / sizeof texts[0]; k++)
     BVL_TRY(bvl_result_attr_text(writer, texts[k].name, texts[k].value));
+  if (job->class_names != NULL)
+    BVL_TRY(bvl_result_attr_text(writer, "class_names", job->class_names));
   for (size_t k = 0; k < sizeof integers / sizeof integers[0]; k++)
     BVL_TRY(bvl_result_attr_i64(writer, integers[k].name, integers[k].value));
   BVL_TRY(bvl_result_put_i64(writer, "/train_index", job->n_train, job->train_index));

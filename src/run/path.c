@@ -187,6 +187,7 @@ static bvl_status read_columns(bvl_job *job)
   BVL_TRY(bvl_data_read_penalty_factor(job->data, &job->penalty_factor));
   BVL_TRY(read_bounds(job));
   BVL_TRY(bvl_data_read_feature_names(job->data, &job->feature_names));
+  BVL_TRY(bvl_data_read_class_names(job->data, &job->class_names));
   used->groups = used_name(job->groups, asked->groups, "/groups");
   used->group_weights = used_name(job->group_weights, asked->group_weights, "/group_weights");
   used->penalty_factor = used_name(job->penalty_factor, asked->penalty_factor, "/penalty_factor");
@@ -438,6 +439,7 @@ static void close_job(bvl_job *job)
   bvl_data_close(&job->data);
   free(job->identity);
   free(job->feature_names);
+  free(job->class_names);
   free(job->penalty_factor);
   free(job->lower);
   free(job->upper);

@@ -15,6 +15,7 @@
 #include "data/design.h"
 #include "io/network.h"
 #include "loss/multi.h"
+#include "run/classes.h"
 #include "run/match.h"
 #include "run/memory.h"
 #include "run/predict_network.h"
@@ -35,6 +36,7 @@ typedef struct prediction {
   double left_share;   /* weight of `left` */
   int64_t outputs;     /* values of a row for a lambda: the model's, 1 as classes */
   double *values;      /* n_local x outputs x n_lambda, row-major, input order: the answer */
+  char *class_names;   /* of the answer that is classes; NULL = they have none */
 } prediction;
 
 static bvl_status match_columns(prediction *job)
@@ -355,12 +357,17 @@ static bvl_status predict_model(MPI_Comm comm, const char *data, const bvl_data_
   outcome->n = bvl_design_n(job.X);
   outcome->columns = bvl_design_p(job.X);
   outcome->parameters = job.model.indptr[job.model.n_lambda];
+  if (strcmp(type, "class") == 0) BVL_TRY(bvl_class_names_read(&job.comm, model, &job.class_names));
+  if (job.n_lambda == 1)
+    BVL_TRY(bvl_classes_count(&job.comm, job.class_names, bvl_design_n_local(job.X), job.values,
+                              outcome->classes, sizeof outcome->classes));
   BVL_TRY(bvl_prediction_write(&job.comm, output, bvl_design_n(job.X), job.outputs, job.n_lambda,
-                               job.lambda, type, job.X->rows.row0, bvl_design_n_local(job.X),
-                               job.values));
+                               job.lambda, type, job.class_names, job.X->rows.row0,
+                               bvl_design_n_local(job.X), job.values));
 cleanup:
   status = bvl_name_file(about, status);
   free(job.values);
+  free(job.class_names);
   free(job.lambda);
   free(job.column);
   bvl_design_destroy(&job.X);

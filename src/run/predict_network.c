@@ -12,6 +12,7 @@
 #include "data/column_subset.h"
 #include "loss/multi.h"
 #include "net/pass.h"
+#include "run/classes.h"
 #include "run/job.h"
 #include "run/match.h"
 #include "run/memory.h"
@@ -30,9 +31,10 @@ typedef struct prediction {
   int64_t *rank_of;   /* ... the place of each input's among them */
   bvl_design *X;
   bvl_pass *pass;
-  int64_t outputs; /* of the network */
-  int64_t width;   /* of the answer */
-  double *values;  /* n_local x width, row-major, input order */
+  int64_t outputs;   /* of the network */
+  int64_t width;     /* of the answer */
+  double *values;    /* n_local x width, row-major, input order */
+  char *class_names; /* of the answer that is classes; NULL = they have none */
 } prediction;
 
 /* ---- which columns ----------------------------------------------------------------------------
@@ -256,6 +258,7 @@ static bvl_status choose_answer(prediction *job, const char *type)
 static void close_job(prediction *job)
 {
   free(job->values);
+  free(job->class_names);
   bvl_pass_destroy(&job->pass);
   bvl_design_destroy(&job->X);
   bvl_data_close(&job->data);
@@ -291,8 +294,12 @@ bvl_status bvl_run_predict_network(MPI_Comm comm, const char *data, const bvl_da
   outcome->n = bvl_design_n(job.X);
   outcome->columns = bvl_design_p(job.X);
   outcome->parameters = bvl_architecture_parameters(&job.model.file.arch);
+  if (strcmp(type, "class") == 0) BVL_TRY(bvl_class_names_read(&job.comm, model, &job.class_names));
+  BVL_TRY(bvl_classes_count(&job.comm, job.class_names, bvl_design_n_local(job.X), job.values,
+                            outcome->classes, sizeof outcome->classes));
   BVL_TRY(bvl_prediction_write(&job.comm, output, outcome->n, job.width, 1, NULL, type,
-                               job.X->rows.row0, bvl_design_n_local(job.X), job.values));
+                               job.class_names, job.X->rows.row0, bvl_design_n_local(job.X),
+                               job.values));
 cleanup:
   status = bvl_name_file(about, status);
   close_job(&job);

@@ -43,7 +43,8 @@ cleanup:
 /* What the network was trained on, for those who recompute what it does. */
 static bvl_status carry_texts(const bvl_comm *comm, const char *from, bvl_result_writer *writer)
 {
-  static const char *const names[] = {"data", "fingerprint", "x", "y", "weights_name", "scaling"};
+  static const char *const names[] = {"data",         "fingerprint", "x",          "y",
+                                      "weights_name", "scaling",     "class_names"};
   bvl_status status = BVL_OK;
   for (size_t k = 0; k < sizeof names / sizeof names[0] && status == BVL_OK; k++) {
     char *text = comm->rank == 0 ? bvl_network_text(from, names[k]) : NULL;

@@ -76,7 +76,8 @@ typedef struct bvl_predict_outcome {
   int64_t columns;    /* of X that were read */
   int64_t parameters; /* of the network, or nonzeros of the model */
   double load_s;
-  double predict_s; /* on the slowest rank, without reading and writing */
+  double predict_s;  /* on the slowest rank, without reading and writing */
+  char classes[400]; /* type class of named classes, at one lambda: how many rows are of each */
 } bvl_predict_outcome;
 
 /** In place of a lambda: the one that cross-validation chose. */

@@ -209,6 +209,8 @@ static bvl_status write_texts(bvl_job *job)
   };
   for (size_t k = 0; k < sizeof texts / sizeof texts[0]; k++)
     BVL_TRY(bvl_result_attr_text(job->writer, texts[k].name, texts[k].value));
+  if (job->class_names != NULL)
+    BVL_TRY(bvl_result_attr_text(job->writer, "class_names", job->class_names));
 cleanup:
   return status;
 }

@@ -2,6 +2,8 @@
 """Foreign files, and whether what bevel made of them is what other readers make of them.
 
     imports.py write FOLDER                   data.csv, gaps.csv, iris.csv, data.libsvm
+    imports.py words IRIS.h5 FOLDER           words.csv: kinds of iris, quoted, some of them missing
+    imports.py words DATA.h5 words.csv        imports.py predicted PREDICTION.h5 SAID
     imports.py csv DATA.h5 FILE.csv Y [mean]  imports.py libsvm DATA.h5 FILE   imports.py plink DATA.h5 PREFIX PHENOTYPES Y
 """
 import csv
@@ -85,12 +87,48 @@ def check_plink(f, prefix, phenotypes, column):
     same("samples", f["sample_names"].asstr()[:], np.array([ids[1] for ids in fam], dtype=object))
 
 
+NAMES = ['Iris "setosa"', "versicolor, blue", "Virginica"]
+
+
+def write_words(iris, folder):
+    with h5py.File(iris, "r") as f:
+        x, y = f["X"][:], f["y"][:].astype(int)
+    with open(f"{folder}/words.csv", "w", newline="") as lines:
+        out = csv.writer(lines)
+        out.writerow(["a", "b", "c", "d", "kind"])
+        for i, (row, k) in enumerate(zip(x, y)):
+            out.writerow([*row, ("", "NA", "?")[k] if i % 40 == 4 else NAMES[k]])
+
+
+def check_words(f, file):
+    with open(file, newline="") as lines:
+        _, *rows = list(csv.reader(lines))
+    rows = [row for row in rows if row[-1] in NAMES]
+    names = sorted({row[-1] for row in rows}, key=str.encode)
+    same("names", f["y/categories"].asstr()[:], np.array(names, dtype=object))
+    same("y", f["y/codes"][:], np.array([names.index(row[-1]) for row in rows], dtype=np.int32))
+    same("X", f["X"][:], np.array([[float(v) for v in row[:-1]] for row in rows]))
+    if f.attrs["family"] != "multinomial":
+        sys.exit("family")
+
+
+def check_predicted(f, said):
+    names, classes = f.attrs["class_names"].split("\n"), f["prediction"][:]
+    if names != sorted(NAMES, key=str.encode):
+        sys.exit(f"names: {names}")
+    wanted = f"{len(classes)} rows: " + ", ".join(f"{name} {np.sum(classes == k)}" for k, name in enumerate(names))
+    if wanted not in open(said).read():
+        sys.exit(f"wanted {wanted}, said {open(said).read()}")
+
+
 what, file, *rest = sys.argv[1:]
 if what == "write":
     write(file)
+elif what == "words" and not rest[0].endswith(".csv"):
+    write_words(file, *rest)
 else:
     with h5py.File(file, "r") as f:
         if what == "csv":
             check_csv(f, rest[0], rest[1].replace("\\n", "\n"), len(rest) > 2)
         else:
-            {"libsvm": check_libsvm, "plink": check_plink}[what](f, *rest)
+            {"words": check_words, "predicted": check_predicted, "libsvm": check_libsvm, "plink": check_plink}[what](f, *rest)
