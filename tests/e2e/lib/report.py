@@ -151,7 +151,7 @@ def check_cv(data):
     same("lambda.min, lambda.1se", [s["x0"] for s in scan.numbers["cv"]["layout"]["shapes"]],
          [f["lambda_min"][0], f["lambda_1se"][0]])
     with h5py.File(data, "r") as d:
-        y = d["y"][:].astype(float)
+        y = (d["y/codes"] if isinstance(d["y"], h5py.Group) else d["y"])[:].astype(float)
     K, L, at = f.attrs["responses"], len(mean), np.argmin(np.abs(f["lambda"][:] - f["lambda_min"][0]))
     eta = f["oof"][:].reshape(len(y), K, L)[:, :, at]
     family = f.attrs["family"]
