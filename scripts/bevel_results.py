@@ -4,11 +4,11 @@
     import bevel_results
     r = bevel_results.open("RESULT.h5")
 
-r.kind says what it is: "path" (Path), "cv" (Cross), "network" (Network), "front" (Front), "dictionary"
-(Dictionary) or "prediction" (Prediction). Needs numpy and h5py. With scipy a path's coefficients are a scipy.sparse.csc_matrix, without
-a Columns of the same data, indices, indptr, shape and toarray(). With pandas tables are DataFrames,
-without dicts of arrays. Everything is read at once: the file is closed when open() returns. Rows and columns
-count from 0.
+r.kind says what it is: "path" (Path), "cv" (Cross), "stability" (Stability), "network" (Network), "front"
+(Front), "dictionary" (Dictionary) or "prediction" (Prediction). Needs numpy and h5py. With scipy a path's
+coefficients are a scipy.sparse.csc_matrix, without a Columns of the same data, indices, indptr, shape and
+toarray(). With pandas tables are DataFrames, without dicts of arrays. Everything is read at once: the file is
+closed when open() returns. Rows and columns count from 0.
 """
 import h5py
 import numpy as np
@@ -173,6 +173,18 @@ class Cross(Path):
                 self.arrays[name] = float(np.ravel(self.arrays[name])[0])
 
 
+class Stability(Path):
+    """Stability selection: a Path on all rows, and probability (p x L, sparse), max_probability,
+    any_probability (p), stable (numbers of columns), subsample_selected."""
+
+    kind = "stability"
+
+    def __init__(self, f):
+        super().__init__(f)
+        group = f["probability"]
+        self.probability = columns(group["data"][()], group["indices"][()], group["indptr"][()], group.attrs["shape"])
+
+
 class Layer:
     """kind ("dense", ...), activation, weight (out x in; convolution out x in x kh x kw) and bias, None in a
     layer that only pools."""
@@ -273,7 +285,7 @@ def open(file):  # noqa: A001 (as in h5py.File: bevel_results.open)
     """What the file is, read whole."""
     with h5py.File(file, "r") as f:
         if "coef" in f and "lambda" in f:
-            return Cross(f) if "cvm" in f else Path(f)
+            return Stability(f) if "probability" in f else Cross(f) if "cvm" in f else Path(f)
         if "loss" in f and "l1" in f:
             return Front(f)
         if "layers" in f:
@@ -286,4 +298,4 @@ def open(file):  # noqa: A001 (as in h5py.File: bevel_results.open)
                      "a prediction of bevel")
 
 
-__all__ = ["open", "Path", "Cross", "Network", "Front", "Dictionary", "Prediction", "Layer", "Columns"]
+__all__ = ["open", "Path", "Cross", "Stability", "Network", "Front", "Dictionary", "Prediction", "Layer", "Columns"]

@@ -88,11 +88,11 @@ def facts(result):
 def page(result, data, settings):
     out = Page(path.title(result, "regression, cross-validated"), path.lede(result), facts(result))
     out.warnings = words.not_converged(result)
+    out.good = "" if out.warnings else words.certified(result)
     unfinished = int(result.attributes.get("fold_lambdas_unfinished", 0))
     if unfinished:
         out.warnings.append(f"<b>{unfinished} of {int(result.attributes['fold_lambdas'])} λ’s of the folds</b> did not "
                             "converge.")
-    out.good = "" if out.warnings else words.certified(result)
     chosen = choices(result)
     drawn = path.Drawn(result)
     parts = [choice_table(result)]

@@ -3,11 +3,12 @@
 a result of that kind (bevel_results.open(FILE).kind), the function that lays its page out:
 page(result, data, settings) -> page.Page, where data is a Data (data.py) or None.
 """
-from report_page import cv, dictionary, front, network, path
+from report_page import cv, dictionary, front, network, path, stability
 
 PAGES = {
     "path": path.page,
     "cv": cv.page,
+    "stability": stability.page,
     "network": network.page,
     "front": front.page,
     "dictionary": dictionary.page,

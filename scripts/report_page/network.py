@@ -3,7 +3,7 @@
 import network_views
 import numpy as np
 import plotly.graph_objects as go
-from colours import COLOURS, FAINT, INK, SOFT
+from colours import COLOURS
 
 from report_page import provenance, words
 from report_page.page import Figure, Page, Section, said
@@ -142,7 +142,8 @@ def facts(network):
         out.append((f"{100 * (1 - alive / float(np.ravel(before)[0])):.3g}%", f"of {words.number(before)} cut"))
     history = columns_of(network.history)
     if "seconds" in history:
-        out.append((f"{np.nanmax(history['seconds'], initial=0):.3g} s", f"{len(history['seconds'])} epochs {words.ranks(network)}"))
+        seconds = history["seconds"]  # since the beginning
+        out.append((f"{np.nanmax(seconds, initial=0):.3g} s", f"{len(seconds)} epochs {words.ranks(network)}"))
     return out
 
 

@@ -23,7 +23,4 @@
     return Plotly.newPlot(place, spec.data, spec.layout, config);
   });
   Promise.all(drawn).then((all) => { root.dataset.drawn = String(all.length); }, fail);
-  // the part of the page that a link points to is unfolded
-  const opened = () => document.querySelectorAll("details .plot").forEach((place) => Plotly.Plots.resize(place));
-  document.querySelectorAll("details").forEach((one) => one.addEventListener("toggle", opened));
 })();

@@ -38,7 +38,6 @@ class Section:
     title: str
     parts: list  # Figures, Tables, and text as HTML
     note: str = ""
-    folded: bool = False  # shut until it is asked for
 
 
 @dataclass
@@ -47,7 +46,7 @@ class Page:
     lede: str  # to what, HTML
     facts: list = field(default_factory=list)  # (figure, what it is)
     warnings: list = field(default_factory=list)  # HTML, what went wrong in words
-    good: str = ""  # in their place where nothing did
+    good: str = ""  # what is certified
     sections: list = field(default_factory=list)
 
 
@@ -87,15 +86,14 @@ def part_html(part):
 def section_html(section):
     note = f'<p class="note">{section.note}</p>' if section.note else ""
     body = f'{note}<div class="parts">{"".join(part_html(part) for part in section.parts)}</div>'
-    if section.folded:
-        return f"<section><details><summary><h2>{said(section.title)}</h2></summary>{body}</details></section>"
     return f"<section><h2>{said(section.title)}</h2>{body}</section>"
 
 
 def body_html(page):
     facts = "".join(f"<div><dt>{said(what)}</dt><dd>{said(value)}</dd></div>" for value, what in page.facts)
     state = "".join(f"<li>{warning}</li>" for warning in page.warnings)
-    state = f'<ul class="state bad">{state}</ul>' if state else f'<p class="state good">{page.good}</p>' if page.good else ""
+    state = f'<ul class="state bad">{state}</ul>' if state else ""
+    state += f'<p class="state good">{page.good}</p>' if page.good else ""
     return (f"<header><h1>{said(page.title)}</h1><p class=\"lede\">{page.lede}</p></header>"
             f'<dl class="facts">{facts}</dl>{state}{"".join(section_html(s) for s in page.sections)}')
 

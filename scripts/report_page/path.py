@@ -6,11 +6,11 @@ with the points where it is nonzero or about to be: its size is that of the supp
 """
 import numpy as np
 import plotly.graph_objects as go
-from colours import ALARM, COLOURS, FAINT, SOFT
+from colours import ALARM, COLOURS, FAINT
 
 from report_page import provenance, words
 from report_page.page import Figure, Page, Section, Table, said
-from report_page.style import figure, floored, lambda_figure, marks, shown_name
+from report_page.style import floored, lambda_figure, marks, shown_name
 
 N_NAMED = 10  # in colours and in the legend
 N_RESPONSES = 6  # with a figure each
@@ -137,6 +137,23 @@ def certificate_figure(drawn):
     return Figure("certificate", fig, "Certificate", "Recomputed from fresh residuals; below its line is done.")
 
 
+def criteria_figures(drawn):
+    """AIC, BIC and EBIC, where the path has them, each above its least."""
+    fig = lambda_figure(drawn.lam, "above its least", legend=True)
+    for name, colour in (("aic", COLOURS[1]), ("bic", COLOURS[0]), ("ebic", COLOURS[3])):
+        values = drawn.vector(name)
+        if not np.isfinite(values).any():
+            continue
+        best = int(np.nanargmin(values))
+        fig.add_trace(go.Scatter(x=drawn.lam, y=values - np.nanmin(values), customdata=values, mode=marks(len(drawn.lam)),
+                                 name=name.upper(), line={"color": colour, "width": 2},
+                                 hovertemplate=f"λ = %{{x:.5g}}<br>{name.upper()} %{{customdata:.6g}}<extra></extra>"))
+        fig.add_trace(go.Scatter(x=drawn.lam[[best]], y=[0], mode="markers", showlegend=False, name=f"least {name}",
+                                 marker={"color": colour, "size": 9}, hovertemplate=f"{name.upper()} is least at λ = "
+                                 f"%{{x:.5g}}: {words.number(drawn.vector('df')[best])} nonzero<extra></extra>"))
+    return [Figure("criteria", fig, "Information criteria", "A dot where it is least.")] if fig.data else []
+
+
 def seconds_figure(drawn):
     fig = lambda_figure(drawn.lam, "milliseconds")
     fig.add_trace(go.Scatter(x=drawn.lam, y=1e3 * drawn.vector("seconds"), mode="markers", name="seconds",
@@ -209,7 +226,8 @@ def section(drawn, title, settings):
         return Section(title, ["<p>There is no λ above 0 to draw against.</p>"])
     note = "λ = 0 is not on the logarithmic axis." if drawn.left_out else ""
     return Section(title, [*coefficient_figures(drawn, settings.columns), support_figure(drawn), deviance_figure(drawn),
-                           certificate_figure(drawn), seconds_figure(drawn), iterations_figure(drawn)], note)
+                           *criteria_figures(drawn), certificate_figure(drawn), seconds_figure(drawn),
+                           iterations_figure(drawn)], note)
 
 
 def page(result, data, settings):

@@ -4,6 +4,7 @@ says, and nothing in the page comes from elsewhere.
 
     report.py path PAGE.html RESULT.h5 [most columns]
     report.py cv PAGE.html RESULT.h5 DATA.h5
+    report.py stability PAGE.html RESULT.h5 [most columns]
     report.py network|front|dictionary PAGE.html RESULT.h5
 """
 import base64
@@ -166,6 +167,32 @@ def check_cv(data):
         same("observed", array(trace("predicted", "rows")["y"]), y)
 
 
+def check_stability(most=100):
+    check_path(most)
+    g = f["probability"]
+    p, L = g.attrs["shape"]
+    share = np.zeros((p, L))
+    for l in range(L):
+        at = slice(g["indptr"][l], g["indptr"][l + 1])
+        share[g["indices"][at], l] = g["data"][at]
+    stable = f["stable"][:]
+    names = [v.decode().translate({38: "&amp;", 60: "&lt;", 62: "&gt;", 34: "&quot;"}) for v in f["feature_names"][:]]
+    drawn = []
+    for line in scan.numbers["stability"]["data"]:
+        drawn.append(names.index(line["name"]))
+        same(f"share of {line['name']}", array(line["y"]), share[drawn[-1]])
+    best = share.max(axis=1)
+    holds("the largest", len(drawn) == max(most, len(stable)) and np.isin(stable, drawn).all()
+          and best[drawn].min() >= np.delete(best, drawn).max())
+    same("threshold", scan.numbers["stability"]["layout"]["shapes"][0]["y0"], f.attrs["threshold"])
+    same("sizes", array(trace("selected", "subsamples")["y"]), np.unique(f["subsample_selected"][:],
+                                                                         return_counts=True)[1])
+    holds("subsamples that were not solved", "2 subsamples were not solved" in words)
+    for name in ("aic", "bic"):
+        same(name, array(trace("criteria", name.upper())["customdata"]), f[name][:])
+        same(name, array(trace("criteria", f"least {name}")["x"]), f["lambda"][:][[np.argmin(f[name][:])]])
+
+
 def check_network():
     for figure, name in (("loss", "train_loss"), ("accuracy", "train_accuracy")):
         same(name, array(trace(f"history-{figure}", "train")["y"]), f[f"history/{name}"][:])
@@ -196,4 +223,5 @@ def check_dictionary():
 
 
 {"path": lambda: check_path(*map(int, rest)), "cv": lambda: check_cv(*rest), "network": check_network,
+ "stability": lambda: check_stability(*map(int, rest)),
  "front": check_front, "dictionary": check_dictionary}[kind]()
