@@ -33,7 +33,7 @@ look() { # NAME WIDTH HEIGHT: in a frame of that width, as a window has a least 
   look();
 }</script></body></html>
 END
-  timeout 60 "$browser" --headless --no-sandbox --disable-gpu --hide-scrollbars --allow-file-access-from-files \
+  timeout 120 "$browser" --headless --no-sandbox --disable-gpu --hide-scrollbars --allow-file-access-from-files \
     --user-data-dir="$work/profile" --host-resolver-rules="MAP * ~NOTFOUND" --enable-logging=stderr --log-level=0 \
     --virtual-time-budget=20000 --window-size="$(($2 < 500 ? 500 : $2)),$3" --screenshot="$shots/$1-$2.png" \
     --dump-dom "file://$work/frame.html" >"$work/dom" 2>"$work/log" || fail "$1: the browser: $(tail -3 "$work/log")"
