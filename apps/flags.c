@@ -366,6 +366,17 @@ static int check_solve(settings *s, char error[FLAGS_ERROR_BYTES])
   return 0;
 }
 
+/* Flags of a path ask about one. */
+static int check_info(settings *s, char error[FLAGS_ERROR_BYTES])
+{
+  int any = 0;
+  for (int row = 0; row < n_flags; row++) any |= s->given[row];
+  if (!s->estimate) return any ? flag_complain(error, "flags go with --estimate") : 0;
+  if (s->file == NULL) return flag_complain(error, "--estimate needs a data file");
+  if (s->run.grid_rows > 0 && s->ranks == 0) s->ranks = s->run.grid_rows * s->run.grid_cols;
+  return check_solve(s, error);
+}
+
 static int check_prune(settings *s, char error[FLAGS_ERROR_BYTES])
 {
   if (flag_given(s, "prune-threshold") && flag_given(s, "prune-std"))
@@ -381,6 +392,7 @@ static int check(settings *s, char error[FLAGS_ERROR_BYTES])
   if ((s->command & COMMANDS_SOLVE) && check_solve(s, error) != 0) return -1;
   if (s->command == COMMAND_CV) return check_cv_flags(s, error);
   if (s->command == COMMAND_TRAIN) return check_train_flags(s, error);
+  if (s->command == COMMAND_INFO) return check_info(s, error);
   if (s->command == COMMAND_PRUNE) return check_prune(s, error);
   if (s->command == COMMAND_PARETO) return check_pareto_flags(s, error);
   if (s->command == COMMAND_DICTIONARY) return check_dictionary_flags(s, error);

@@ -12,6 +12,7 @@
 #include "flags.h"
 #include "progress.h"
 #include "report.h"
+#include "run/estimate.h"
 #include "signals.h"
 
 /* Before MPI_Init only the environment knows whether another rank will say the same. */
@@ -224,7 +225,8 @@ static int run_command(settings *s, MPI_Comm comm, int rank)
   if (s->command == COMMAND_CV) return run_long(s, comm, rank, run_cv);
   if (s->command == COMMAND_PRUNE) return run_prune(s, comm, rank);
   if (s->command == COMMAND_INFO) {
-    status = bvl_run_info(comm, s->file, print_line, stdout);
+    status = s->estimate ? bvl_run_estimate(comm, &s->run, (int)s->ranks, print_line, stdout)
+                         : bvl_run_info(comm, s->file, print_line, stdout);
     return status == BVL_OK ? EXIT_DONE : report_failure(s, rank, status);
   }
   if (s->command == COMMAND_PREDICT) return run_predict(s, comm, rank);

@@ -123,6 +123,7 @@ static void json_path(const settings *s, const bvl_run_outcome *o, const bvl_cv_
   json_real("passes", o->passes);
   json_run(ranks, o->grid_rows, o->grid_cols, o->load_s, o->solve_s, o->write_s);
   json_resources(o->resumed_from, o->estimate_bytes, o->peak_bytes, &o->traffic);
+  json_integer("estimate_all_bytes", o->estimate_all_bytes);
   if (cv != NULL) json_cv(s, cv);
   profile_print_json(all);
   json_end();

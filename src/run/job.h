@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "penalty/penalty.h"
+#include "run/memory.h"
 #include "run/run.h"
 
 typedef struct bvl_job bvl_job;
@@ -66,6 +67,15 @@ struct bvl_job {
 /** bvl_run_path with steps in between (NULL = none). */
 bvl_status bvl_job_run(MPI_Comm comm, const bvl_run_options *options, const bvl_job_steps *steps,
                        const bvl_monitor *monitor, bvl_run_outcome *outcome);
+/** Opens the data, reads what stands beside X and chooses model and grid; job->options and ->comm
+ * are set. Collective. bvl_job_close frees all of a job, whatever was reached. */
+bvl_status bvl_job_open(bvl_job *job);
+void bvl_job_close(bvl_job *job);
+/** The grid of an open job on n_ranks. Not collective. @return BVL_ERR_USAGE when the grid that was
+ * asked for is not made of so many. */
+bvl_status bvl_job_choose_grid(bvl_job *job, int n_ranks);
+/** What the job's memory goes by. Not collective. */
+bvl_memory_shape bvl_job_shape(const bvl_job *job, int64_t n_lambda);
 /** The job's problem in words; vectors over rows come from the job's data file. *parameters is
  * filled in and must live as long. Not collective. */
 bvl_problem_data bvl_job_problem_data(const bvl_job *job, bvl_penalty_parameters *parameters);

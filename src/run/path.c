@@ -209,7 +209,7 @@ static void choose_slices(bvl_job *job)
     job->n_slices = bvl_greater(1, (job->n + batch / 2) / batch);
 }
 
-static bvl_status choose_grid(bvl_job *job)
+bvl_status bvl_job_choose_grid(bvl_job *job, int n_ranks)
 {
   const bvl_run_options *o = job->options;
   const bvl_step_shape step = {
@@ -223,14 +223,13 @@ static bvl_status choose_grid(bvl_job *job)
   job->grid_cols = o->grid_cols;
   if (o->grid_rows == 0 && o->grid_cols == 0 &&
       bvl_penalty_is_whole(&job->penalty, job->groups != NULL)) {
-    job->grid_rows = job->comm.size; /* one rank would hold all columns */
+    job->grid_rows = n_ranks; /* one rank would hold all columns */
     job->grid_cols = 1;
   } else if (o->grid_rows == 0 && o->grid_cols == 0)
-    bvl_grid_choose(&step, job->comm.size, &job->grid_rows, &job->grid_cols);
-  return bvl_grid_check(job->comm.size, job->grid_rows, job->grid_cols);
+    bvl_grid_choose(&step, n_ranks, &job->grid_rows, &job->grid_cols);
+  return bvl_grid_check(n_ranks, job->grid_rows, job->grid_cols);
 }
 
-/* A rank's memory against the limit; without the 8-bit copy of X where that is what is too much. */
 static int64_t count_free(const bvl_job *job)
 {
   int64_t count = 0;
@@ -239,11 +238,11 @@ static int64_t count_free(const bvl_job *job)
   return count;
 }
 
-static bvl_status check_memory(bvl_job *job, int64_t n_lambda, int64_t *estimate)
+bvl_memory_shape bvl_job_shape(const bvl_job *job, int64_t n_lambda)
 {
-  int64_t allowed = 0;
   const bvl_solver solver = job->options->path.solver;
   const int certified = solver == BVL_SOLVER_AUTO || solver == BVL_SOLVER_NEWTON;
+  const int64_t dfmax = job->options->path.dfmax;
   bvl_memory_shape shape = {
       .n = job->n,
       .p = job->p,
@@ -260,23 +259,36 @@ static bvl_status check_memory(bvl_job *job, int64_t n_lambda, int64_t *estimate
       .bounded = job->lower != NULL || job->upper != NULL,
       .n_free = count_free(job),
       .folded = job->steps != NULL && job->steps->folded,
+      .most_df = dfmax >= 0 ? bvl_greater(dfmax, 1) : 0,
+      .weighted = !bvl_loss_find(job->family)->quadratic,
+      .concave = !job->penalty.type->convex,
+      .unpolished = !certified && !job->options->path.polish && solver != BVL_SOLVER_CD,
       .n_lambda = n_lambda,
       .grid_rows = job->grid_rows,
       .grid_cols = job->grid_cols,
   };
   bvl_job_param(job, &shape.n_factors);
+  return shape;
+}
+
+/* A rank's memory against the limit; without the 8-bit copy of X where that is what is too much. */
+static bvl_status check_memory(bvl_job *job, int64_t n_lambda, bvl_run_outcome *outcome)
+{
+  bvl_memory_shape shape = bvl_job_shape(job, n_lambda);
+  int64_t allowed = 0;
   bvl_status status = bvl_memory_allowed(&job->comm, job->options->memory_limit, &allowed);
   if (status != BVL_OK) return status;
   if (bvl_memory_estimate(&shape) > allowed) shape.rounded = 0;
   job->rounded = shape.rounded;
-  *estimate = bvl_memory_estimate(&shape);
-  return bvl_memory_check(&job->comm, *estimate, allowed);
+  outcome->estimate_bytes = bvl_memory_estimate(&shape);
+  outcome->estimate_all_bytes = bvl_memory_estimate_all(&shape);
+  return bvl_memory_check(&job->comm, outcome->estimate_bytes, allowed);
 }
 
 /* ---- the phases -------------------------------------------------------------------------------
  */
 
-static bvl_status open_data(bvl_job *job)
+bvl_status bvl_job_open(bvl_job *job)
 {
   const bvl_run_options *o = job->options;
   bvl_status status = BVL_OK;
@@ -294,7 +306,7 @@ static bvl_status open_data(bvl_job *job)
   BVL_TRY(read_columns(job));
   BVL_TRY(bvl_data_fingerprint(job->data, &job->fingerprint));
   choose_slices(job);
-  BVL_TRY(choose_grid(job));
+  BVL_TRY(bvl_job_choose_grid(job, job->comm.size));
 cleanup:
   return status;
 }
@@ -430,7 +442,7 @@ bvl_status bvl_name_file(const char *file, bvl_status status)
   return bvl_fail(status, "%s: %s", file, message);
 }
 
-static void close_job(bvl_job *job)
+void bvl_job_close(bvl_job *job)
 {
   if (job->writer != NULL) bvl_result_close(&job->writer, 0);
   bvl_path_destroy(&job->path);
@@ -462,14 +474,14 @@ bvl_status bvl_job_run(MPI_Comm comm, const bvl_run_options *options, const bvl_
   outcome->worst_gap = outcome->worst_kkt = NAN;
   bvl_time_now(job.start_time);
   BVL_TRY(bvl_comm_dup(comm, &job.traffic, &job.comm));
-  BVL_TRY(open_data(&job));
+  BVL_TRY(bvl_job_open(&job));
   outcome->n = job.n;
   outcome->convex = job.penalty.type->convex;
   outcome->p = job.p;
   outcome->nnz = job.nnz;
   outcome->grid_rows = job.grid_rows;
   outcome->grid_cols = job.grid_cols;
-  BVL_TRY(check_memory(&job, n_lambda, &outcome->estimate_bytes));
+  BVL_TRY(check_memory(&job, n_lambda, outcome));
   bvl_phase_enter(BVL_PHASE_WRITE);
   if (!bvl_loss_find(job.family)->coupled) /* a result that cannot be written is known of early */
     BVL_TRY(bvl_result_create(&job.comm, options->output, job.p * job.n_responses, n_lambda,
@@ -497,7 +509,7 @@ cleanup:
   bvl_phase_leave(before);
   if (status != BVL_OK) bvl_run_outcome_free(outcome);
   status = bvl_name_file(options->data, status);
-  close_job(&job);
+  bvl_job_close(&job);
   return status;
 }
 

@@ -314,6 +314,7 @@ static bvl_status read_matrix(prediction *job)
       .grid_cols = 1,
       .gram = BVL_GRAM_AUTO,
       .responses = job->model.outputs,
+      .only_x = 1,
   };
   bvl_status status = BVL_OK;
   if (source->has_missing && job->model.fill == NULL)

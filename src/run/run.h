@@ -51,9 +51,10 @@ typedef struct bvl_run_outcome {
   double lambda_max;
   double passes; /* bytes of X touched / bytes of X */
   int grid_rows, grid_cols;
-  int64_t resumed_from;   /* lambdas taken from a checkpoint, -1 = fresh */
-  int64_t estimate_bytes; /* what a rank was expected to need */
-  int64_t peak_bytes;     /* largest resident set over the ranks */
+  int64_t resumed_from;       /* lambdas taken from a checkpoint, -1 = fresh */
+  int64_t estimate_bytes;     /* what a rank was expected to need */
+  int64_t estimate_all_bytes; /* the same of all ranks together */
+  int64_t peak_bytes;         /* largest resident set over the ranks */
   /* this rank's */
   double load_s, solve_s, write_s;
   bvl_traffic traffic;      /* up to the writing of the result */
