@@ -347,6 +347,9 @@ const flag flag_table[] = {
      "..., default the .fam"},
     {"y-column", KIND_TEXT, IMPORT, AT(import.y_column), ANY, "NAME|NUMBER",
      "plink: which value of that file, default the first"},
+    {"missing", KIND_INDEX, SOLVE | COMMAND_PREDICT, AT(missing), 0, 0, "error|mean|drop", "WORD",
+     "NaN in X: refused (default), read as its column's mean, or its row left out, as a row whose "
+     "response is NaN; predict: the mean of the fit, or NaN predicted"},
     {"missing", KIND_INDEX, IMPORT, AT(missing), 0, 0, "error|mean|drop", "WORD",
      "empty and NA values of a csv, missing calls of a .bed: refused (default of csv), read as "
      "their column's mean (default of plink), or their rows are left out"},
@@ -381,7 +384,7 @@ _Static_assert(sizeof flag_table / sizeof flag_table[0] <= FLAGS_MAX,
                "settings.given is too short");
 
 /* Announced, refused by name until they exist. */
-static const char *const later_flags[] = {"missing", "replicas"};
+static const char *const later_flags[] = {"replicas"};
 static const char *const later_commands[] = {"stability", "study"};
 
 static int is_in(const char *word, const char *const *list, size_t n)

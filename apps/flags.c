@@ -389,6 +389,7 @@ static int check_prune(settings *s, char error[FLAGS_ERROR_BYTES])
 static int check(settings *s, char error[FLAGS_ERROR_BYTES])
 {
   if (check_files(s, error) != 0) return -1;
+  s->run.missing = (bvl_missing)(s->missing + BVL_MISSING_ERROR);
   if ((s->command & COMMANDS_SOLVE) && check_solve(s, error) != 0) return -1;
   if (s->command == COMMAND_CV) return check_cv_flags(s, error);
   if (s->command == COMMAND_TRAIN) return check_train_flags(s, error);

@@ -202,8 +202,9 @@ static void print_line(void *context, const char *line)
 static int run_predict(const settings *s, MPI_Comm comm, int rank)
 {
   bvl_predict_outcome outcome;
-  const bvl_status status = bvl_run_predict(comm, s->file, &s->run.names, s->model, s->output,
-                                            s->type, s->at, s->run.collective_io, &outcome);
+  const bvl_status status = bvl_run_predict(comm, s->file, &s->run.names, s->run.missing, s->model,
+                                            s->output, s->type, s->at, s->run.collective_io,
+                                            &outcome);
   return status == BVL_OK ? report_predict(s, rank, &outcome) : report_failure(s, rank, status);
 }
 

@@ -29,8 +29,9 @@ typedef struct bvl_source {
   int64_t n;                  /**< rows (samples) */
   int64_t p;                  /**< columns (features) */
   int64_t nnz;                /**< stored entries; n * p when dense */
-  int has_missing;            /**< int8 only: `missing` stands for the column's weighted mean */
-  int missing;                /**< that code */
+  int has_missing;            /**< dense: int8 `missing`, or NaN of floats, stands for the column's
+                                   weighted mean */
+  int missing;                /**< int8: that code */
   const int64_t *row_name;    /**< n: what to call each row in messages; NULL = its index */
   const int64_t *column_name; /**< p: the same of columns of dense ones */
   /** Dense: rows row0 .. row0 + n_rows - 1, columns cols[0 .. n_cols) (ascending input columns;

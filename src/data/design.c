@@ -136,7 +136,7 @@ static bvl_status create_dense(bvl_design *X, const bvl_source *source,
   const bvl_comm *all = &X->grid->all;
   X->format = BVL_DENSE;
   X->dtype = bvl_design_held_dtype(source, options->store_float32);
-  X->has_missing = source->dtype == BVL_I8 && source->has_missing;
+  X->has_missing = source->dtype != BVL_U8 && source->has_missing;
   X->missing = source->missing;
   BVL_TRY(bvl_agree(all, bvl_columns_create(X->grid, source->p, options->input, options->n_blocks,
                                             options->n_blocks > 0 ? options->block_begin : NULL,
@@ -314,6 +314,34 @@ const double *bvl_design_fill(const bvl_design *X)
 void bvl_design_set_fill(bvl_design *X, const double *values)
 {
   if (X->fill != NULL) memcpy(X->fill, values, (size_t)X->columns.p_local * sizeof *values);
+  bvl_design_fill_in(X);
+}
+
+static void fill_doubles(int64_t m, double fill, double *x)
+{
+  for (int64_t i = 0; i < m; i++) x[i] = isnan(x[i]) ? fill : x[i];
+}
+
+static void fill_floats(int64_t m, float fill, float *x)
+{
+  for (int64_t i = 0; i < m; i++) x[i] = isnan(x[i]) ? fill : x[i];
+}
+
+void bvl_design_fill_in(bvl_design *X)
+{
+  if (!X->has_missing || X->dtype == BVL_I8) return;
+  for (int64_t panel = 0; panel < X->n_panels; panel++) {
+    const int64_t begin = X->panel_begin[panel];
+    const int64_t m = X->panel_begin[panel + 1] - begin;
+    for (int64_t c = 0; c < X->columns.p_local; c++) {
+      const int64_t first = begin * X->columns.p_local + c * m;
+      if (X->dtype == BVL_F64)
+        fill_doubles(m, X->fill[c], (double *)X->values + first);
+      else
+        fill_floats(m, (float)X->fill[c], (float *)X->values + first);
+    }
+  }
+  X->has_missing = 0;
 }
 
 int bvl_design_is_constant(const bvl_design *X, int64_t k)

@@ -19,7 +19,8 @@ struct bvl_design {
   bvl_columns columns;  /* owned */
   bvl_format format;    /* BVL_DENSE or BVL_CSC */
   bvl_dtype dtype;
-  int has_missing;
+  int has_missing; /* of floats until bvl_design_standardize or bvl_design_set_fill: after that no
+                      NaN is left */
   int missing;
   /* dense */
   void *values; /* n_local x p_local elements of dtype, by panels, 64-byte aligned, owned */
@@ -80,6 +81,10 @@ bvl_status bvl_design_forward_local(bvl_design *X, int64_t row0, int64_t row1, i
 bvl_status bvl_design_adjoint_local(bvl_design *X, int64_t row0, int64_t row1, int64_t n_cols,
                                     const int64_t *cols, int64_t k, const double *R, int64_t ld_r,
                                     double *V, int64_t ld_v);
+
+/** Writes its fill where a NaN stands in float X: such an X has no missing values any more. Not
+ * collective. */
+void bvl_design_fill_in(bvl_design *X);
 
 /** Column c of a panel of a dense design as it is stored, in double, a missing code as NaN. Not
  * collective. */

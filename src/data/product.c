@@ -38,7 +38,7 @@ static void multiply_panel(bvl_design *X, bvl_direction direction, int64_t panel
   int64_t bytes = bvl_dtype_bytes(X->dtype);
   int64_t element = begin * X->columns.p_local + first * ld + (row0 - begin);
   kernels[X->dtype]((const char *)X->values + element * bytes, ld, row1 - row0, n_cols, cols, k, in,
-                    ld_in, out, ld_out, X->missing, X->fill != NULL ? X->fill + first : NULL);
+                    ld_in, out, ld_out, X->missing, X->has_missing ? X->fill + first : NULL);
   X->bytes_touched += (row1 - row0) * n_cols * bytes;
 }
 

@@ -33,6 +33,8 @@ typedef struct strip {
   {                                                                                                \
     const in_type *in = s->buffer;                                                                 \
     out_type *out = s->X->values;                                                                  \
+    const int keeps_nan = s->X->has_missing; /* floats alone ask */                                \
+    (void)keeps_nan;                                                                               \
     for (int64_t c0 = 0; c0 < s->n_cols; c0 += COLUMNS_AT_ONCE) {                                  \
       int64_t c1 = bvl_lesser(c0 + COLUMNS_AT_ONCE, s->n_cols);                                    \
       for (int64_t i = 0; i < s->n_rows; i++) {                                                    \
@@ -46,9 +48,9 @@ typedef struct strip {
     return -1;                                                                                     \
   }
 
-DEFINE_SCATTER(scatter_f64, double, double, isfinite(x))
-DEFINE_SCATTER(scatter_f32, float, float, isfinite(x))
-DEFINE_SCATTER(scatter_f64_to_f32, double, float, isfinite(x))
+DEFINE_SCATTER(scatter_f64, double, double, isfinite(x) || (keeps_nan && isnan(x)))
+DEFINE_SCATTER(scatter_f32, float, float, isfinite(x) || (keeps_nan && isnan(x)))
+DEFINE_SCATTER(scatter_f64_to_f32, double, float, isfinite(x) || (keeps_nan && isnan(x)))
 DEFINE_SCATTER(scatter_i8, int8_t, int8_t, 1)
 DEFINE_SCATTER(scatter_u8, uint8_t, uint8_t, 1)
 

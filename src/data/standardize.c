@@ -236,6 +236,7 @@ bvl_status bvl_design_standardize(bvl_design *X, const double *w, int center, in
   (dense ? second_dense : second_sparse)(X, w, &m);
   BVL_TRY(bvl_sum(col, m.sum, p_local));
   set_scales(X, &m, total, center, scale);
+  bvl_design_fill_in(X);
   X->bytes_touched += 2 * bvl_design_bytes(X);
 cleanup:
   free(m.sum);

@@ -16,7 +16,8 @@ struct bvl_data {
   bvl_array x;    /* dense X */
   bvl_array values, indices, indptr; /* sparse X */
   bvl_array y;
-  int y_is_codes; /* codes of a categorical column: -1 is a missing label */
+  int keeps_missing; /* NaN in y is no error */
+  int y_is_codes;    /* codes of a categorical column: -1 is a missing label */
   bvl_array weights, offset, groups, group_weights, penalty_factor, feature_names;
   bvl_array lower, upper;
   char *family; /* owned; NULL when the file names none */

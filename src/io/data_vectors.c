@@ -15,6 +15,7 @@ static bvl_status check_values(const bvl_data *data, const bvl_array *array, int
   for (int64_t e = 0; e < count * array->dims[1]; e++) {
     const double v = values[e];
     const int64_t row = row0 + e / array->dims[1];
+    if (isnan(v) && array == &data->y && data->keeps_missing) continue;
     if (isnan(v)) return bvl_fail(BVL_ERR_INPUT, "%s: row %" PRId64 ": NaN", array->name, row);
     if (isinf(v)) return bvl_fail(BVL_ERR_INPUT, "%s: row %" PRId64 ": infinite", array->name, row);
     if (array == &data->weights && v < 0.0)
@@ -24,6 +25,11 @@ static bvl_status check_values(const bvl_data *data, const bvl_array *array, int
       return bvl_fail(BVL_ERR_INPUT, "%s: row %" PRId64 ": no label", array->name, row);
   }
   return BVL_OK;
+}
+
+void bvl_data_keep_missing(bvl_data *data)
+{
+  data->keeps_missing = 1;
 }
 
 bvl_status bvl_data_read_rows(void *context, const char *what, int64_t row0, int64_t count,
@@ -38,6 +44,8 @@ bvl_status bvl_data_read_rows(void *context, const char *what, int64_t row0, int
   if (!*present) return BVL_OK;
   bvl_status status = bvl_data_read_slice(data, array, H5T_NATIVE_DOUBLE, row0, count, out);
   if (status != BVL_OK) return status;
+  for (int64_t e = 0; data->keeps_missing && e < count * array->dims[1]; e++)
+    if (array == &data->y && data->y_is_codes && out[e] < 0.0) out[e] = NAN;
   return bvl_agree(&data->comm, check_values(data, array, row0, count, out));
 }
 

@@ -64,6 +64,9 @@ bvl_status bvl_data_read_rows(void *data, const char *what, int64_t row0, int64_
                               double *out, int *present);
 /** Replicated vectors over columns: *out is NULL when the file has none, else the caller's (free).
  * groups: p ids; penalty_factor, lower, upper: p; group_weights: *count of them. */
+/** From now on a missing response (NaN; of a categorical column no label) is no error and reads as
+ * NaN. Not collective, to be called by all ranks. */
+void bvl_data_keep_missing(bvl_data *data);
 bvl_status bvl_data_read_groups(bvl_data *data, int64_t **out);
 bvl_status bvl_data_read_group_weights(bvl_data *data, int64_t *count, double **out);
 bvl_status bvl_data_read_penalty_factor(bvl_data *data, double **out);

@@ -48,7 +48,7 @@ static bvl_status read_rows(const bvl_job *job, const char *what, int64_t width,
   bvl_status status = BVL_OK;
   int present = 1;
   BVL_TRY(bvl_agree(&job->comm, BVL_ALLOC(out, count * width)));
-  BVL_TRY(bvl_data_read_rows(job->data, what, row0, count, *out, &present));
+  BVL_TRY(job->rows.read_rows(job->rows.context, what, row0, count, *out, &present));
   if (!present) {
     free(*out);
     *out = NULL;

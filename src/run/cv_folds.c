@@ -123,6 +123,7 @@ static bvl_status take_given(bvl_cv_job *cv, const bvl_job *job)
 {
   bvl_status status = BVL_OK;
   BVL_TRY(bvl_data_read_row_ids(job->data, cv->options->fold_id, &cv->fold));
+  bvl_missing_pick(&job->rows, cv->fold);
   BVL_TRY(bvl_agree(&job->comm, number_ids(job->n, cv->fold, &cv->n_folds, &cv->fold_id)));
   status = check_count(cv, job->n); /* replicated */
 cleanup:
@@ -153,6 +154,7 @@ bvl_status bvl_cv_make_folds(bvl_cv_job *cv, const bvl_job *job)
   BVL_TRY(choose_kind(cv, job));
   if (cv->kind == BVL_FOLDS_GROUPED)
     BVL_TRY(bvl_data_read_row_ids(job->data, cv->options->fold_groups, &group));
+  if (group != NULL) bvl_missing_pick(&job->rows, group);
   status = BVL_ALLOC(&cv->fold, job->n);
   if (status == BVL_OK) status = BVL_ALLOC(&cv->fold_id, cv->n_folds);
   for (int64_t f = 0; status == BVL_OK && f < cv->n_folds; f++) cv->fold_id[f] = f;

@@ -7,6 +7,7 @@
 
 #include "penalty/penalty.h"
 #include "run/memory.h"
+#include "run/missing.h"
 #include "run/run.h"
 
 typedef struct bvl_job bvl_job;
@@ -34,8 +35,9 @@ struct bvl_job {
   const bvl_monitor *monitor;     /* borrowed, may be NULL */
   bvl_traffic traffic;            /* of comm; the grid counts its own */
   bvl_comm comm;
-  bvl_data *data;       /* owned; closed once X is in memory */
-  bvl_data_names names; /* what is used: defaults filled in, "none" for what is absent */
+  bvl_data *data;        /* owned; closed once X is in memory */
+  bvl_missing_rows rows; /* X and the rows of it that are used, owned */
+  bvl_data_names names;  /* what is used: defaults filled in, "none" for what is absent */
   char family[32];
   bvl_penalty penalty;
   bvl_format format; /* of /X */

@@ -293,7 +293,10 @@ bvl_status bvl_job_open(bvl_job *job)
   const bvl_run_options *o = job->options;
   bvl_status status = BVL_OK;
   BVL_TRY(bvl_data_open(&job->comm, o->data, &o->names, o->collective_io, 1, &job->data));
-  const bvl_source *source = bvl_data_source(job->data);
+  BVL_TRY(bvl_missing_open(&job->comm, job->data, o->missing, &job->rows));
+  const bvl_source *source = &job->rows.source;
+  if (job->rows.n_dropped > 0)
+    bvl_job_log(job, "%" PRId64 " rows with missing values left out", job->rows.n_dropped);
   job->n = source->n;
   job->p = source->p;
   job->nnz = source->nnz;
@@ -331,8 +334,8 @@ bvl_problem_data bvl_job_problem_data(const bvl_job *job, bvl_penalty_parameters
       .n_slices = job->n_slices,
       .stochastic = bvl_solver_is_stochastic(o->path.solver),
       .store_float32 = o->single,
-      .context = job->data,
-      .read_rows = bvl_data_read_rows,
+      .context = job->rows.context,
+      .read_rows = job->rows.read_rows,
   };
 }
 
@@ -342,7 +345,7 @@ static bvl_status read_problem(bvl_job *job)
   const bvl_problem_data data = bvl_job_problem_data(job, &parameters);
   bvl_status status = BVL_OK;
   BVL_TRY(bvl_grid_create(job->comm.mpi, job->grid_rows, job->grid_cols, &job->grid));
-  BVL_TRY(bvl_problem_create(job->grid, bvl_data_source(job->data), &data, &job->problem));
+  BVL_TRY(bvl_problem_create(job->grid, &job->rows.source, &data, &job->problem));
   if (job->steps != NULL && job->steps->loaded != NULL)
     status = job->steps->loaded(job->steps->context, job);
 cleanup:
@@ -448,6 +451,7 @@ void bvl_job_close(bvl_job *job)
   bvl_path_destroy(&job->path);
   bvl_problem_destroy(&job->problem);
   bvl_grid_destroy(&job->grid);
+  bvl_missing_close(&job->rows);
   bvl_data_close(&job->data);
   free(job->identity);
   free(job->feature_names);

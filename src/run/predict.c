@@ -282,23 +282,28 @@ static bvl_status check_type(const prediction *job, const char *type)
   return BVL_OK;
 }
 
-/* A missing code of int8 data reads as it did when the model was fitted. */
-static bvl_status set_fill(prediction *job)
+/* A missing value reads as it did when the model was fitted; or, to leave its row out, as NaN,
+ * which is then the row's prediction. */
+static bvl_status set_fill(prediction *job, int leave_out)
 {
   double *fill = NULL;
   bvl_status status = BVL_OK;
   BVL_TRY(bvl_agree(&job->comm, BVL_ALLOC(&fill, bvl_design_p(job->X))));
   for (int64_t j = 0; j < job->model.p; j++)
-    fill[job->column != NULL ? job->column[j] : j] = job->model.fill[j];
+    fill[job->column != NULL ? job->column[j] : j] = leave_out ? NAN : job->model.fill[j];
   bvl_design_set_fill(job->X, fill);
 cleanup:
   free(fill);
   return status;
 }
 
-static bvl_status read_matrix(prediction *job)
+static bvl_status read_matrix(prediction *job, bvl_missing missing)
 {
-  const bvl_source *source = bvl_data_source(job->data);
+  bvl_source with_missing = *bvl_data_source(job->data);
+  const bvl_source *source = &with_missing;
+  const int is_float = source->format == BVL_DENSE && source->dtype != BVL_I8 &&
+                       source->dtype != BVL_U8;
+  if (is_float) with_missing.has_missing = missing > BVL_MISSING_ERROR;
   /* a model of X rounded to float32 predicts from X rounded the same way */
   const bvl_design_options options = {.store_float32 = job->model.single};
   const bvl_dtype held = bvl_design_held_dtype(source, job->model.single);
@@ -317,7 +322,7 @@ static bvl_status read_matrix(prediction *job)
       .only_x = 1,
   };
   bvl_status status = BVL_OK;
-  if (source->has_missing && job->model.fill == NULL)
+  if (source->has_missing && missing != BVL_MISSING_DROP && job->model.fill == NULL)
     return bvl_fail(BVL_ERR_INPUT,
                     "%s: has missing values, and the model was fitted without any and without "
                     "an intercept: it holds no means to put in their place",
@@ -326,14 +331,15 @@ static bvl_status read_matrix(prediction *job)
   BVL_TRY(bvl_memory_check(&job->comm, bvl_memory_estimate(&shape) + answer, 0));
   BVL_TRY(bvl_grid_create(job->comm.mpi, job->comm.size, 1, &job->grid));
   BVL_TRY(bvl_design_create(job->grid, source, &options, &job->X));
-  if (source->has_missing) BVL_TRY(set_fill(job));
+  if (source->has_missing) BVL_TRY(set_fill(job, missing == BVL_MISSING_DROP));
 cleanup:
   return status;
 }
 
 static bvl_status predict_model(MPI_Comm comm, const char *data, const bvl_data_names *names,
-                                const char *model, const char *output, const char *type, double at,
-                                int collective_io, bvl_predict_outcome *outcome)
+                                bvl_missing missing, const char *model, const char *output,
+                                const char *type, double at, int collective_io,
+                                bvl_predict_outcome *outcome)
 {
   prediction job = {.n_lambda = 0};
   const char *about = model; /* the file a message is about */
@@ -347,7 +353,7 @@ static bvl_status predict_model(MPI_Comm comm, const char *data, const bvl_data_
   double start_s = MPI_Wtime();
   BVL_TRY(bvl_data_open(&job.comm, data, names, collective_io, 0, &job.data));
   BVL_TRY(match_columns(&job));
-  BVL_TRY(read_matrix(&job));
+  BVL_TRY(read_matrix(&job, missing));
   outcome->load_s = MPI_Wtime() - start_s;
   start_s = MPI_Wtime();
   BVL_TRY(predict_all(&job, !isnan(at)));
@@ -396,15 +402,19 @@ cleanup:
 }
 
 bvl_status bvl_run_predict(MPI_Comm comm, const char *data, const bvl_data_names *names,
-                           const char *model, const char *output, const char *type, double at,
-                           int collective_io, bvl_predict_outcome *outcome)
+                           bvl_missing missing, const char *model, const char *output,
+                           const char *type, double at, int collective_io,
+                           bvl_predict_outcome *outcome)
 {
   int network = 0;
   bvl_status status = is_network(comm, model, &network);
   *outcome = (bvl_predict_outcome){.n = 0};
   if (status != BVL_OK) return status;
   if (!network)
-    return predict_model(comm, data, names, model, output, type, at, collective_io, outcome);
+    return predict_model(comm, data, names, missing, model, output, type, at, collective_io,
+                         outcome);
   if (!isnan(at)) return bvl_fail(BVL_ERR_USAGE, "a lambda: %.80s is a network", model);
+  if (missing > BVL_MISSING_ERROR)
+    return bvl_fail(BVL_ERR_USAGE, "missing mean and drop: %.80s is a network", model);
   return bvl_run_predict_network(comm, data, names, model, output, type, collective_io, outcome);
 }

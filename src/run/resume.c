@@ -68,6 +68,7 @@ bvl_status bvl_job_identify(bvl_job *job)
   fprintf(text, "intercept=%d\nstandardize=%d\nprecision=%s\nsolver=%s\ngram=%s\n", o->intercept,
           o->standardize, o->single ? "single" : "double", bvl_solver_name(path->solver),
           bvl_gram_name(path->gram));
+  fprintf(text, "missing=%s\n", bvl_missing_name(o->missing));
   print_lambdas(text, path);
   fprintf(text,
           "tol=%.17g\ndfmax=%" PRId64 "\nmax_iter=%" PRId64 "\npolish=%d\nepochs=%" PRId64 "\n",

@@ -29,6 +29,7 @@ typedef struct bvl_run_options {
   int grid_rows; /* 0 x 0 = chosen from solver and shape */
   int grid_cols;
   int collective_io;      /* 1 */
+  bvl_missing missing;    /* see run/missing.h; AUTO = ERROR */
   int single;             /* --precision single: dense float64 X is rounded to float32 */
   int64_t memory_limit;   /* bytes a rank, 0 = the machine's or cgroup's share */
   const char *checkpoint; /* NULL = none */
@@ -90,8 +91,9 @@ typedef struct bvl_predict_outcome {
  * does (clamped at the ends), or one of the above. @return BVL_ERR_USAGE also for a lambda of a
  * network, and for the choice of a path that was not cross-validated. */
 bvl_status bvl_run_predict(MPI_Comm comm, const char *data, const bvl_data_names *names,
-                           const char *model, const char *output, const char *type, double at,
-                           int collective_io, bvl_predict_outcome *outcome);
+                           bvl_missing missing, const char *model, const char *output,
+                           const char *type, double at, int collective_io,
+                           bvl_predict_outcome *outcome);
 
 /** bevel simulate. bvl_simulate_options_init asks for nothing: what is not asked for is the
  * recipe's (run/recipe.h), without a recipe 10 active columns, rho 0, snr 3, dense, gaussian. */

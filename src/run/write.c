@@ -150,7 +150,7 @@ static bvl_status write_standardization(bvl_job *job)
   BVL_TRY(
       write_by_column(job, "/center", bvl_design_center(X), 0.0, counts, by_position, by_input));
   BVL_TRY(write_by_column(job, "/scale", bvl_design_scale(X), 1.0, counts, by_position, by_input));
-  if (X->has_missing)
+  if (bvl_design_fill(X) != NULL)
     BVL_TRY(write_by_column(job, "/fill", bvl_design_fill(X), 0.0, counts, by_position, by_input));
 cleanup:
   free(by_input);
@@ -200,6 +200,7 @@ static bvl_status write_texts(bvl_job *job)
       {"gram", bvl_gram_name(o->path.gram)},
       {"schedule", schedule[o->path.schedule]},
       {"x_precision", precision_name(job->dtype)},
+      {"missing", bvl_missing_name(o->missing)},
       {"precision", o->single ? "single" : "double"},
       {"io", o->collective_io ? "collective" : "independent"},
       {"grid", grid},
@@ -291,6 +292,8 @@ bvl_status bvl_job_write(bvl_job *job, const bvl_run_outcome *outcome)
   BVL_TRY(write_points(job, real, integer));
   BVL_TRY(write_coefficients(job));
   BVL_TRY(write_standardization(job));
+  if (job->rows.rows != NULL)
+    BVL_TRY(bvl_result_put_i64(job->writer, "/rows", job->n, job->rows.rows));
   int64_t has_names = job->feature_names != NULL;
   BVL_TRY(bvl_bcast_i64(&job->comm, 0, &has_names, 1));
   if (has_names)

@@ -306,8 +306,8 @@ static bvl_status predict(const char *data, const char *net, const char *type,
                           bvl_predict_outcome *outcome)
 {
   const bvl_data_names names = {0};
-  return bvl_run_predict(MPI_COMM_WORLD, io_path(data), &names, io_path(net), io_path("pred.h5"),
-                         type, NAN, 1, outcome);
+  return bvl_run_predict(MPI_COMM_WORLD, io_path(data), &names, BVL_MISSING_ERROR, io_path(net),
+                         io_path("pred.h5"), type, NAN, 1, outcome);
 }
 
 /* All of /prediction, on every rank; width columns. */
@@ -472,8 +472,8 @@ static void test_refusals(void **state)
   ASSERT_REFUSED(predict("csr.h5", "picture.h5", "link", &outcome), BVL_ERR_USAGE,
                  "/X is sparse, and the network begins with conv2d");
   const bvl_data_names names = {0};
-  ASSERT_REFUSED(bvl_run_predict(MPI_COMM_WORLD, io_path("dense.h5"), &names, io_path("net.h5"),
-                                 io_path("pred.h5"), "link", 0.5, 1, &outcome),
+  ASSERT_REFUSED(bvl_run_predict(MPI_COMM_WORLD, io_path("dense.h5"), &names, BVL_MISSING_ERROR,
+                                 io_path("net.h5"), io_path("pred.h5"), "link", 0.5, 1, &outcome),
                  BVL_ERR_USAGE, "is a network");
   bvl_prune_outcome pruned;
   bvl_prune_options options;

@@ -368,8 +368,8 @@ static void test_predictions(void **state)
   ASSERT_OK(source->read_dense(source->context, 0, N, P, NULL, X));
   bvl_data_close(&data);
   double share = 0.25, at = share * model.lambda[6] + (1 - share) * model.lambda[7];
-  ASSERT_OK(bvl_run_predict(MPI_COMM_WORLD, at_path("data.h5"), &names, at_path("out.h5"),
-                            at_path("pred.h5"), "link", at, 1, &predicted));
+  ASSERT_OK(bvl_run_predict(MPI_COMM_WORLD, at_path("data.h5"), &names, BVL_MISSING_ERROR,
+                            at_path("out.h5"), at_path("pred.h5"), "link", at, 1, &predicted));
   hid_t file = H5Fopen(at_path("pred.h5"), H5F_ACC_RDONLY, H5P_DEFAULT);
   hid_t set = H5Dopen2(file, "/prediction", H5P_DEFAULT);
   good &= H5Dread(set, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, got) >= 0;
@@ -403,11 +403,11 @@ static void test_predict_refuses(void **state)
   wider.p = P + 1;
   ASSERT_OK(bvl_run_simulate(MPI_COMM_WORLD, &wider));
   const char *model = at_path("out.h5"), *output = at_path("pred.h5");
-  ASSERT_ALL(bvl_run_predict(MPI_COMM_WORLD, at_path("wider.h5"), &names, model, output, "link",
-                             NAN, 1, &predicted) == BVL_ERR_INPUT);
+  ASSERT_ALL(bvl_run_predict(MPI_COMM_WORLD, at_path("wider.h5"), &names, BVL_MISSING_ERROR, model,
+                             output, "link", NAN, 1, &predicted) == BVL_ERR_INPUT);
   ASSERT_ALL(strstr(bvl_last_error(), "wider.h5: /X: 24 columns, the model has 23") != NULL);
-  ASSERT_ALL(bvl_run_predict(MPI_COMM_WORLD, at_path("data.h5"), &names, model, output, "class",
-                             NAN, 1, &predicted) == BVL_ERR_USAGE);
+  ASSERT_ALL(bvl_run_predict(MPI_COMM_WORLD, at_path("data.h5"), &names, BVL_MISSING_ERROR, model,
+                             output, "class", NAN, 1, &predicted) == BVL_ERR_USAGE);
   ASSERT_ALL(io_stands("pred.h5", 0));
 }
 

@@ -159,8 +159,9 @@ static void test_import(void **state)
 static void test_later_versions(void **state)
 {
   (void)state;
-  assert_refused("d -o o --missing drop", "--missing: not available yet");
+  assert_refused("d -o o --replicas 2", "--replicas: not available yet");
   assert_non_null(strstr(error, "--penalty"));
+  assert_refused("d -o o --missing zero", "error, mean, drop");
   assert_refused("d -o o --penalty hoyer-square", "lasso, enet, group-lasso"); /* train's */
   assert_refused("d -o o --family cox", "gaussian, binomial, poisson, multinomial");
   assert_refused("d -o o --solver simplex", "newton, cd, sgd");
@@ -306,7 +307,7 @@ static void test_bad_run_file(void **state)
   assert_file_refused("tol 1e-5 and more\n", "f.ini: line 1");
   assert_file_refused("[nonsense]\ntol = 1e-5\n", "[nonsense] is no command");
   assert_file_refused("run = other.ini\n", "f.ini: line 1");
-  assert_file_refused("missing = 5\n", "not available yet");
+  assert_file_refused("replicas = 5\n", "not available yet");
 }
 
 /* inih would cut a longer line in two. */
