@@ -241,6 +241,48 @@ static bvl_status choose_batch(const bvl_gram_path *s, int64_t n, const double *
   return status;
 }
 
+/* Columns that may join W at once: with fewer rows than columns no solution has more than n of
+ * them, but far below lambda_max, or over a long step, the margin lets nearly all of them in (100 x
+ * 400000 at 1e-5 lambda_max: 25000, and a Gram of 5 GB), and at an answer that lacks some, as many
+ * violate. Those that are left out are found again by the next sweep. */
+static int64_t most_at_once(const bvl_gram_path *s)
+{
+  const int64_t p = bvl_design_p(s->problem->X);
+  return bvl_greater(512, 2 * bvl_lesser(s->problem->n, p));
+}
+
+/* Unmarks all but about most_at_once of the marked blocks: those that would be the first to enter
+ * by v stay. Two reductions, and two more where there are too many. */
+static bvl_status thin_out(bvl_gram_path *s, const double *v, double level, const double *beta)
+{
+  enum { TINY = 1000000000 }; /* levels below the top's share of this are one */
+  const bvl_blocks *blocks = &s->problem->blocks;
+  const bvl_comm *all = &s->problem->grid->all;
+  const int64_t limit = most_at_once(s);
+  bvl_status status = BVL_OK;
+  int64_t count = 0;
+  double top = 0;
+  for (int64_t g = 0; s->problem->grid->i == 0 && g < blocks->n; g++) {
+    if (!s->wanted[g]) continue;
+    count++;
+    top = fmax(top, bvl_problem_entry(s->problem, g, v + bvl_problem_begin(s->problem, g)));
+  }
+  BVL_TRY(bvl_sum_i64(all, &count, 1));
+  if (count <= limit) goto cleanup;
+  BVL_TRY(bvl_max(all, &top, 1));
+  double capped = fmax(level, top / TINY);
+  BVL_TRY(bvl_working_set_cap(s->set, v, top, limit, &capped));
+  capped *= 1 - 1e-12; /* the edge of a bin is rounded: never past all of them */
+  for (int64_t g = 0; g < blocks->n; g++) {
+    const int64_t begin = bvl_problem_begin(s->problem, g);
+    const int needed = blocks->weight[g] == 0 || (beta != NULL && beta[begin] != 0);
+    if (s->wanted[g] && !needed && bvl_problem_entry(s->problem, g, v + begin) < capped)
+      s->wanted[g] = 0;
+  }
+cleanup:
+  return status;
+}
+
 /* ---- accepting --------------------------------------------------------------------------------
  */
 
@@ -492,6 +534,8 @@ static bvl_status one_batch(bvl_gram_path *s, int64_t n, const double *asked,
   choose_levels(s, n, asked, tol, lambdas);
   BVL_TRY(choose_batch(s, n, lambdas, state, &batch));
   mark_candidates(s, state, batch, lambdas);
+  if (s->model != NULL && s->problem->n < bvl_design_p(s->problem->X))
+    BVL_TRY(thin_out(s, state->v, 0, state->point.beta));
   BVL_TRY(bvl_working_set_add(set, s->wanted));
   facts.screened = set->columns->n_cols - facts.before;
   BVL_TRY(load(s, start_of(s, lambdas[0], state)));
@@ -529,6 +573,8 @@ static bvl_status one_batch(bvl_gram_path *s, int64_t n, const double *asked,
                              : fmin(MARGIN_STRONG, MARGIN_GROW * s->margin);
   gather_up(s, spread_out);
   spread_out = 0;
+  if (first < batch && s->model != NULL && s->problem->n < bvl_design_p(s->problem->X))
+    BVL_TRY(thin_out(s, s->v + first * bvl_problem_n_coef(s->problem), lambdas[first], NULL));
   if (first < batch) BVL_TRY(bvl_working_set_add(set, s->wanted));
   facts.violators = set->columns->n_cols - facts.before - facts.screened;
   BVL_TRY(load(s, *done < batch ? start_of(s, lambdas[*done], state) : &state->point));
