@@ -221,9 +221,9 @@ static void mark_candidates(bvl_gram_path *s, const bvl_solve_state *state, int6
 }
 
 /* The longest batch whose columns stay few next to what is active already; more of them where no
- * Gram is made of them: of groups, and of weighted columns. */
+ * Gram is made of them: of groups, and of weighted columns. *n_new: how many columns they are. */
 static bvl_status choose_batch(const bvl_gram_path *s, int64_t n, const double *lambdas,
-                               const bvl_solve_state *state, int64_t *batch)
+                               const bvl_solve_state *state, int64_t *batch, int64_t *n_new)
 {
   int64_t counts[MAX_BATCH];
   const int64_t longest = bvl_lesser(n, s->longest);
@@ -232,11 +232,12 @@ static bvl_status choose_batch(const bvl_gram_path *s, int64_t n, const double *
   const int64_t few = bvl_greater(s->groups != NULL ? 2 * MIN_NEW : MIN_NEW, support / 2);
   const int64_t room = s->problem->loss->quadratic ? few : 2 * few;
   int64_t total = 0;
-  *batch = 0;
+  *batch = *n_new = 0;
   for (int64_t q = 0; q < longest; q++) {
     total += counts[q];
     if (q > 0 && total > room) break;
     *batch = q + 1;
+    *n_new = total;
   }
   return status;
 }
@@ -251,27 +252,25 @@ static int64_t most_at_once(const bvl_gram_path *s)
   return bvl_greater(512, 2 * bvl_lesser(s->problem->n, p));
 }
 
+static int is_too_many(const bvl_gram_path *s, int64_t n_new)
+{
+  return s->model != NULL && s->problem->n < bvl_design_p(s->problem->X) && n_new > most_at_once(s);
+}
+
 /* Unmarks all but about most_at_once of the marked blocks: those that would be the first to enter
- * by v stay. Two reductions, and two more where there are too many. */
+ * by v stay, and those with a coefficient. Two reductions. */
 static bvl_status thin_out(bvl_gram_path *s, const double *v, double level, const double *beta)
 {
-  enum { TINY = 1000000000 }; /* levels below the top's share of this are one */
+  const double tiny = 1e-9; /* levels below this share of the top are one */
   const bvl_blocks *blocks = &s->problem->blocks;
-  const bvl_comm *all = &s->problem->grid->all;
-  const int64_t limit = most_at_once(s);
   bvl_status status = BVL_OK;
-  int64_t count = 0;
   double top = 0;
-  for (int64_t g = 0; s->problem->grid->i == 0 && g < blocks->n; g++) {
-    if (!s->wanted[g]) continue;
-    count++;
-    top = fmax(top, bvl_problem_entry(s->problem, g, v + bvl_problem_begin(s->problem, g)));
-  }
-  BVL_TRY(bvl_sum_i64(all, &count, 1));
-  if (count <= limit) goto cleanup;
-  BVL_TRY(bvl_max(all, &top, 1));
-  double capped = fmax(level, top / TINY);
-  BVL_TRY(bvl_working_set_cap(s->set, v, top, limit, &capped));
+  for (int64_t g = 0; g < blocks->n; g++)
+    if (s->wanted[g])
+      top = fmax(top, bvl_problem_entry(s->problem, g, v + bvl_problem_begin(s->problem, g)));
+  BVL_TRY(bvl_max(&s->problem->grid->all, &top, 1));
+  double capped = fmax(level, tiny * top);
+  BVL_TRY(bvl_working_set_cap(s->set, v, top, most_at_once(s), &capped));
   capped *= 1 - 1e-12; /* the edge of a bin is rounded: never past all of them */
   for (int64_t g = 0; g < blocks->n; g++) {
     const int64_t begin = bvl_problem_begin(s->problem, g);
@@ -337,10 +336,12 @@ static void gather_up(bvl_gram_path *s, int64_t batch)
 }
 
 /* First lambda of the batch that some column outside W violates (batch when none does); marks the
- * violators of that lambda and of those after it. */
+ * violators of that lambda and of those after it: *count of them on a rank that has one of the
+ * first. */
 static bvl_status find_violations(bvl_gram_path *s, int64_t batch, const double *lambdas,
-                                  int64_t *first)
+                                  int64_t *first, int64_t *count)
 {
+  enum { COUNT_BITS = 48 };
   const bvl_blocks *blocks = &s->problem->blocks;
   const int64_t n_coef = bvl_problem_n_coef(s->problem);
   int64_t mine = batch;
@@ -369,9 +370,13 @@ static bvl_status find_violations(bvl_gram_path *s, int64_t batch, const double 
       break;
     }
   }
-  int64_t negated = -mine; /* the smallest over the ranks */
-  bvl_status status = bvl_max_i64(&s->problem->grid->all, &negated, 1);
-  *first = -negated;
+  int64_t marked = 0;
+  for (int64_t g = 0; g < blocks->n; g++) marked += s->wanted[g];
+  /* the smallest over the ranks, and of those that have it the largest count: one number */
+  int64_t both = ((batch - mine) << COUNT_BITS) + marked;
+  bvl_status status = bvl_max_i64(&s->problem->grid->all, &both, 1);
+  *first = batch - (both >> COUNT_BITS);
+  *count = both & (((int64_t)1 << COUNT_BITS) - 1);
   return status;
 }
 
@@ -528,14 +533,14 @@ static bvl_status one_batch(bvl_gram_path *s, int64_t n, const double *asked,
   int64_t batch = 0;
   int64_t spread_out = 0;
   int64_t first = 0;
+  int64_t n_new = 0; /* columns about to join W; out of a collective */
   const bvl_phase before = bvl_phase_enter(BVL_PHASE_SCREEN);
   bvl_batch facts = start_facts(s, n);
   *done = 0;
   choose_levels(s, n, asked, tol, lambdas);
-  BVL_TRY(choose_batch(s, n, lambdas, state, &batch));
+  BVL_TRY(choose_batch(s, n, lambdas, state, &batch, &n_new));
   mark_candidates(s, state, batch, lambdas);
-  if (s->model != NULL && s->problem->n < bvl_design_p(s->problem->X))
-    BVL_TRY(thin_out(s, state->v, 0, state->point.beta));
+  if (is_too_many(s, n_new)) BVL_TRY(thin_out(s, state->v, 0, state->point.beta));
   BVL_TRY(bvl_working_set_add(set, s->wanted));
   facts.screened = set->columns->n_cols - facts.before;
   BVL_TRY(load(s, start_of(s, lambdas[0], state)));
@@ -550,7 +555,7 @@ static bvl_status one_batch(bvl_gram_path *s, int64_t n, const double *asked,
     BVL_TRY(spread(s, batch));
     BVL_TRY(bvl_certify_many(s->problem, batch, asked, s->intercept, s->beta, s->eta, s->v,
                              certificate));
-    BVL_TRY(find_violations(s, batch, lambdas, &first));
+    BVL_TRY(find_violations(s, batch, lambdas, &first, &n_new));
   }
   while (*done < first && bvl_screen_is_certified(&certificate[*done], tol)) (*done)++;
   const int unsolved = *done < first; /* and no column outside W is to blame */
@@ -573,7 +578,7 @@ static bvl_status one_batch(bvl_gram_path *s, int64_t n, const double *asked,
                              : fmin(MARGIN_STRONG, MARGIN_GROW * s->margin);
   gather_up(s, spread_out);
   spread_out = 0;
-  if (first < batch && s->model != NULL && s->problem->n < bvl_design_p(s->problem->X))
+  if (first < batch && is_too_many(s, n_new))
     BVL_TRY(thin_out(s, s->v + first * bvl_problem_n_coef(s->problem), lambdas[first], NULL));
   if (first < batch) BVL_TRY(bvl_working_set_add(set, s->wanted));
   facts.violators = set->columns->n_cols - facts.before - facts.screened;
