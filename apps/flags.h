@@ -60,7 +60,7 @@ typedef struct settings {
   int header, base, missing;
   bvl_cv_options cv;
   int fold_kind, measure; /* words of cv by their place */
-  int estimate; /* info's */
+  int estimate;           /* info's */
   int64_t ranks;
   const char *model;
   const char *type;
