@@ -257,31 +257,6 @@ static int is_too_many(const bvl_gram_path *s, int64_t n_new)
   return s->model != NULL && s->problem->n < bvl_design_p(s->problem->X) && n_new > most_at_once(s);
 }
 
-/* Unmarks all but about most_at_once of the marked blocks: those that would be the first to enter
- * by v stay, and those with a coefficient. Two reductions. */
-static bvl_status thin_out(bvl_gram_path *s, const double *v, double level, const double *beta)
-{
-  const double tiny = 1e-9; /* levels below this share of the top are one */
-  const bvl_blocks *blocks = &s->problem->blocks;
-  bvl_status status = BVL_OK;
-  double top = 0;
-  for (int64_t g = 0; g < blocks->n; g++)
-    if (s->wanted[g])
-      top = fmax(top, bvl_problem_entry(s->problem, g, v + bvl_problem_begin(s->problem, g)));
-  BVL_TRY(bvl_max(&s->problem->grid->all, &top, 1));
-  double capped = fmax(level, tiny * top);
-  BVL_TRY(bvl_working_set_cap(s->set, v, top, most_at_once(s), &capped));
-  capped *= 1 - 1e-12; /* the edge of a bin is rounded: never past all of them */
-  for (int64_t g = 0; g < blocks->n; g++) {
-    const int64_t begin = bvl_problem_begin(s->problem, g);
-    const int needed = blocks->weight[g] == 0 || (beta != NULL && beta[begin] != 0);
-    if (s->wanted[g] && !needed && bvl_problem_entry(s->problem, g, v + begin) < capped)
-      s->wanted[g] = 0;
-  }
-cleanup:
-  return status;
-}
-
 /* ---- accepting --------------------------------------------------------------------------------
  */
 
@@ -540,7 +515,8 @@ static bvl_status one_batch(bvl_gram_path *s, int64_t n, const double *asked,
   choose_levels(s, n, asked, tol, lambdas);
   BVL_TRY(choose_batch(s, n, lambdas, state, &batch, &n_new));
   mark_candidates(s, state, batch, lambdas);
-  if (is_too_many(s, n_new)) BVL_TRY(thin_out(s, state->v, 0, state->point.beta));
+  if (is_too_many(s, n_new))
+    BVL_TRY(bvl_screen_thin(set, state->v, 0, state->point.beta, most_at_once(s), s->wanted));
   BVL_TRY(bvl_working_set_add(set, s->wanted));
   facts.screened = set->columns->n_cols - facts.before;
   BVL_TRY(load(s, start_of(s, lambdas[0], state)));
@@ -579,7 +555,8 @@ static bvl_status one_batch(bvl_gram_path *s, int64_t n, const double *asked,
   gather_up(s, spread_out);
   spread_out = 0;
   if (first < batch && is_too_many(s, n_new))
-    BVL_TRY(thin_out(s, s->v + first * bvl_problem_n_coef(s->problem), lambdas[first], NULL));
+    BVL_TRY(bvl_screen_thin(set, s->v + first * bvl_problem_n_coef(s->problem), lambdas[first],
+                            NULL, most_at_once(s), s->wanted));
   if (first < batch) BVL_TRY(bvl_working_set_add(set, s->wanted));
   facts.violators = set->columns->n_cols - facts.before - facts.screened;
   BVL_TRY(load(s, *done < batch ? start_of(s, lambdas[*done], state) : &state->point));

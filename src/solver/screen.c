@@ -60,3 +60,27 @@ bvl_status bvl_screen_widen(bvl_working_set *set, const bvl_solve_state *state, 
 cleanup:
   return status;
 }
+
+bvl_status bvl_screen_thin(const bvl_working_set *set, const double *v, double level,
+                           const double *beta, int64_t limit, unsigned char *wanted)
+{
+  const double tiny = 1e-9; /* levels below this share of the top are one */
+  const bvl_problem *problem = set->problem;
+  const bvl_blocks *blocks = &problem->blocks;
+  bvl_status status = BVL_OK;
+  double top = 0;
+  for (int64_t g = 0; g < blocks->n; g++)
+    if (wanted[g])
+      top = fmax(top, bvl_problem_entry(problem, g, v + bvl_problem_begin(problem, g)));
+  BVL_TRY(bvl_max(&problem->grid->all, &top, 1));
+  double capped = fmax(level, tiny * top);
+  BVL_TRY(bvl_working_set_cap(set, v, top, limit, &capped));
+  capped *= 1 - 1e-12; /* the edge of a bin is rounded: never past all of them */
+  for (int64_t g = 0; g < blocks->n; g++) {
+    const int64_t begin = bvl_problem_begin(problem, g);
+    const int needed = blocks->weight[g] == 0 || (beta != NULL && beta[begin] != 0);
+    if (wanted[g] && !needed && bvl_problem_entry(problem, g, v + begin) < capped) wanted[g] = 0;
+  }
+cleanup:
+  return status;
+}

@@ -28,4 +28,10 @@ double bvl_screen_level(const bvl_solve_state *state);
 bvl_status bvl_screen_widen(bvl_working_set *set, const bvl_solve_state *state, double level,
                             int strict, unsigned char *wanted, int64_t *n_new);
 
+/** Unmarks all but about `limit` of this rank's wanted blocks of scalars: those that would be the
+ * first to enter by v, as lambda comes down to `level`, stay, and those with a coefficient in beta
+ * (NULL = none). Collective: two reductions. */
+bvl_status bvl_screen_thin(const bvl_working_set *set, const double *v, double level,
+                           const double *beta, int64_t limit, unsigned char *wanted);
+
 #endif
