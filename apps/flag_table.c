@@ -543,7 +543,8 @@ static void program_help(FILE *to)
   for (int k = 0; k < n_manuals; k++)
     fprintf(to, "  bevel %-11s%-38s %s\n", manuals[k].name, manuals[k].args, manuals[k].about);
   fprintf(to,
-          "\nbevel COMMAND --help lists a command's flags; bevel --version the version.\n"
+          "\nbevel COMMAND --help lists a command's flags; bevel --version the versions;\n"
+          "bevel help penalties|solvers|data|results|checkpoints|exit-codes|cluster the rest.\n"
           "Exit codes: 0 done, 1 internal, 2 usage, 3 bad input, 4 something did not converge,\n"
           "5 out of memory or disk, 75 interrupted and resumable, 128 + signal without "
           "--checkpoint.\n");
@@ -563,6 +564,11 @@ static const char pairs_help[] =
     "  lpq                          sgd momentum adam lbfgs\n"
     "Several responses and family multinomial: lasso, enet, group-lasso by auto and newton;\n"
     "varpro takes several responses too.\n";
+
+void flags_pairs(FILE *to)
+{
+  fputs(pairs_help, to);
+}
 
 void flags_help(command which, FILE *to)
 {
@@ -584,5 +590,5 @@ void flags_help(command which, FILE *to)
   struct argp argp = {options, NULL, m->args, m->about, NULL, NULL, NULL};
   snprintf(name, sizeof name, "bevel %s", m->name);
   argp_help(&argp, to, ARGP_HELP_SHORT_USAGE | ARGP_HELP_PRE_DOC | ARGP_HELP_LONG, name);
-  if (which & COMMANDS_SOLVE) fputs(pairs_help, to);
+  if (which & COMMANDS_SOLVE) flags_pairs(to);
 }

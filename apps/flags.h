@@ -89,5 +89,7 @@ void settings_free(settings *s);
 
 /** Prints the manual of a command (COMMAND_NONE: of the program). */
 void flags_help(command which, FILE *to);
+/** Prints which penalties, solvers and families go together. */
+void flags_pairs(FILE *to);
 
 #endif

@@ -10,6 +10,7 @@
 
 #include "blas_kernels.h"
 #include "flags.h"
+#include "help.h"
 #include "progress.h"
 #include "report.h"
 #include "run/estimate.h"
@@ -276,26 +277,13 @@ static int run_parallel(command which, int argc, char **argv)
   return code;
 }
 
-/* Commands that need no MPI; -1 when it takes a real one. */
+/* Lines that need no MPI; -1 when it takes a real one. */
 static int without_mpi(int argc, char **argv, command which)
 {
   char error[FLAGS_ERROR_BYTES];
-  int speaks = speaks_before_mpi();
-  if (argc < 2) {
-    if (speaks) flags_help(COMMAND_NONE, stderr);
-    return EXIT_USAGE;
-  }
-  if (strcmp(argv[1], "--version") == 0) {
-    if (speaks) printf("bevel %s\n", bvl_version());
-    return EXIT_DONE;
-  }
-  for (int k = 1; k < argc && strcmp(argv[k], "--") != 0; k++) {
-    if (strcmp(argv[k], "--help") != 0 && strcmp(argv[k], "-h") != 0) continue;
-    if (which == COMMAND_NONE && k > 1) break; /* help about what does not exist */
-    if (speaks) flags_help(which, stdout);
-    return EXIT_DONE;
-  }
-  if (which != COMMAND_NONE) return -1;
+  const int speaks = speaks_before_mpi();
+  const int code = help_answer(argc, argv, which, speaks);
+  if (code >= 0 || which != COMMAND_NONE) return code;
   command_refuse(argv[1], error);
   return report_usage("bevel", speaks ? 0 : 1, error);
 }
@@ -303,9 +291,9 @@ static int without_mpi(int argc, char **argv, command which)
 int main(int argc, char **argv)
 {
   command which = argc > 1 ? command_find(argv[1]) : COMMAND_NONE;
+  choose_blas_kernels(argv);
   int code = without_mpi(argc, argv, which);
   if (code >= 0) return code;
-  choose_blas_kernels(argv);
   if (MPI_Init(&argc, &argv) != MPI_SUCCESS) return EXIT_INTERNAL;
   code = run_parallel(which, argc, argv);
   MPI_Finalize();

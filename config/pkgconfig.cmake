@@ -1,5 +1,16 @@
 # Writes bevel.pc. A consumer of the static library links what it was built against, so these stand
 # in Libs there, and in Libs.private (pkg-config --static) beside a shared one.
+# Directories are told from where the file is, so that `cmake --install --prefix` may go elsewhere.
+set(bevel_pc_prefix ${CMAKE_INSTALL_PREFIX})
+set(bevel_pc_libdir ${CMAKE_INSTALL_FULL_LIBDIR})
+set(bevel_pc_includedir ${CMAKE_INSTALL_FULL_INCLUDEDIR})
+if(NOT IS_ABSOLUTE "${CMAKE_INSTALL_LIBDIR}" AND NOT IS_ABSOLUTE "${CMAKE_INSTALL_INCLUDEDIR}")
+  file(RELATIVE_PATH bevel_pc_up /prefix/${CMAKE_INSTALL_LIBDIR}/pkgconfig /prefix)
+  set(bevel_pc_prefix "\${pcfiledir}/${bevel_pc_up}")
+  set(bevel_pc_libdir "\${prefix}/${CMAKE_INSTALL_LIBDIR}")
+  set(bevel_pc_includedir "\${prefix}/${CMAKE_INSTALL_INCLUDEDIR}")
+endif()
+
 set(bevel_pc_cflags)
 foreach(directory IN LISTS MPI_C_INCLUDE_DIRS)
   string(APPEND bevel_pc_cflags " -I${directory}")

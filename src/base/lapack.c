@@ -3,6 +3,8 @@
 #include "base/lapack.h"
 
 #include <math.h>
+#include <stdio.h>
+#include <string.h>
 
 #include <cblas.h>
 
@@ -20,6 +22,11 @@ void dsyev_(const char *jobz, const char *uplo, const int *n, double *a, const i
 
 void dtrtri_(const char *uplo, const char *diag, const int *n, double *a, const int *lda, int *info,
              size_t uplo_len, size_t diag_len);
+
+void ilaver_(int *major, int *minor, int *patch);
+/* OpenBLAS' own; absent from other BLAS. */
+extern char *openblas_get_config(void) __attribute__((weak));
+extern char *openblas_get_corename(void) __attribute__((weak));
 
 int bvl_cholesky(int64_t m, double *A, int64_t ld)
 {
@@ -147,5 +154,22 @@ void bvl_symmetric_apply(int64_t m, const double *A, int64_t ld, const double *x
       sum[0] += a[i] * x[i];
     }
     y[j] += (sum[0] + sum[1]) + (sum[2] + sum[3]);
+  }
+}
+
+void bvl_blas_version(char *out, size_t size)
+{
+  int major = 0;
+  int minor = 0;
+  int patch = 0;
+  ilaver_(&major, &minor, &patch);
+  if (openblas_get_config != NULL && openblas_get_corename != NULL) {
+    const char *config = openblas_get_config(); /* "OpenBLAS 0.3.21 NO_AFFINITY ..." */
+    const size_t name = strcspn(config, " ");
+    const size_t version = config[name] == ' ' ? 1 + strcspn(config + name + 1, " ") : 0;
+    snprintf(out, size, "%.*s (%s kernels), LAPACK %d.%d.%d", (int)(name + version), config,
+             openblas_get_corename(), major, minor, patch);
+  } else {
+    snprintf(out, size, "LAPACK %d.%d.%d", major, minor, patch);
   }
 }

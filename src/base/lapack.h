@@ -3,6 +3,7 @@
 #ifndef BVL_BASE_LAPACK_H
 #define BVL_BASE_LAPACK_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 /** Overwrites A's lower triangle (m x m, column-major, leading dimension ld) by its Cholesky
@@ -46,5 +47,9 @@ int bvl_eigen(int64_t m, double *A, int64_t ld, double *values, int64_t n_work, 
 int bvl_lu_factor(int64_t m, double *A, int64_t ld, int *pivots);
 /** b <- A^-1 b from those. m fits, as bvl_lu_factor said. Not collective. */
 void bvl_lu_solve(int64_t m, const double *LU, int64_t ld, const int *pivots, double *b);
+
+/** What BLAS and LAPACK say of themselves, for messages: OpenBLAS' version and kernels, or LAPACK's
+ * version alone. Not collective. */
+void bvl_blas_version(char *out, size_t size);
 
 #endif

@@ -292,3 +292,12 @@ bvl_status bvl_describe_file(const char *path, const bvl_lines *lines)
   bvl_h5_release(&to.file);
   return status;
 }
+
+void bvl_hdf5_version(char *out, size_t size)
+{
+  unsigned major = 0;
+  unsigned minor = 0;
+  unsigned patch = 0;
+  H5get_libversion(&major, &minor, &patch);
+  snprintf(out, size, "%u.%u.%u", major, minor, patch);
+}

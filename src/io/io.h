@@ -244,4 +244,7 @@ bvl_status bvl_import_file(const bvl_comm *comm, const bvl_import_options *optio
  * Rank 0 alone (not collective). */
 bvl_status bvl_describe_file(const char *path, const bvl_lines *lines);
 
+/** The version of the HDF5 library that is loaded, "major.minor.patch". Not collective. */
+void bvl_hdf5_version(char *out, size_t size);
+
 #endif
