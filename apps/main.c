@@ -203,9 +203,16 @@ static void print_line(void *context, const char *line)
 static int run_predict(const settings *s, MPI_Comm comm, int rank)
 {
   bvl_predict_outcome outcome;
-  const bvl_status status = bvl_run_predict(comm, s->file, &s->run.names, s->run.missing, s->model,
-                                            s->output, s->type, s->at, s->run.collective_io,
-                                            &outcome);
+  const bvl_predict_options options = {.data = s->file,
+                                       .names = s->run.names,
+                                       .missing = s->run.missing,
+                                       .model = s->model,
+                                       .output = s->output,
+                                       .type = s->type,
+                                       .at = s->at,
+                                       .collective_io = s->run.collective_io,
+                                       .command_line = s->run.command_line};
+  const bvl_status status = bvl_run_predict(comm, &options, &outcome);
   return status == BVL_OK ? report_predict(s, rank, &outcome) : report_failure(s, rank, status);
 }
 
@@ -268,7 +275,7 @@ static int run_parallel(command which, int argc, char **argv)
     code = report_usage(name, rank, error);
   } else {
     s.run.command_line = s.train.network.command_line = s.prune.command_line = command_line;
-    s.dictionary.command_line = s.import.command_line = command_line;
+    s.dictionary.command_line = s.import.command_line = s.simulate.command_line = command_line;
     code = run_command(&s, comm, rank);
   }
   settings_free(&s);

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/** @file bevel/design.h
+ * The distributed design matrix: products with it, its standardization. */
 #ifndef BEVEL_DESIGN_H
 #define BEVEL_DESIGN_H
 
@@ -15,6 +17,7 @@ extern "C" {
 /** The distributed design matrix: rank (i, j) of the grid holds X[I_i, J_j]. Opaque. */
 typedef struct bvl_design bvl_design;
 
+/** How X is laid out; all zero is the default. Equal on all ranks. */
 typedef struct bvl_design_options {
   int64_t n_slices;     /**< minibatches an epoch, 1..n; 1 (default 0 -> 1) for full-batch work */
   int64_t panel_bytes;  /**< dense: target size of a row panel, 0 = a default that suits sweeps;
@@ -57,43 +60,58 @@ void bvl_design_destroy(bvl_design **X);
  * Collective; two passes over X, three allreduces of at most 2 p_local + 1 along grid columns. int8
  * data with a missing code need this call (center = scale = 0 will do): before it the code reads 0.
  *
- * @param[in] w  block rows (n_local), replicated over the grid row, not all zero; NULL = ones.
+ * @param[in] X       made by bvl_design_create; not standardised yet.
+ * @param[in] w       block rows (n_local), replicated over the grid row, not all zero; NULL = ones.
+ * @param[in] center  1: m_j as above, 0: m_j = 0.
+ * @param[in] scale   1: s_j as above, 0: s_j = 1.
  * @return BVL_OK, BVL_ERR_NOMEM, BVL_ERR_MPI.
  */
 bvl_status bvl_design_standardize(bvl_design *X, const double *w, int center, int scale);
 
-/** Shapes of this rank's block. Not collective. */
+/** Rows of the whole matrix. Not collective. */
 int64_t bvl_design_n(const bvl_design *X);
+/** Columns of the whole matrix. Not collective. */
 int64_t bvl_design_p(const bvl_design *X);
+/** Rows of this rank's block, at least 0. Not collective. */
 int64_t bvl_design_n_local(const bvl_design *X);
+/** Columns of this rank's block, at least 0. Not collective. */
 int64_t bvl_design_p_local(const bvl_design *X);
-/** First position of this rank's columns; the input column at local column k. Not collective. */
+/** First position of this rank's columns. Not collective. */
 int64_t bvl_design_first(const bvl_design *X);
+/** The input column at local column k, 0 <= k < p_local. Not collective. */
 int64_t bvl_design_input_column(const bvl_design *X, int64_t k);
-/** Input row of local row i. Not collective. */
+/** Input row of local row i, 0 <= i < n_local. Not collective. */
 int64_t bvl_design_input_row(const bvl_design *X, int64_t i);
-/** Bytes of X held here; bytes touched by products so far. Not collective. */
+/** Bytes of X held here. Not collective. */
 int64_t bvl_design_bytes(const bvl_design *X);
+/** Bytes of X touched by this rank's products so far. Not collective. */
 int64_t bvl_design_bytes_touched(const bvl_design *X);
-/** m, s (p_local each, owned by X; NULL before bvl_design_standardize) and whether column k is
- * constant over the rows with w > 0. */
+/** m (p_local, owned by X; NULL before bvl_design_standardize). Not collective. */
 const double *bvl_design_center(const bvl_design *X);
+/** s (p_local, owned by X; NULL before bvl_design_standardize). Not collective. */
 const double *bvl_design_scale(const bvl_design *X);
 /** What a missing code reads as (p_local, owned by X; 0 before bvl_design_standardize, then the
- * weighted mean of what is observed); NULL when X has no such code. bvl_design_set_fill replaces it
- * (values: p_local, copied). Not collective. */
+ * weighted mean of what is observed); NULL when X has no such code. Not collective. */
 const double *bvl_design_fill(const bvl_design *X);
+/** Replaces bvl_design_fill's values (p_local, copied) where X has a missing code. Not collective.
+ */
 void bvl_design_set_fill(bvl_design *X, const double *values);
+/** 1 when local column k is constant over the rows with w > 0, else 0. Not collective. */
 int bvl_design_is_constant(const bvl_design *X, int64_t k);
 
 /** eta = X~ B, k right-hand sides.
  *
  * Collective; one allreduce of n_local * k along the grid row (none when Pc = 1).
  *
- * @param[in]  n_cols, cols  only these local columns of X and rows of B are used (ascending); NULL
- * = all p_local. May differ between ranks.
- * @param[in]  B    p_local x k, column-major, ld = p_local: this rank's part.
- * @param[out] eta  n_local x k, column-major: block rows, the same on every rank of the grid row.
+ * @param[in]  X       standardised or as it is; only read.
+ * @param[in]  n_cols  length of cols.
+ * @param[in]  cols    only these local columns of X and rows of B are used (ascending); NULL = all
+ *                     p_local. May differ between ranks.
+ * @param[in]  k       right-hand sides, at least 0; equal on all ranks.
+ * @param[in]  B       p_local x k, column-major, ld = p_local: this rank's part.
+ * @param[out] eta     n_local x k, column-major: block rows, the same on every rank of the grid
+ * row.
+ * @return BVL_OK, BVL_ERR_NOMEM or BVL_ERR_MPI.
  */
 bvl_status bvl_design_forward(bvl_design *X, int64_t n_cols, const int64_t *cols, int64_t k,
                               const double *B, double *eta);
@@ -102,10 +120,16 @@ bvl_status bvl_design_forward(bvl_design *X, int64_t n_cols, const int64_t *cols
  *
  * Collective; one allreduce of p_local * k + n_extra along the grid column (none when Pr = 1).
  *
- * @param[in]  R  n_local x k, column-major, block rows.
- * @param[out] V  p_local x k, column-major; only the rows in cols are written when cols is given
- *                (which must then be equal over the grid column).
+ * @param[in]  X        standardised or as it is; only read.
+ * @param[in]  n_cols   length of cols.
+ * @param[in]  cols     only these local columns are computed (ascending); NULL = all p_local.
+ * @param[in]  k        right-hand sides, at least 0; equal on all ranks.
+ * @param[in]  R        n_local x k, column-major, block rows.
+ * @param[out] V        p_local x k, column-major; only the rows in cols are written when cols is
+ *                      given (which must then be equal over the grid column).
+ * @param[in]  n_extra  length of extra, equal on all ranks.
  * @param[in,out] extra  n_extra scalars of this rank's block rows, summed over the grid column.
+ * @return BVL_OK, BVL_ERR_NOMEM or BVL_ERR_MPI.
  */
 bvl_status bvl_design_adjoint(bvl_design *X, int64_t n_cols, const int64_t *cols, int64_t k,
                               const double *R, double *V, int64_t n_extra, double *extra);

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/** @file bevel/grid.h
+ * The process grid. */
 #ifndef BEVEL_GRID_H
 #define BEVEL_GRID_H
 

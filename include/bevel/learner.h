@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/** @file bevel/learner.h
+ * Networks on the same data: training, parameters, prediction. */
 #ifndef BEVEL_LEARNER_H
 #define BEVEL_LEARNER_H
 
@@ -48,13 +50,14 @@ typedef struct bvl_learner_options {
   int64_t epochs;        /**< 100; lbfgs: iterations */
   int64_t batch;         /**< rows a minibatch, 100; 0 = all, which lbfgs always takes */
   uint64_t seed;         /**< of the start and the order of minibatches, 1 */
-  /** "y" and "weights" of input rows row0 .. row0 + count - 1, as in bvl_problem_data; collective.
-   * Used during create alone. */
-  void *context;
+  void *context;         /**< handed to read_rows */
+  /** Fills out with "y" (n_responses a row) or "weights" of input rows row0 .. row0 + count - 1;
+   * collective; sets *present = 0 (and nothing else) when there are none. Used during create. */
   bvl_status (*read_rows)(void *context, const char *what, int64_t row0, int64_t count, double *out,
                           int *present);
 } bvl_learner_options;
 
+/** Sets the defaults above. Not collective. */
 void bvl_learner_options_init(bvl_learner_options *options);
 
 /** Reads X and y, lays the network out and draws its start (weights N(0, 2 / fan-in) before relu,
@@ -108,8 +111,9 @@ bvl_status bvl_learner_measure(bvl_learner *learner, bvl_learner_figures *out);
  *
  * Collective; one allreduce of n doubles.
  *
- * @param[in]  n    bvl_learner_figures.n_all.
- * @param[out] out  n, caller's, replicated.
+ * @param[in]  learner  trained or not.
+ * @param[in]  n        bvl_learner_figures.n_all.
+ * @param[out] out      n, caller's, replicated.
  * @return BVL_OK, BVL_ERR_USAGE (another n), BVL_ERR_MPI.
  */
 bvl_status bvl_learner_parameters(bvl_learner *learner, int64_t n, double *out);
@@ -118,8 +122,9 @@ bvl_status bvl_learner_parameters(bvl_learner *learner, int64_t n, double *out);
  *
  * Collective; one allreduce of m * K doubles, K the number of outputs.
  *
- * @param[in]  source  m x p; used only during the call.
- * @param[out] out     m x K, row-major, caller's, replicated.
+ * @param[in]  learner  trained or not.
+ * @param[in]  source   m x p; used only during the call.
+ * @param[out] out      m x K, row-major, caller's, replicated.
  * @return BVL_OK, BVL_ERR_USAGE (another p), BVL_ERR_INPUT (NaN), BVL_ERR_NOMEM, BVL_ERR_MPI.
  */
 bvl_status bvl_learner_predict(bvl_learner *learner, const bvl_source *source, double *out);

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/** @file bevel/monitor.h
+ * What a running solver tells and asks its caller; where it saves itself. */
 #ifndef BEVEL_MONITOR_H
 #define BEVEL_MONITOR_H
 
@@ -35,7 +37,7 @@ typedef struct bvl_progress {
 /** The callbacks through which a library that never prints talks to its caller. Every member may
  * be NULL. The struct and `context` are the caller's and outlive the call they are given to. */
 typedef struct bvl_monitor {
-  void *context;
+  void *context; /**< handed to the callbacks */
   /** Asked at every step, on every rank; bits of BVL_WANT_*. A want of any rank is everyone's: the
    * solver sums the answers in a reduction it makes anyway. Must be cheap. */
   int (*poll)(void *context);
@@ -51,15 +53,19 @@ typedef struct bvl_monitor {
  * not overlap; a replicated array is given by rank 0 (count = n_global there, 0 elsewhere) and read
  * by everyone (each rank asks for what it wants). */
 typedef struct bvl_store {
-  void *context;
+  void *context; /**< handed to the callbacks */
+  /** Stores a part of a new array of n_global doubles. */
   bvl_status (*put_f64)(void *context, const char *name, int64_t n_global, int64_t first,
                         int64_t count, const double *values);
+  /** The same of integers. */
   bvl_status (*put_i64)(void *context, const char *name, int64_t n_global, int64_t first,
                         int64_t count, const int64_t *values);
   /** `*n_global` of a stored array; -1 when there is none of that name. */
   bvl_status (*length)(void *context, const char *name, int64_t *n_global);
+  /** Fills values with a part of a stored array of doubles. */
   bvl_status (*get_f64)(void *context, const char *name, int64_t first, int64_t count,
                         double *values);
+  /** The same of integers. */
   bvl_status (*get_i64)(void *context, const char *name, int64_t first, int64_t count,
                         int64_t *values);
 } bvl_store;

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/** @file bevel/penalty.h
+ * Shape parameters of penalties. */
 #ifndef BEVEL_PENALTY_H
 #define BEVEL_PENALTY_H
 
@@ -19,6 +21,7 @@ typedef struct bvl_penalty_parameters {
   double k2;      /**< lpq: q = 2/(k1 + k2), an integer >= 1, 1 */
 } bvl_penalty_parameters; /* doubles only */
 
+/** Sets all to NaN: the penalty's defaults. Not collective. */
 void bvl_penalty_parameters_init(bvl_penalty_parameters *parameters);
 
 #ifdef __cplusplus

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/** @file bevel/problem.h
+ * A penalised regression problem on distributed data. */
 #ifndef BEVEL_PROBLEM_H
 #define BEVEL_PROBLEM_H
 
@@ -30,23 +32,24 @@ typedef struct bvl_problem_data {
   int intercept;                            /**< 1 */
   int standardize;                          /**< 1 */
   const int64_t *groups; /**< p ids, NULL = none: an error, but to l1-l2 all columns are one */
-  const double *group_weights; /**< one per distinct id ascending, NULL = sqrt(size), l1-l2: 1 */
-  int64_t n_group_weights;
+  const double *group_weights;  /**< one per distinct id ascending, NULL = sqrt(size), l1-l2: 1 */
+  int64_t n_group_weights;      /**< their number: distinct ids */
   const double *penalty_factor; /**< p, NULL = ones */
   /** Bounds lower_j <= b_j <= upper_j on the input's scale, lower <= 0 <= upper, infinite ones
    * allowed; p, NULL = none. Scalar penalties alone, and not on unpenalised columns. */
   const double *lower;
-  const double *upper;
+  const double *upper; /**< p, >= 0; NULL = none */
   /** Values of "y" a row; 0 = 1. More: gaussian responses, a column's coefficients for all of them
    * one block of the penalty, as a multinomial family has them for its classes. */
   int64_t n_responses;
-  int64_t n_slices; /**< minibatches an epoch, 1 = none */
-  int stochastic;   /**< lay X out for minibatch steps */
-  int store_float32;
-  /** Fills out[0..count) with values of input rows row0 .. of "y" (n_responses each), "weights" or
-   * "offset";
-   * collective; sets *present = 0 (and nothing else) when the data have no such vector. */
-  void *context;
+  int64_t n_slices;  /**< minibatches an epoch, 1 = none */
+  int stochastic;    /**< lay X out for minibatch steps */
+  int store_float32; /**< round dense float64 X to float32: all that follows is of the rounded X */
+  void *context;     /**< handed to read_rows */
+  /** Fills out with "y" (n_responses a row), "weights" or "offset" of input rows row0 .. row0 +
+   * count
+   * - 1; collective; sets *present = 0 (and nothing else) when there are none. Used during create.
+   */
   bvl_status (*read_rows)(void *context, const char *what, int64_t row0, int64_t count, double *out,
                           int *present);
 } bvl_problem_data;
@@ -66,6 +69,7 @@ typedef struct bvl_problem_data {
  */
 bvl_status bvl_problem_create(const bvl_grid *grid, const bvl_source *source,
                               const bvl_problem_data *data, bvl_problem **out);
+/** Frees it and nulls the handle; NULL is fine. Not collective. */
 void bvl_problem_destroy(bvl_problem **problem);
 
 /** The problem's design matrix, owned by the problem. Not collective. */

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/** @file bevel/source.h
+ * Where a matrix comes from: memory or callbacks. */
 #ifndef BEVEL_SOURCE_H
 #define BEVEL_SOURCE_H
 
@@ -10,7 +12,9 @@
 extern "C" {
 #endif
 
+/** Types of a dense matrix' elements. */
 typedef enum bvl_dtype { BVL_F64, BVL_F32, BVL_I8, BVL_U8 } bvl_dtype;
+/** How a matrix is stored: row by row or compressed by columns or rows. */
 typedef enum bvl_format { BVL_DENSE, BVL_CSC, BVL_CSR } bvl_format;
 
 /** Bytes of one element. Not collective. */
@@ -22,7 +26,7 @@ int64_t bvl_dtype_bytes(bvl_dtype dtype);
  * with the dataset's name in the message. The struct is the caller's and only used during
  * bvl_design_create. */
 typedef struct bvl_source {
-  void *context;
+  void *context;              /**< handed to the callbacks */
   const char *name;           /**< what to call the matrix in messages: "/X" */
   bvl_format format;          /**< which callbacks below are there */
   bvl_dtype dtype;            /**< dense: element type in `out` of read_dense; sparse: BVL_F64 */
@@ -57,6 +61,8 @@ bvl_status bvl_source_dense_borrow(bvl_dtype dtype, int64_t n, int64_t p, const 
 bvl_status bvl_source_sparse_borrow(bvl_format format, int64_t n, int64_t p, const int64_t *indptr,
                                     const int64_t *indices, const double *values, bvl_source *out);
 
+/** Frees what the two calls above allocated, not the borrowed arrays; a source that was used may be
+ * freed as soon as create has returned. Not collective. */
 void bvl_source_memory_free(bvl_source *source);
 
 #ifdef __cplusplus

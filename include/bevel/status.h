@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/** @file bevel/status.h
+ * What calls come to, and the library's version. */
 #ifndef BEVEL_STATUS_H
 #define BEVEL_STATUS_H
 

@@ -67,3 +67,11 @@ bvl_phases bvl_phases_since(const bvl_phases *start)
   }
   return passed;
 }
+
+void bvl_time_now(char out[24])
+{
+  time_t now = time(NULL);
+  struct tm utc;
+  gmtime_r(&now, &utc);
+  strftime(out, 24, "%Y-%m-%dT%H:%M:%SZ", &utc);
+}

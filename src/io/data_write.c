@@ -111,6 +111,11 @@ bvl_status bvl_data_put_i64(bvl_data_writer *writer, const char *name, int64_t n
   return bvl_out_vector(&writer->out, name, H5T_NATIVE_INT64, n_global, first, count, values);
 }
 
+bvl_status bvl_data_attr_origin(bvl_data_writer *writer, const bvl_origin *origin)
+{
+  return bvl_out_origin(&writer->out, origin);
+}
+
 bvl_status bvl_data_attr_text(bvl_data_writer *writer, const char *name, const char *value)
 {
   return bvl_out_attr_text(&writer->out, name, value);
@@ -130,7 +135,7 @@ bvl_status bvl_data_finish(bvl_data_writer **handle, int commit)
 bvl_status bvl_prediction_write(const bvl_comm *comm, const char *path, int64_t n, int64_t outputs,
                                 int64_t n_lambda, const double *lambda, const char *type,
                                 const char *class_names, int64_t row0, int64_t count,
-                                const double *values)
+                                const double *values, const bvl_origin *origin)
 {
   bvl_status status = BVL_OK;
   bvl_out out;
@@ -148,6 +153,7 @@ bvl_status bvl_prediction_write(const bvl_comm *comm, const char *path, int64_t 
     BVL_TRY(bvl_out_vector(&out, "/lambda", H5T_NATIVE_DOUBLE, n_lambda, 0, n_here, lambda));
   BVL_TRY(bvl_out_attr_text(&out, "type", type));
   if (class_names != NULL) BVL_TRY(bvl_out_attr_text(&out, "class_names", class_names));
+  if (origin != NULL) BVL_TRY(bvl_out_origin(&out, origin));
   bvl_h5_release(&dataset);
   return bvl_out_close(&out, 1);
 cleanup:

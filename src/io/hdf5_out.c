@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/checked.h"
+#include "base/phase.h"
 
 static bvl_status system_fail(const char *what, const char *path)
 {
@@ -302,5 +303,30 @@ bvl_status bvl_out_close(bvl_out *out, int commit)
     if (status == BVL_OK) status = bvl_out_rename(out, out->partial, out->path);
   }
   bvl_out_discard(out); /* after a rename there is no partial file to remove */
+  return status;
+}
+
+bvl_status bvl_out_origin(bvl_out *out, const bvl_origin *origin)
+{
+  char grid[32], fingerprint[24], times[2][24] = {""};
+  bvl_status status = BVL_OK;
+  snprintf(grid, sizeof grid, "%dx%d", origin->grid_rows, origin->grid_cols);
+  snprintf(fingerprint, sizeof fingerprint, "%016" PRIx64, origin->fingerprint);
+  if (origin->start_time != NULL) snprintf(times[0], sizeof times[0], "%s", origin->start_time);
+  bvl_time_now(times[1]);
+  BVL_TRY(bvl_bcast_bytes(&out->comm, 0, times, sizeof times)); /* one clock */
+  const struct {
+    const char *name, *value;
+  } texts[] = {{"version", bvl_version()},
+               {"command_line", origin->command_line},
+               {"data", origin->data},
+               {"fingerprint", origin->fingerprint != 0 ? fingerprint : NULL},
+               {"grid", origin->grid_rows > 0 ? grid : NULL},
+               {"start_time", origin->start_time != NULL ? times[0] : NULL},
+               {"end_time", times[1]}};
+  for (size_t k = 0; k < sizeof texts / sizeof texts[0]; k++)
+    if (texts[k].value != NULL) BVL_TRY(bvl_out_attr_text(out, texts[k].name, texts[k].value));
+  BVL_TRY(bvl_out_attr_i64(out, "ranks", out->comm.size));
+cleanup:
   return status;
 }

@@ -11,6 +11,7 @@
 #define BVL_IO_HDF5_OUT_H
 
 #include "io/hdf5_util.h"
+#include "io/io.h"
 
 typedef struct bvl_out {
   bvl_comm comm; /* owned duplicate */
@@ -43,6 +44,8 @@ bvl_status bvl_out_vector(bvl_out *out, const char *name, hid_t memory_type, int
 
 /** Attributes of the root. */
 bvl_status bvl_out_attr_text(bvl_out *out, const char *name, const char *value);
+/** Version, ranks, end_time and what the origin says. */
+bvl_status bvl_out_origin(bvl_out *out, const bvl_origin *origin);
 bvl_status bvl_out_attr_i64(bvl_out *out, const char *name, int64_t value);
 bvl_status bvl_out_attr_f64(bvl_out *out, const char *name, double value);
 

@@ -11,6 +11,7 @@
 #include <strings.h>
 
 #include "base/checked.h"
+#include "base/phase.h"
 #include "io/text.h"
 #include "io/writeback.h"
 
@@ -154,15 +155,42 @@ cleanup:
 
 /* ---- the whole ------------------------------------------------------------------------------- */
 
-static bvl_status write_origin(bvl_import *job)
+/* FNV-1a of the source's length and its ends, 64 KiB each: what another version of it would change.
+ * Not collective; 0 when it cannot be read again. */
+static uint64_t fingerprint(const char *path)
+{
+  enum { END = 1 << 16 };
+  uint64_t hash = UINT64_C(14695981039346656037);
+  FILE *file = fopen(path, "rb");
+  if (file == NULL) return 0;
+  for (int end = 0; end < 2; end++) {
+    int byte;
+    for (int k = 0; k < END && (byte = fgetc(file)) != EOF; k++)
+      hash = (hash ^ (uint64_t)byte) * UINT64_C(1099511628211);
+    if (fseeko(file, 0, SEEK_END) != 0) break;
+    const off_t length = ftello(file);
+    hash = (hash ^ (uint64_t)length) * UINT64_C(1099511628211);
+    if (fseeko(file, length > END ? length - END : 0, SEEK_SET) != 0) break;
+  }
+  fclose(file);
+  return hash;
+}
+
+static bvl_status write_origin(bvl_import *job, const char *start_time)
 {
   const bvl_import_options *options = job->options;
-  bvl_status status = bvl_out_attr_text(&job->out, "source", options->file);
-  if (status == BVL_OK)
-    status = bvl_out_attr_text(&job->out, "source_format", job->outcome->format);
-  if (status == BVL_OK) status = bvl_out_attr_text(&job->out, "version", bvl_version());
-  if (status == BVL_OK && options->command_line != NULL)
-    status = bvl_out_attr_text(&job->out, "command_line", options->command_line);
+  bvl_origin origin = {.command_line = options->command_line,
+                       .start_time = start_time,
+                       .data = options->file,
+                       .grid_rows = job->comm.size,
+                       .grid_cols = 1};
+  bvl_status status = BVL_OK;
+  if (job->comm.rank == 0) origin.fingerprint = fingerprint(options->file);
+  BVL_TRY(bvl_bcast_bytes(&job->comm, 0, &origin.fingerprint, sizeof origin.fingerprint));
+  BVL_TRY(bvl_out_attr_text(&job->out, "source", options->file));
+  BVL_TRY(bvl_out_attr_text(&job->out, "source_format", job->outcome->format));
+  BVL_TRY(bvl_out_origin(&job->out, &origin));
+cleanup:
   return status;
 }
 
@@ -171,7 +199,9 @@ bvl_status bvl_import_file(const bvl_comm *comm, const bvl_import_options *optio
 {
   bvl_import job = {.options = options, .outcome = outcome, .monitor = monitor};
   const bvl_importer *importer;
+  char start_time[24];
   bvl_status status = BVL_OK;
+  bvl_time_now(start_time);
   memset(outcome, 0, sizeof *outcome);
   outcome->nnz = -1;
   BVL_TRY(bvl_comm_dup(comm->mpi, comm->traffic, &job.comm));
@@ -179,7 +209,7 @@ bvl_status bvl_import_file(const bvl_comm *comm, const bvl_import_options *optio
   BVL_TRY(find_importer(options, &importer));
   outcome->format = importer->name;
   BVL_TRY(importer->read(&job));
-  BVL_TRY(write_origin(&job));
+  BVL_TRY(write_origin(&job, start_time));
   job.created = 0;
   BVL_TRY(bvl_out_close(&job.out, 1));
   outcome->seconds = MPI_Wtime() - job.start_s;

@@ -82,6 +82,16 @@ bvl_status bvl_data_read_row_ids(bvl_data *data, const char *name, int64_t **out
  * one malloc'ed block of pointers and bytes. */
 bvl_status bvl_data_read_feature_names(bvl_data *data, char ***out);
 
+/** Where a file is from, beside what io knows: it writes version, ranks and end_time too. What is
+ * NULL or 0 is left out. */
+typedef struct bvl_origin {
+  const char *command_line;
+  const char *start_time; /* of bvl_time_now */
+  const char *data;
+  uint64_t fingerprint; /* of data */
+  int grid_rows, grid_cols;
+} bvl_origin;
+
 /* ---- results ------------------------------------------------------------------------------- */
 
 /** Written by rank 0 beside the final name and renamed by close, so that no half-written result
@@ -110,6 +120,7 @@ bvl_status bvl_result_put_csr(bvl_result_writer *writer, const char *name, int64
                               int64_t n_cols, const int64_t *indptr, const int64_t *indices,
                               const double *values);
 /** Root attributes. Rank 0's values. */
+bvl_status bvl_result_attr_origin(bvl_result_writer *writer, const bvl_origin *origin);
 bvl_status bvl_result_attr_text(bvl_result_writer *writer, const char *name, const char *value);
 bvl_status bvl_result_attr_f64(bvl_result_writer *writer, const char *name, double value);
 bvl_status bvl_result_attr_i64(bvl_result_writer *writer, const char *name, int64_t value);
@@ -140,12 +151,13 @@ void bvl_result_free(bvl_result *result);
 
 /** /prediction (n x K x L, K and L squeezed when 1) and /lambda (unless NULL), written in parallel:
  * each rank its input rows row0 .. row0 + count - 1, row-major with K L values a row (ranks with
- * count 0 take part). class_names: the attribute, or NULL. Written aside and renamed. Collective.
+ * count 0 take part). class_names: the attribute, or NULL; origin: NULL = none. Written aside and
+ * renamed. Collective.
  */
 bvl_status bvl_prediction_write(const bvl_comm *comm, const char *path, int64_t n, int64_t outputs,
                                 int64_t n_lambda, const double *lambda, const char *type,
                                 const char *class_names, int64_t row0, int64_t count,
-                                const double *values);
+                                const double *values, const bvl_origin *origin);
 
 /* ---- checkpoints --------------------------------------------------------------------------- */
 
@@ -188,6 +200,8 @@ bvl_status bvl_data_put_rows(bvl_data_writer *writer, const char *name, int64_t 
                              int64_t n_cols, int64_t first, int64_t count, const double *values);
 bvl_status bvl_data_put_i64(bvl_data_writer *writer, const char *name, int64_t n_global,
                             int64_t first, int64_t count, const int64_t *values);
+/** Root attributes. Collective. */
+bvl_status bvl_data_attr_origin(bvl_data_writer *writer, const bvl_origin *origin);
 bvl_status bvl_data_attr_text(bvl_data_writer *writer, const char *name, const char *value);
 bvl_status bvl_data_finish(bvl_data_writer **writer, int commit);
 

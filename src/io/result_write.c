@@ -245,6 +245,11 @@ cleanup:
   return status;
 }
 
+bvl_status bvl_result_attr_origin(bvl_result_writer *writer, const bvl_origin *origin)
+{
+  return bvl_out_origin(&writer->out, origin);
+}
+
 bvl_status bvl_result_attr_text(bvl_result_writer *writer, const char *name, const char *value)
 {
   if (!writer->parallel) return bvl_out_attr_text(&writer->out, name, value);

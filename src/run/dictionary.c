@@ -293,8 +293,9 @@ static bvl_status put_attributes(job *j)
 {
   static const char *const solvers[] = {"alternate", "lbfgs", "adam"};
   const bvl_dictionary_run *r = j->run;
-  char fingerprint[24], end_time[24];
+  char fingerprint[24], end_time[24], grid[32];
   bvl_status status = BVL_OK;
+  snprintf(grid, sizeof grid, "%dx1", j->comm.size);
   snprintf(fingerprint, sizeof fingerprint, "%016" PRIx64, j->fingerprint);
   bvl_time_now(end_time);
   const struct {
@@ -305,6 +306,7 @@ static bvl_status put_attributes(job *j)
                {"fingerprint", fingerprint},
                {"x", r->names.x != NULL ? r->names.x : "/X"},
                {"solver", solvers[r->solver]},
+               {"grid", grid},
                {"start_time", j->start_time},
                {"end_time", end_time}};
   const struct {

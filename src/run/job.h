@@ -100,9 +100,6 @@ void bvl_job_log(const bvl_job *job, const char *format, ...) __attribute__((for
  * `status`. Not collective. */
 bvl_status bvl_name_file(const char *file, bvl_status status);
 
-/** "2026-01-31T12:00:00Z" for now. Not collective. */
-void bvl_time_now(char out[24]);
-
 /** FNV-1a of n bytes after `hash` (NULL: of none), for vectors that must be the same but need not
  * be spelt out. Not collective. */
 uint64_t bvl_hash_bytes(uint64_t hash, const void *bytes, int64_t n);

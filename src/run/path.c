@@ -84,14 +84,6 @@ void bvl_job_log(const bvl_job *job, const char *format, ...)
   job->monitor->log(job->monitor->context, line);
 }
 
-void bvl_time_now(char out[24])
-{
-  time_t now = time(NULL);
-  struct tm utc;
-  gmtime_r(&now, &utc);
-  strftime(out, 24, "%Y-%m-%dT%H:%M:%SZ", &utc);
-}
-
 /* ---- what is asked for ------------------------------------------------------------------------
  */
 

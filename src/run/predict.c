@@ -336,41 +336,54 @@ cleanup:
   return status;
 }
 
-static bvl_status predict_model(MPI_Comm comm, const char *data, const bvl_data_names *names,
-                                bvl_missing missing, const char *model, const char *output,
-                                const char *type, double at, int collective_io,
+void bvl_predict_options_init(bvl_predict_options *options)
+{
+  *options = (bvl_predict_options){.type = "link", .at = NAN, .collective_io = 1};
+}
+
+static bvl_status predict_model(MPI_Comm comm, const bvl_predict_options *options,
                                 bvl_predict_outcome *outcome)
 {
   prediction job = {.n_lambda = 0};
-  const char *about = model; /* the file a message is about */
+  char start_time[24];
+  bvl_origin origin = {
+      .command_line = options->command_line, .start_time = start_time, .data = options->data};
+  const char *about = options->model; /* the file a message is about */
+  double at = options->at;
   bvl_status status = BVL_OK;
+  bvl_time_now(start_time);
   BVL_TRY(bvl_comm_dup(comm, &job.traffic, &job.comm));
-  BVL_TRY(bvl_result_read(&job.comm, model, &job.model));
-  BVL_TRY(check_type(&job, type));
+  BVL_TRY(bvl_result_read(&job.comm, options->model, &job.model));
+  BVL_TRY(check_type(&job, options->type));
   BVL_TRY(bvl_agree(&job.comm, find_choice(&job, &at)));
   BVL_TRY(bvl_agree(&job.comm, choose_lambdas(&job, at)));
-  about = data;
+  about = options->data;
   double start_s = MPI_Wtime();
-  BVL_TRY(bvl_data_open(&job.comm, data, names, collective_io, 0, &job.data));
+  BVL_TRY(bvl_data_open(&job.comm, options->data, &options->names, options->collective_io, 0,
+                        &job.data));
   BVL_TRY(match_columns(&job));
-  BVL_TRY(read_matrix(&job, missing));
+  BVL_TRY(read_matrix(&job, options->missing));
   outcome->load_s = MPI_Wtime() - start_s;
   start_s = MPI_Wtime();
   BVL_TRY(predict_all(&job, !isnan(at)));
   BVL_TRY(add_offset(&job));
-  BVL_TRY(transform(&job, type));
+  BVL_TRY(transform(&job, options->type));
   outcome->predict_s = MPI_Wtime() - start_s;
   BVL_TRY(bvl_max(&job.comm, &outcome->predict_s, 1));
   outcome->n = bvl_design_n(job.X);
   outcome->columns = bvl_design_p(job.X);
   outcome->parameters = job.model.indptr[job.model.n_lambda];
-  if (strcmp(type, "class") == 0) BVL_TRY(bvl_class_names_read(&job.comm, model, &job.class_names));
+  origin.grid_rows = job.comm.size;
+  origin.grid_cols = 1;
+  BVL_TRY(bvl_data_fingerprint(job.data, &origin.fingerprint));
+  if (strcmp(options->type, "class") == 0)
+    BVL_TRY(bvl_class_names_read(&job.comm, options->model, &job.class_names));
   if (job.n_lambda == 1)
     BVL_TRY(bvl_classes_count(&job.comm, job.class_names, bvl_design_n_local(job.X), job.values,
                               outcome->classes, sizeof outcome->classes));
-  BVL_TRY(bvl_prediction_write(&job.comm, output, bvl_design_n(job.X), job.outputs, job.n_lambda,
-                               job.lambda, type, job.class_names, job.X->rows.row0,
-                               bvl_design_n_local(job.X), job.values));
+  BVL_TRY(bvl_prediction_write(&job.comm, options->output, bvl_design_n(job.X), job.outputs,
+                               job.n_lambda, job.lambda, options->type, job.class_names,
+                               job.X->rows.row0, bvl_design_n_local(job.X), job.values, &origin));
 cleanup:
   status = bvl_name_file(about, status);
   free(job.values);
@@ -401,20 +414,17 @@ cleanup:
   return status;
 }
 
-bvl_status bvl_run_predict(MPI_Comm comm, const char *data, const bvl_data_names *names,
-                           bvl_missing missing, const char *model, const char *output,
-                           const char *type, double at, int collective_io,
+bvl_status bvl_run_predict(MPI_Comm comm, const bvl_predict_options *options,
                            bvl_predict_outcome *outcome)
 {
   int network = 0;
-  bvl_status status = is_network(comm, model, &network);
+  bvl_status status = is_network(comm, options->model, &network);
   *outcome = (bvl_predict_outcome){.n = 0};
   if (status != BVL_OK) return status;
-  if (!network)
-    return predict_model(comm, data, names, missing, model, output, type, at, collective_io,
-                         outcome);
-  if (!isnan(at)) return bvl_fail(BVL_ERR_USAGE, "a lambda: %.80s is a network", model);
-  if (missing > BVL_MISSING_ERROR)
-    return bvl_fail(BVL_ERR_USAGE, "missing mean and drop: %.80s is a network", model);
-  return bvl_run_predict_network(comm, data, names, model, output, type, collective_io, outcome);
+  if (!network) return predict_model(comm, options, outcome);
+  if (!isnan(options->at))
+    return bvl_fail(BVL_ERR_USAGE, "a lambda: %.80s is a network", options->model);
+  if (options->missing > BVL_MISSING_ERROR)
+    return bvl_fail(BVL_ERR_USAGE, "missing mean and drop: %.80s is a network", options->model);
+  return bvl_run_predict_network(comm, options, outcome);
 }

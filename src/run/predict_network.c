@@ -269,37 +269,45 @@ static void close_job(prediction *job)
   bvl_comm_free(&job->comm);
 }
 
-bvl_status bvl_run_predict_network(MPI_Comm comm, const char *data, const bvl_data_names *names,
-                                   const char *model, const char *output, const char *type,
-                                   int collective_io, bvl_predict_outcome *outcome)
+bvl_status bvl_run_predict_network(MPI_Comm comm, const bvl_predict_options *options,
+                                   bvl_predict_outcome *outcome)
 {
   prediction job = {.outputs = 0};
-  const char *about = model; /* the file a message is about */
+  char start_time[24];
+  bvl_origin origin = {
+      .command_line = options->command_line, .start_time = start_time, .data = options->data};
+  const char *about = options->model; /* the file a message is about */
   bvl_status status = BVL_OK;
+  bvl_time_now(start_time);
   BVL_TRY(bvl_comm_dup(comm, &job.traffic, &job.comm));
-  BVL_TRY(bvl_loaded_open(&job.comm, model, &job.model));
-  BVL_TRY(choose_answer(&job, type));
-  about = data;
+  BVL_TRY(bvl_loaded_open(&job.comm, options->model, &job.model));
+  BVL_TRY(choose_answer(&job, options->type));
+  about = options->data;
   double start_s = MPI_Wtime();
-  BVL_TRY(bvl_data_open(&job.comm, data, names, collective_io, 0, &job.data));
+  BVL_TRY(bvl_data_open(&job.comm, options->data, &options->names, options->collective_io, 0,
+                        &job.data));
   BVL_TRY(match_columns(&job));
   BVL_TRY(check_memory(&job));
   BVL_TRY(lay_out(&job));
   BVL_TRY(read_matrix(&job));
   outcome->load_s = MPI_Wtime() - start_s;
   start_s = MPI_Wtime();
-  BVL_TRY(predict_all(&job, type));
+  BVL_TRY(predict_all(&job, options->type));
   outcome->predict_s = MPI_Wtime() - start_s;
   BVL_TRY(bvl_max(&job.comm, &outcome->predict_s, 1));
   outcome->n = bvl_design_n(job.X);
   outcome->columns = bvl_design_p(job.X);
   outcome->parameters = bvl_architecture_parameters(&job.model.file.arch);
-  if (strcmp(type, "class") == 0) BVL_TRY(bvl_class_names_read(&job.comm, model, &job.class_names));
+  origin.grid_rows = job.comm.size;
+  origin.grid_cols = 1;
+  BVL_TRY(bvl_data_fingerprint(job.data, &origin.fingerprint));
+  if (strcmp(options->type, "class") == 0)
+    BVL_TRY(bvl_class_names_read(&job.comm, options->model, &job.class_names));
   BVL_TRY(bvl_classes_count(&job.comm, job.class_names, bvl_design_n_local(job.X), job.values,
                             outcome->classes, sizeof outcome->classes));
-  BVL_TRY(bvl_prediction_write(&job.comm, output, outcome->n, job.width, 1, NULL, type,
-                               job.class_names, job.X->rows.row0, bvl_design_n_local(job.X),
-                               job.values));
+  BVL_TRY(bvl_prediction_write(&job.comm, options->output, outcome->n, job.width, 1, NULL,
+                               options->type, job.class_names, job.X->rows.row0,
+                               bvl_design_n_local(job.X), job.values, &origin));
 cleanup:
   status = bvl_name_file(about, status);
   close_job(&job);

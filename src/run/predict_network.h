@@ -9,8 +9,7 @@
  * classes ("class"). Collective over comm; every rank has the whole network and its share of the
  * rows, of dense X only the columns that the network has kept.
  * @return as bvl_run_predict. */
-bvl_status bvl_run_predict_network(MPI_Comm comm, const char *data, const bvl_data_names *names,
-                                   const char *model, const char *output, const char *type,
-                                   int collective_io, bvl_predict_outcome *outcome);
+bvl_status bvl_run_predict_network(MPI_Comm comm, const bvl_predict_options *options,
+                                   bvl_predict_outcome *outcome);
 
 #endif

@@ -19,12 +19,11 @@ void bvl_prune_options_init(bvl_prune_options *options)
  */
 
 static bvl_status describe_job(const bvl_prune_options *options, const bvl_network_file *file,
-                               const bvl_prune_outcome *outcome, bvl_result_writer *writer)
+                               const bvl_prune_outcome *outcome, const bvl_origin *origin,
+                               bvl_result_writer *writer)
 {
   bvl_status status = BVL_OK;
-  const char *line = options->command_line != NULL ? options->command_line : "";
-  BVL_TRY(bvl_result_attr_text(writer, "version", bvl_version()));
-  BVL_TRY(bvl_result_attr_text(writer, "command_line", line));
+  BVL_TRY(bvl_result_attr_origin(writer, origin));
   BVL_TRY(bvl_result_attr_text(writer, "pruned_from", options->model));
   if (file->family[0] != '\0') BVL_TRY(bvl_result_attr_text(writer, "family", file->family));
   BVL_TRY(bvl_result_attr_text(writer, "precision", file->single ? "single" : "double"));
@@ -71,7 +70,7 @@ cleanup:
 
 static bvl_status write_small(const bvl_comm *comm, const bvl_prune_options *options,
                               const bvl_loaded *loaded, const bvl_compact *compact,
-                              const bvl_prune_outcome *outcome)
+                              const bvl_prune_outcome *outcome, const bvl_origin *origin)
 {
   bvl_status status = BVL_OK;
   const bvl_network_file *file = &loaded->file;
@@ -90,7 +89,7 @@ static bvl_status write_small(const bvl_comm *comm, const bvl_prune_options *opt
   BVL_TRY(bvl_network_create(comm, options->output, "network", &writer));
   BVL_TRY(bvl_network_put(writer, "", &values));
   BVL_TRY(put_beside(file, writer));
-  BVL_TRY(describe_job(options, file, outcome, writer));
+  BVL_TRY(describe_job(options, file, outcome, origin, writer));
   BVL_TRY(carry_texts(comm, options->model, writer));
   BVL_TRY(bvl_result_close(&writer, 1));
 cleanup:
@@ -109,6 +108,9 @@ bvl_status bvl_run_prune(MPI_Comm mpi, const bvl_prune_options *options, bvl_pru
   bvl_comm comm = {.size = 0};
   bvl_loaded loaded = {.path = NULL};
   bvl_compact *compact = NULL;
+  char start_time[24];
+  bvl_origin origin = {.command_line = options->command_line, .start_time = start_time};
+  bvl_time_now(start_time);
   *outcome = (bvl_prune_outcome){.stored = 0};
   BVL_TRY(bvl_comm_dup(mpi, &traffic, &comm));
   BVL_TRY(bvl_loaded_open(&comm, options->model, &loaded));
@@ -116,7 +118,9 @@ bvl_status bvl_run_prune(MPI_Comm mpi, const bvl_prune_options *options, bvl_pru
   BVL_TRY(bvl_prune(loaded.net, &options->rule, loaded.params, NULL, &outcome->counts));
   BVL_TRY(bvl_compact_create(loaded.net, loaded.params, &compact));
   outcome->stored = bvl_architecture_parameters(&compact->arch);
-  BVL_TRY(write_small(&comm, options, &loaded, compact, outcome));
+  origin.grid_rows = loaded.grid->n_rows;
+  origin.grid_cols = loaded.grid->n_cols;
+  BVL_TRY(write_small(&comm, options, &loaded, compact, outcome, &origin));
 cleanup:
   status = bvl_name_file(options->model, status);
   bvl_compact_destroy(&compact);

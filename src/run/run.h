@@ -86,13 +86,26 @@ typedef struct bvl_predict_outcome {
 #define BVL_AT_LAMBDA_MIN (-1.0)
 #define BVL_AT_LAMBDA_1SE (-2.0)
 
-/** bevel predict, with a path's result or a network. type: "link", "response", "class"; at: NaN =
- * every lambda of the model, else that lambda, interpolated linearly between neighbours as glmnet
- * does (clamped at the ends), or one of the above. @return BVL_ERR_USAGE also for a lambda of a
- * network, and for the choice of a path that was not cross-validated. */
-bvl_status bvl_run_predict(MPI_Comm comm, const char *data, const bvl_data_names *names,
-                           bvl_missing missing, const char *model, const char *output,
-                           const char *type, double at, int collective_io,
+/** A prediction. Strings are borrowed during the call. bvl_predict_options_init sets defaults. */
+typedef struct bvl_predict_options {
+  const char *data;
+  bvl_data_names names;
+  bvl_missing missing; /* in X; networks refuse all but errors */
+  const char *model;   /* a path's result or a network */
+  const char *output;
+  const char *type; /* "link", "response", "class" */
+  double at;        /* NaN = every lambda of the model, else that lambda, interpolated linearly
+                       between neighbours as glmnet does (clamped at the ends), or one of the above */
+  int collective_io;
+  const char *command_line; /* for the result's attributes */
+} bvl_predict_options;
+
+/** Links at every lambda. */
+void bvl_predict_options_init(bvl_predict_options *options);
+
+/** bevel predict. Collective over comm. @return BVL_ERR_USAGE also for a lambda of a network, and
+ * for the choice of a path that was not cross-validated. */
+bvl_status bvl_run_predict(MPI_Comm comm, const bvl_predict_options *options,
                            bvl_predict_outcome *outcome);
 
 /** bevel simulate. bvl_simulate_options_init asks for nothing: what is not asked for is the
@@ -107,9 +120,10 @@ typedef struct bvl_simulate_options {
   double rho;         /* AR(1) correlation between neighbouring columns; NaN = the recipe's */
   double snr;         /* NaN = the recipe's */
   double density; /* 1 = dense; below: csr, entries N(0,1) at that density; NaN = the recipe's */
-  const char *family; /* NULL = the recipe's */
-  int64_t classes;    /* of family multinomial; 0 = 3 */
-  uint64_t seed;      /* 1 */
+  const char *family;       /* NULL = the recipe's */
+  int64_t classes;          /* of family multinomial; 0 = 3 */
+  uint64_t seed;            /* 1 */
+  const char *command_line; /* for the file's attributes; NULL = none */
 } bvl_simulate_options;
 void bvl_simulate_options_init(bvl_simulate_options *options);
 bvl_status bvl_run_simulate(MPI_Comm comm, const bvl_simulate_options *options);

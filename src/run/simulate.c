@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/checked.h"
+#include "base/phase.h"
 #include "base/rng.h"
 #include "loss/loss.h"
 #include "run/recipe.h"
@@ -31,6 +32,8 @@ typedef struct simulation {
   bvl_recipe plan;
   int64_t K; /* outputs of a row: responses, or the classes of family multinomial */
   uint64_t seed;
+  const char *command_line; /* borrowed */
+  char start_time[24];
   bvl_comm comm;
   bvl_data_writer *writer;
   int64_t row0; /* this rank's rows: row0 .. row0 + n_rows - 1 */
@@ -337,11 +340,15 @@ static void describe(const simulation *sim, char *text, size_t size)
 static bvl_status write_attributes(simulation *sim)
 {
   char text[256];
+  const bvl_origin origin = {.command_line = sim->command_line,
+                             .start_time = sim->start_time,
+                             .grid_rows = sim->comm.size,
+                             .grid_cols = 1};
   bvl_status status = BVL_OK;
   describe(sim, text, sizeof text);
   BVL_TRY(bvl_data_attr_text(sim->writer, "family", sim->plan.family));
   BVL_TRY(bvl_data_attr_text(sim->writer, "simulate", text));
-  BVL_TRY(bvl_data_attr_text(sim->writer, "version", bvl_version()));
+  BVL_TRY(bvl_data_attr_origin(sim->writer, &origin));
 cleanup:
   return status;
 }
@@ -358,8 +365,9 @@ static bvl_status choose_outputs(simulation *sim, int64_t asked)
 bvl_status bvl_run_simulate(MPI_Comm comm, const bvl_simulate_options *options)
 {
   bvl_traffic traffic = {0};
-  simulation sim = {.seed = options->seed};
+  simulation sim = {.seed = options->seed, .command_line = options->command_line};
   bvl_status status = BVL_OK;
+  bvl_time_now(sim.start_time);
   BVL_TRY(bvl_recipe_plan(options, &sim.plan));
   BVL_TRY(choose_outputs(&sim, options->classes));
   BVL_TRY(bvl_comm_dup(comm, &traffic, &sim.comm));

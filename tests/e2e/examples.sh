@@ -53,6 +53,12 @@ if echo '#include <mpi.h>' >alone.cc && mpicxx -fsyntax-only alone.cc 2>/dev/nul
   mpicxx -I"$BEVEL_SOURCE/include" -fsyntax-only alone.cc || fail "headers from C++"
 fi
 
+# every public name is documented, where Doxygen is there to say so
+if command -v doxygen >/dev/null && [ -f "$build/Doxyfile" ]; then
+  { cat "$build/Doxyfile"; echo "OUTPUT_DIRECTORY = $work/doc"; } | doxygen - >log 2>&1 || fail "doxygen: $(cat log)"
+  [ -s doc/html/structbvl__path__point.html ] || fail "no documentation: $(ls doc)"
+fi
+
 # installed, and moved elsewhere
 cmake --install "$build" --prefix "$work/there" >log || fail "install: $(cat log)"
 mv there here

@@ -305,9 +305,13 @@ static void write_named(const char *name, int64_t p, int64_t leave_out)
 static bvl_status predict(const char *data, const char *net, const char *type,
                           bvl_predict_outcome *outcome)
 {
-  const bvl_data_names names = {0};
-  return bvl_run_predict(MPI_COMM_WORLD, io_path(data), &names, BVL_MISSING_ERROR, io_path(net),
-                         io_path("pred.h5"), type, NAN, 1, outcome);
+  bvl_predict_options options;
+  bvl_predict_options_init(&options);
+  options.data = io_path(data);
+  options.model = io_path(net);
+  options.output = io_path("pred.h5");
+  options.type = type;
+  return bvl_run_predict(MPI_COMM_WORLD, &options, outcome);
 }
 
 /* All of /prediction, on every rank; width columns. */
@@ -471,10 +475,13 @@ static void test_refusals(void **state)
                  "the network is gaussian, which has no classes");
   ASSERT_REFUSED(predict("csr.h5", "picture.h5", "link", &outcome), BVL_ERR_USAGE,
                  "/X is sparse, and the network begins with conv2d");
-  const bvl_data_names names = {0};
-  ASSERT_REFUSED(bvl_run_predict(MPI_COMM_WORLD, io_path("dense.h5"), &names, BVL_MISSING_ERROR,
-                                 io_path("net.h5"), io_path("pred.h5"), "link", 0.5, 1, &outcome),
-                 BVL_ERR_USAGE, "is a network");
+  bvl_predict_options lambda;
+  bvl_predict_options_init(&lambda);
+  lambda.data = io_path("dense.h5");
+  lambda.model = io_path("net.h5");
+  lambda.output = io_path("pred.h5");
+  lambda.at = 0.5;
+  ASSERT_REFUSED(bvl_run_predict(MPI_COMM_WORLD, &lambda, &outcome), BVL_ERR_USAGE, "is a network");
   bvl_prune_outcome pruned;
   bvl_prune_options options;
   bvl_prune_options_init(&options);

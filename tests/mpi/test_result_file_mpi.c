@@ -196,9 +196,9 @@ static void test_cannot_create(void **state)
   ASSERT_ALL(writer == NULL);
   ASSERT_REFUSED(bvl_result_create(&io_comm, io_path("folder"), P, L, &writer), BVL_ERR_IO,
                  "it is a directory");
-  ASSERT_REFUSED(
-      bvl_prediction_write(&io_comm, io_path("no/p.h5"), 1, 1, 1, lambda, "link", NULL, 0, 0, NULL),
-      BVL_ERR_IO, "No such file or directory");
+  ASSERT_REFUSED(bvl_prediction_write(&io_comm, io_path("no/p.h5"), 1, 1, 1, lambda, "link", NULL,
+                                      0, 0, NULL, NULL),
+                 BVL_ERR_IO, "No such file or directory");
 }
 
 /* A limit on the size of files stands for a full disk: the same path through the library. */
@@ -323,7 +323,7 @@ static void test_prediction(void **state)
     double values[3 * N];
     for (int64_t k = 0; k < count * n_lambda; k++) values[k] = (double)(row0 * n_lambda + k) / 7.0;
     ASSERT_OK(bvl_prediction_write(&io_comm, io_path("p.h5"), N, 1, n_lambda, lambda, "response",
-                                   NULL, row0, count, values));
+                                   NULL, row0, count, values, NULL));
     ASSERT_ALL(rank != 0 || prediction_matches("p.h5", N, n_lambda));
     ASSERT_ALL(io_stands("p.h5.partial", 0));
   }

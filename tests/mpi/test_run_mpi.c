@@ -348,6 +348,16 @@ static void test_checkpoint_that_cannot_be_written(void **state)
 
 /* ---- predict -------------------------------------------------------------------------------- */
 
+static bvl_predict_options predict_options(const char *data)
+{
+  bvl_predict_options o;
+  bvl_predict_options_init(&o);
+  o.data = at_path(data);
+  o.model = at_path("out.h5");
+  o.output = at_path("pred.h5");
+  return o;
+}
+
 /* X B + b0 of the result, in the order of the rows; between two lambdas the chord. */
 static void test_predictions(void **state)
 {
@@ -368,8 +378,9 @@ static void test_predictions(void **state)
   ASSERT_OK(source->read_dense(source->context, 0, N, P, NULL, X));
   bvl_data_close(&data);
   double share = 0.25, at = share * model.lambda[6] + (1 - share) * model.lambda[7];
-  ASSERT_OK(bvl_run_predict(MPI_COMM_WORLD, at_path("data.h5"), &names, BVL_MISSING_ERROR,
-                            at_path("out.h5"), at_path("pred.h5"), "link", at, 1, &predicted));
+  bvl_predict_options wanted = predict_options("data.h5");
+  wanted.at = at;
+  ASSERT_OK(bvl_run_predict(MPI_COMM_WORLD, &wanted, &predicted));
   hid_t file = H5Fopen(at_path("pred.h5"), H5F_ACC_RDONLY, H5P_DEFAULT);
   hid_t set = H5Dopen2(file, "/prediction", H5P_DEFAULT);
   good &= H5Dread(set, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, got) >= 0;
@@ -395,19 +406,18 @@ static void test_predict_refuses(void **state)
   (void)state;
   bvl_predict_outcome predicted;
   bvl_run_outcome outcome;
-  bvl_data_names names = {0};
   make("data.h5");
   bvl_run_options o = run_options("data.h5", "out.h5");
   ASSERT_OK(run(&o, &outcome));
   bvl_simulate_options wider = sim_options("wider.h5");
   wider.p = P + 1;
   ASSERT_OK(bvl_run_simulate(MPI_COMM_WORLD, &wider));
-  const char *model = at_path("out.h5"), *output = at_path("pred.h5");
-  ASSERT_ALL(bvl_run_predict(MPI_COMM_WORLD, at_path("wider.h5"), &names, BVL_MISSING_ERROR, model,
-                             output, "link", NAN, 1, &predicted) == BVL_ERR_INPUT);
+  bvl_predict_options wanted = predict_options("wider.h5");
+  ASSERT_ALL(bvl_run_predict(MPI_COMM_WORLD, &wanted, &predicted) == BVL_ERR_INPUT);
   ASSERT_ALL(strstr(bvl_last_error(), "wider.h5: /X: 24 columns, the model has 23") != NULL);
-  ASSERT_ALL(bvl_run_predict(MPI_COMM_WORLD, at_path("data.h5"), &names, BVL_MISSING_ERROR, model,
-                             output, "class", NAN, 1, &predicted) == BVL_ERR_USAGE);
+  wanted = predict_options("data.h5");
+  wanted.type = "class";
+  ASSERT_ALL(bvl_run_predict(MPI_COMM_WORLD, &wanted, &predicted) == BVL_ERR_USAGE);
   ASSERT_ALL(io_stands("pred.h5", 0));
 }
 
