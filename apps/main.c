@@ -9,6 +9,7 @@
 #include <mpi.h>
 
 #include "blas_kernels.h"
+#include "crowding.h"
 #include "flags.h"
 #include "help.h"
 #include "progress.h"
@@ -169,8 +170,59 @@ static bvl_status run_import(settings *s, MPI_Comm comm, progress *p, int *code)
   return status;
 }
 
-/* A run that takes long: says how it is going, and may be asked to stop. */
-static int run_long(settings *s, MPI_Comm comm, int rank, run_fn run)
+static bvl_status run_predict(settings *s, MPI_Comm comm, progress *p, int *code)
+{
+  int rank = 0;
+  bvl_predict_outcome outcome;
+  const bvl_predict_options options = {.data = s->file,
+                                       .names = s->run.names,
+                                       .missing = s->run.missing,
+                                       .model = s->model,
+                                       .output = s->output,
+                                       .type = s->type,
+                                       .at = s->at,
+                                       .collective_io = s->run.collective_io,
+                                       .command_line = s->run.command_line};
+  const bvl_status status = bvl_run_predict(comm, &options, &outcome);
+  MPI_Comm_rank(comm, &rank);
+  if (status == BVL_OK) *code = report_predict(s, rank, p, &outcome);
+  return status;
+}
+
+static bvl_status run_prune(settings *s, MPI_Comm comm, progress *p, int *code)
+{
+  int rank = 0;
+  bvl_prune_outcome outcome;
+  const bvl_status status = bvl_run_prune(comm, &s->prune, &outcome);
+  MPI_Comm_rank(comm, &rank);
+  if (status == BVL_OK) *code = report_prune(s, rank, p, &outcome);
+  return status;
+}
+
+static bvl_status run_simulate(settings *s, MPI_Comm comm, progress *p, int *code)
+{
+  int rank = 0;
+  const bvl_status status = bvl_run_simulate(comm, &s->simulate);
+  MPI_Comm_rank(comm, &rank);
+  if (status == BVL_OK) *code = report_file(s, rank, p);
+  return status;
+}
+
+/* One line when ranks share CPUs, unless they were told to yield. Collective. */
+static void warn_of_crowding(MPI_Comm comm, int rank, progress *p)
+{
+  int ranks, cpus;
+  char node[MPI_MAX_PROCESSOR_NAME];
+  if (!crowding_worst(comm, &ranks, &cpus, node) || rank != 0 || crowding_yields()) return;
+  progress_say(
+      p, stderr,
+      "bevel %s: warning: %d ranks share %d CPU%s on %.64s and wait for each other's turns: "
+      "start fewer, or on purpose mpirun --oversubscribe --mca mpi_yield_when_idle 1",
+      p->command, ranks, cpus, cpus == 1 ? "" : "s", node);
+}
+
+/* Commands that write a file: with a log, and, where `polls`, asked to stop by signals. */
+static int run_job(settings *s, MPI_Comm comm, int rank, run_fn run, int polls)
 {
   progress p = {.command = command_name(s->command)};
   char error[256] = "", name[32], *arch = NULL;
@@ -183,7 +235,9 @@ static int run_long(settings *s, MPI_Comm comm, int rank, run_fn run)
     progress_close(&p);
     return report_usage(name, rank, error);
   }
-  signals_catch();
+  if (rank == 0) progress_say(&p, NULL, "bevel %s: %s", bvl_version(), s->run.command_line);
+  warn_of_crowding(comm, rank, &p);
+  if (polls) signals_catch();
   const bvl_status status = run(s, comm, &p, &code);
   if (status != BVL_OK) {
     if (rank == 0) progress_say(&p, NULL, "%s", bvl_last_error());
@@ -200,47 +254,28 @@ static void print_line(void *context, const char *line)
   fprintf(context, "%s\n", line);
 }
 
-static int run_predict(const settings *s, MPI_Comm comm, int rank)
-{
-  bvl_predict_outcome outcome;
-  const bvl_predict_options options = {.data = s->file,
-                                       .names = s->run.names,
-                                       .missing = s->run.missing,
-                                       .model = s->model,
-                                       .output = s->output,
-                                       .type = s->type,
-                                       .at = s->at,
-                                       .collective_io = s->run.collective_io,
-                                       .command_line = s->run.command_line};
-  const bvl_status status = bvl_run_predict(comm, &options, &outcome);
-  return status == BVL_OK ? report_predict(s, rank, &outcome) : report_failure(s, rank, status);
-}
-
-static int run_prune(const settings *s, MPI_Comm comm, int rank)
-{
-  bvl_prune_outcome outcome;
-  const bvl_status status = bvl_run_prune(comm, &s->prune, &outcome);
-  return status == BVL_OK ? report_prune(s, rank, &outcome) : report_failure(s, rank, status);
-}
+static const struct {
+  unsigned commands;
+  run_fn run;
+  int polls; /* asks the monitor, so signals may wait for it */
+} jobs[] = {{COMMAND_PATH | COMMAND_FIT, run_path, 1},
+            {COMMAND_CV, run_cv, 1},
+            {COMMAND_TRAIN, run_train, 1},
+            {COMMAND_PARETO, run_pareto, 1},
+            {COMMAND_DICTIONARY, run_dictionary, 1},
+            {COMMAND_IMPORT, run_import, 1},
+            {COMMAND_PREDICT, run_predict, 0},
+            {COMMAND_PRUNE, run_prune, 0},
+            {COMMAND_SIMULATE, run_simulate, 0}};
 
 static int run_command(settings *s, MPI_Comm comm, int rank)
 {
-  bvl_status status = BVL_OK;
-  if (s->command & (COMMAND_PATH | COMMAND_FIT)) return run_long(s, comm, rank, run_path);
-  if (s->command == COMMAND_TRAIN) return run_long(s, comm, rank, run_train);
-  if (s->command == COMMAND_PARETO) return run_long(s, comm, rank, run_pareto);
-  if (s->command == COMMAND_DICTIONARY) return run_long(s, comm, rank, run_dictionary);
-  if (s->command == COMMAND_IMPORT) return run_long(s, comm, rank, run_import);
-  if (s->command == COMMAND_CV) return run_long(s, comm, rank, run_cv);
-  if (s->command == COMMAND_PRUNE) return run_prune(s, comm, rank);
-  if (s->command == COMMAND_INFO) {
-    status = s->estimate ? bvl_run_estimate(comm, &s->run, (int)s->ranks, print_line, stdout)
-                         : bvl_run_info(comm, s->file, print_line, stdout);
-    return status == BVL_OK ? EXIT_DONE : report_failure(s, rank, status);
-  }
-  if (s->command == COMMAND_PREDICT) return run_predict(s, comm, rank);
-  status = bvl_run_simulate(comm, &s->simulate);
-  return status == BVL_OK ? report_file(s, rank) : report_failure(s, rank, status);
+  for (size_t k = 0; k < sizeof jobs / sizeof jobs[0]; k++)
+    if (s->command & jobs[k].commands) return run_job(s, comm, rank, jobs[k].run, jobs[k].polls);
+  const bvl_status status =
+      s->estimate ? bvl_run_estimate(comm, &s->run, (int)s->ranks, print_line, stdout)
+                  : bvl_run_info(comm, s->file, print_line, stdout);
+  return status == BVL_OK ? EXIT_DONE : report_failure(s, rank, status);
 }
 
 /* ---- the way in ----------------------------------------------------------------------------- */

@@ -437,26 +437,26 @@ int report_dictionary(const settings *s, MPI_Comm comm, progress *p,
   return code;
 }
 
-int report_file(const settings *s, int rank)
+int report_file(const settings *s, int rank, progress *p)
 {
   if (rank != 0) return EXIT_DONE;
-  if (s->json) {
-    json_begin(s, "ok", EXIT_DONE);
-    printf(", ");
-    json_text("output", s->output);
-    json_end();
-  } else if (!s->quiet) {
-    printf("bevel %s: result in %s\n", command_name(s->command), s->output);
-    fflush(stdout);
-  }
+  progress_say(p, s->quiet || s->json ? NULL : stdout, "bevel %s: result in %s",
+               command_name(s->command), s->output);
+  if (!s->json) return EXIT_DONE;
+  json_begin(s, "ok", EXIT_DONE);
+  printf(", ");
+  json_text("output", s->output);
+  json_end();
   return EXIT_DONE;
 }
 
-int report_predict(const settings *s, int rank, const bvl_predict_outcome *o)
+int report_predict(const settings *s, int rank, progress *p, const bvl_predict_outcome *o)
 {
-  if (rank == 0 && !s->json && !s->quiet && o->classes[0] != '\0')
-    printf("bevel predict: %" PRId64 " rows: %s\n", o->n, o->classes);
-  if (rank != 0 || !s->json) return report_file(s, rank);
+  if (rank == 0 && o->classes[0] != '\0')
+    progress_say(p, s->json || s->quiet ? NULL : stdout, "bevel predict: %" PRId64 " rows: %s",
+                 o->n, o->classes);
+  if (rank != 0 || !s->json) return report_file(s, rank, p);
+  progress_say(p, NULL, "bevel predict: result in %s", s->output);
   json_begin(s, "ok", EXIT_DONE);
   printf(", ");
   json_text("output", s->output);
@@ -516,22 +516,25 @@ static double percent_cut(int64_t left, int64_t all)
   return all > 0 ? 100.0 * (double)(all - left) / (double)all : 0.0;
 }
 
-static void prune_lines(const bvl_prune_counts *c)
+static void prune_lines(progress *p, FILE *to, const bvl_prune_counts *c)
 {
   for (int64_t l = 0; l < c->n_layers; l++)
     if (c->params[l] > 0)
-      printf("layer %" PRId64 ": %" PRId64 " of %" PRId64 " units, %" PRId64 " of %" PRId64
-             " parameters left\n",
-             l, c->units_left[l], c->units[l], c->params_left[l], c->params[l]);
-  printf("%" PRId64 " of %" PRId64 " inputs; %" PRId64 " of %" PRId64
-         " parameters left, %.2f%% pruned\n",
-         c->inputs_left, c->inputs, c->left, c->all, percent_cut(c->left, c->all));
+      progress_say(p, to,
+                   "layer %" PRId64 ": %" PRId64 " of %" PRId64 " units, %" PRId64 " of %" PRId64
+                   " parameters left",
+                   l, c->units_left[l], c->units[l], c->params_left[l], c->params[l]);
+  progress_say(p, to,
+               "%" PRId64 " of %" PRId64 " inputs; %" PRId64 " of %" PRId64
+               " parameters left, %.2f%% pruned",
+               c->inputs_left, c->inputs, c->left, c->all, percent_cut(c->left, c->all));
 }
 
-int report_prune(const settings *s, int rank, const bvl_prune_outcome *o)
+int report_prune(const settings *s, int rank, progress *p, const bvl_prune_outcome *o)
 {
-  if (rank == 0 && !s->json && !s->quiet) prune_lines(&o->counts);
-  if (rank != 0 || !s->json) return report_file(s, rank);
+  if (rank == 0) prune_lines(p, s->json || s->quiet ? NULL : stdout, &o->counts);
+  if (rank != 0 || !s->json) return report_file(s, rank, p);
+  progress_say(p, NULL, "bevel prune: result in %s", s->output);
   json_begin(s, "ok", EXIT_DONE);
   printf(", ");
   json_text("output", s->output);

@@ -47,10 +47,10 @@ int report_dictionary(const settings *s, MPI_Comm comm, progress *p,
 /** The last lines of import. Collective over comm. Returns the exit code. */
 int report_import(const settings *s, MPI_Comm comm, progress *p, const bvl_import_outcome *outcome);
 
-/** The last line of predict and simulate. */
-int report_file(const settings *s, int rank);
+/** The last line of simulate. */
+int report_file(const settings *s, int rank, progress *p);
 /** The same of a prediction and of a pruned network, with their figures. */
-int report_predict(const settings *s, int rank, const bvl_predict_outcome *outcome);
-int report_prune(const settings *s, int rank, const bvl_prune_outcome *outcome);
+int report_predict(const settings *s, int rank, progress *p, const bvl_predict_outcome *outcome);
+int report_prune(const settings *s, int rank, progress *p, const bvl_prune_outcome *outcome);
 
 #endif
