@@ -373,8 +373,7 @@ const flag flag_table[] = {
     {"quiet", KIND_SWITCH, SAYS, AT(quiet), 1, 1, NULL, NULL, "errors and warnings only"},
     {"json", KIND_SWITCH, SAYS, AT(json), 1, 1, NULL, NULL,
      "one machine-readable line on standard output at the end"},
-    {"log", KIND_TEXT, SAYS, AT(log), ANY, "FILE",
-     "append what is said to FILE, with times"},
+    {"log", KIND_TEXT, SAYS, AT(log), ANY, "FILE", "append what is said to FILE, with times"},
     {"profile", KIND_SWITCH, SOLVE, AT(profile), 1, 1, NULL, NULL,
      "times, messages and bytes of every rank"},
 };
