@@ -47,7 +47,7 @@ static void print_penalties(FILE *to)
         "  lpq                  w |B|_p^q with p = 2/k1, q = 2/(k1 + k2)\n\n"
         "w of a column is --penalty-factor's (1), of a group --group-weights' (sqrt(size)).\n"
         "Not convex: an answer is a stationary point, certified by /kkt_residual, not\n"
-        "proven global, and there is no duality gap; --starts K tries K ways down.\n",
+        "proven global, and there is no duality gap; --starts K tries K ways.\n",
         to);
 }
 
@@ -156,7 +156,7 @@ static void print_cluster(FILE *to)
         "They have the scheduler signal the script, the script forwards USR1 to mpirun, and\n"
         "exit code 75 puts the job back in the queue with the same command line:\n\n"
         "  sbatch bevel.slurm path data.h5 -o path.h5\n"
-        "  qsub -v BEVEL_ARGS=\"path data.h5 -o path.h5\" bevel.pbs\n\n"
+        "  BEVEL_ARGS=\"path data.h5 -o path.h5\" qsub -V bevel.pbs\n\n"
         "  --grid RxC   R ranks share out the samples, C the features (default: by shape)\n"
         "  --io independent   when collective reads are slow or hang on a file system\n"
         "  --log FILE   what is said, with times; --json a line to parse at the end\n"
