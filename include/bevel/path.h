@@ -66,7 +66,7 @@ typedef struct bvl_path_options {
   const char *param; /**< factors of the surrogate solvers: "product", "difference", "power",
                           "shared", "square", "two-vector", "own-norm"; borrowed; NULL = the
                           penalty's default */
-  uint64_t seed;     /**< 1: of minibatches and random starts */
+  uint64_t seed;     /**< 0: of minibatches and random starts */
   double checkpoint_every_s; /**< <= 0: only on demand */
 } bvl_path_options;
 
