@@ -110,14 +110,18 @@ int bvl_anndata_is_categorical(hid_t file, const char *name)
 
 char *bvl_anndata_var_index(hid_t file)
 {
-  if (bvl_h5_kind_of(file, "/var") != BVL_H5_GROUP) return NULL;
-  hid_t group = H5Gopen2(file, "/var", H5P_DEFAULT);
-  if (group < 0) return NULL;
+  const bvl_h5_kind var = bvl_h5_kind_of(file, "/var");
+  if (var == BVL_H5_BROKEN) return strdup("/var"); /* opening it will say so */
+  hid_t group = var == BVL_H5_GROUP ? H5Gopen2(file, "/var", H5P_DEFAULT) : 0;
+  if (group <= 0) return NULL;
   char *index = bvl_h5_attr_text(group, "_index"); /* the column that serves as index */
+  const int unreadable = index == NULL && H5Aexists(group, "_index") != 0;
   char *path = child_path("/var", index != NULL ? index : "_index");
   free(index);
   bvl_h5_release(&group);
-  if (path != NULL && bvl_h5_kind_of(file, path) == BVL_H5_DATASET) return path;
+  if (path == NULL || unreadable) return path;
+  const bvl_h5_kind kind = bvl_h5_kind_of(file, path);
+  if (kind == BVL_H5_DATASET || kind == BVL_H5_BROKEN) return path;
   free(path);
   return NULL;
 }

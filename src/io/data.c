@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Opening a data file: every shape, type and header is checked before anything large is read. Rank
- * 0 looks at the file first and alone, so that what cannot be opened is refused in words; then all
- * ranks open it and read the metadata for themselves. */
+/* Opening a data file: every shape, type and header is checked before anything large is read. A
+ * child of rank 0 looks at the file first and alone (io/look.h), so that what cannot be opened, or
+ * what HDF5 dies of, is refused in words; then all ranks open it and read the metadata for
+ * themselves. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,23 +10,7 @@
 
 #include "base/checked.h"
 #include "io/data_file.h"
-
-static bvl_status open_file(bvl_data *data)
-{
-  bvl_status status = BVL_OK;
-  if (data->comm.rank == 0) {
-    hid_t look = 0;
-    status = bvl_h5_open_serial(data->path, &look);
-    bvl_h5_release(&look);
-  }
-  status = bvl_agree(&data->comm, status);
-  if (status != BVL_OK) return status;
-  hid_t access = bvl_h5_access(&data->comm);
-  data->file = H5Fopen(data->path, H5F_ACC_RDONLY, access);
-  if (data->file < 0) status = bvl_h5_fail(BVL_ERR_IO, "cannot open %s", data->path);
-  bvl_h5_release(&access);
-  return bvl_agree(&data->comm, status);
-}
+#include "io/look.h"
 
 static bvl_status open_dense(bvl_data *data)
 {
@@ -51,7 +36,7 @@ static bvl_status open_dense(bvl_data *data)
 /* The code of int8 data that stands for the column's mean. */
 static bvl_status read_missing(bvl_data *data)
 {
-  if (data->x.dataset == 0 || H5Aexists(data->x.dataset, "missing") <= 0) return BVL_OK;
+  if (data->x.dataset == 0 || H5Aexists(data->x.dataset, "missing") == 0) return BVL_OK;
   int64_t code;
   if (data->source.dtype != BVL_I8)
     return bvl_fail(BVL_ERR_INPUT, "%s: the attribute missing is for int8 only", data->x_name);
@@ -197,8 +182,75 @@ static bvl_status open_contents(bvl_data *data, const bvl_data_names *names, int
   if (status == BVL_OK)
     status = open_numbers(data, names->offset, "/offset", data->source.n, "rows", &data->offset);
   if (status == BVL_OK) status = open_feature_names(data);
-  if (status == BVL_OK) data->family = bvl_h5_attr_text(data->file, "family");
+  if (status != BVL_OK) return status;
+  data->family = bvl_h5_attr_text(data->file, "family");
+  if (data->family == NULL && H5Aexists(data->file, "family") != 0)
+    return bvl_fail(BVL_ERR_INPUT, "%s: the attribute family is not a string", data->path);
+  return BVL_OK;
+}
+
+/* ---- the file --------------------------------------------------------------------------------
+ */
+
+enum { N_ARRAYS = 13 };
+
+static void list_arrays(bvl_data *data, bvl_array *arrays[N_ARRAYS])
+{
+  bvl_array *const all[N_ARRAYS] = {&data->x,
+                                    &data->values,
+                                    &data->indices,
+                                    &data->indptr,
+                                    &data->y,
+                                    &data->weights,
+                                    &data->offset,
+                                    &data->groups,
+                                    &data->group_weights,
+                                    &data->penalty_factor,
+                                    &data->lower,
+                                    &data->upper,
+                                    &data->feature_names};
+  memcpy(arrays, all, sizeof all);
+}
+
+/* How a file is to be opened, for the child that looks at it. */
+typedef struct glance {
+  bvl_data *data;
+  const bvl_data_names *names;
+  int need_y;
+} glance;
+
+/* Leaves nothing open: where no child can be made, `data` is the one that will be opened. */
+static bvl_status look_at_data(void *context)
+{
+  const glance *how = context;
+  bvl_data *data = how->data;
+  bvl_array *arrays[N_ARRAYS];
+  bvl_status status = bvl_h5_open_serial(data->path, &data->file);
+  if (status == BVL_OK) status = open_contents(data, how->names, how->need_y);
+  list_arrays(data, arrays);
+  for (int k = 0; k < N_ARRAYS && status == BVL_OK; k++)
+    if (arrays[k]->dataset != 0) status = bvl_look_array(arrays[k]);
+  for (int k = 0; k < N_ARRAYS; k++) bvl_array_close(arrays[k]);
+  bvl_h5_release(&data->file);
+  free(data->family);
+  data->family = NULL;
+  data->source = (bvl_source){0};
+  data->y_is_codes = 0;
   return status;
+}
+
+static bvl_status open_file(bvl_data *data, const bvl_data_names *names, int need_y)
+{
+  bvl_status status = BVL_OK;
+  glance how = {.data = data, .names = names, .need_y = need_y};
+  if (data->comm.rank == 0) status = bvl_look(data->path, look_at_data, &how, BVL_LOOK_SECONDS);
+  status = bvl_agree(&data->comm, status);
+  if (status != BVL_OK) return status;
+  hid_t access = bvl_h5_access(&data->comm);
+  data->file = H5Fopen(data->path, H5F_ACC_RDONLY, access);
+  if (data->file < 0) status = bvl_h5_fail(BVL_ERR_IO, "cannot open %s", data->path);
+  bvl_h5_release(&access);
+  return bvl_agree(&data->comm, status);
 }
 
 bvl_status bvl_data_open(const bvl_comm *comm, const char *path, const bvl_data_names *names,
@@ -218,7 +270,7 @@ bvl_status bvl_data_open(const bvl_comm *comm, const char *path, const bvl_data_
   BVL_TRY(
       bvl_agree(comm, complete ? BVL_OK : bvl_fail(BVL_ERR_NOMEM, "no memory to open %s", path)));
   BVL_TRY(bvl_comm_dup(comm->mpi, comm->traffic, &data->comm));
-  BVL_TRY(open_file(data));
+  BVL_TRY(open_file(data, names, need_y));
   BVL_TRY(bvl_agree(comm, open_contents(data, names, need_y)));
   *out = data;
   data = NULL;
@@ -232,20 +284,9 @@ void bvl_data_close(bvl_data **handle)
   bvl_data *data = *handle;
   *handle = NULL;
   if (data == NULL) return;
-  bvl_array *arrays[] = {&data->x,
-                         &data->values,
-                         &data->indices,
-                         &data->indptr,
-                         &data->y,
-                         &data->weights,
-                         &data->offset,
-                         &data->groups,
-                         &data->group_weights,
-                         &data->penalty_factor,
-                         &data->lower,
-                         &data->upper,
-                         &data->feature_names};
-  for (size_t k = 0; k < sizeof arrays / sizeof *arrays; k++) bvl_array_close(arrays[k]);
+  bvl_array *arrays[N_ARRAYS];
+  list_arrays(data, arrays);
+  for (int k = 0; k < N_ARRAYS; k++) bvl_array_close(arrays[k]);
   bvl_h5_release(&data->file); /* after everything inside it */
   bvl_comm_free(&data->comm);
   free(data->family);

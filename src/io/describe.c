@@ -10,6 +10,7 @@
 #include "base/checked.h"
 #include "io/data_file.h"
 #include "io/describe.h"
+#include "io/look.h"
 
 /* ---- attributes of the root --------------------------------------------------------------------
  */
@@ -273,7 +274,7 @@ static void describe_checkpoint(const bvl_printer *to, const char *path)
 bvl_status bvl_describe_file(const char *path, const bvl_lines *lines)
 {
   bvl_printer to = {.lines = lines, .file = 0};
-  bvl_status status = bvl_h5_open_serial(path, &to.file);
+  bvl_status status = bvl_h5_open_foreign(path, &to.file);
   if (status != BVL_OK) return status;
   if (H5Aexists(to.file, "bevel_checkpoint") > 0)
     describe_checkpoint(&to, path);

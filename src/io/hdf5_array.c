@@ -43,6 +43,8 @@ static bvl_status describe_shape(bvl_array *array)
   if (!simple || array->n_dims < 1 || array->n_dims > 2)
     return bvl_fail(BVL_ERR_INPUT, "%s has %d dimensions, not 1 or 2", array->name,
                     simple ? array->n_dims : 0);
+  if (dims[0] > INT64_MAX || dims[1] > INT64_MAX)
+    return bvl_fail(BVL_ERR_INPUT, "%s has too many elements", array->name);
   array->dims[0] = (int64_t)dims[0];
   array->dims[1] = (int64_t)dims[1];
   return BVL_OK;
@@ -84,6 +86,7 @@ bvl_status bvl_array_open(hid_t file, const char *name, bvl_array *out)
   memset(out, 0, sizeof *out);
   bvl_h5_kind kind = bvl_h5_kind_of(file, name);
   if (kind == BVL_H5_NONE) return bvl_fail(BVL_ERR_INPUT, "there is no dataset %s", name);
+  if (kind == BVL_H5_BROKEN) return bvl_h5_fail(BVL_ERR_IO, "cannot read what is at %s", name);
   if (kind == BVL_H5_GROUP) return bvl_fail(BVL_ERR_INPUT, "%s is a group, not a dataset", name);
   out->name = strdup(name);
   if (out->name == NULL) return bvl_fail(BVL_ERR_NOMEM, "no memory for the name %s", name);

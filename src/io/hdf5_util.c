@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "base/checked.h"
+#include "io/look.h"
 
 void bvl_h5_release(hid_t *id)
 {
@@ -86,30 +87,37 @@ bvl_status bvl_h5_open_serial(const char *path, hid_t *out)
   return status;
 }
 
-/* Every link on the way must be there before the object may be asked after. */
+/* Every link on the way must be there before the object may be asked after: 1, 0, or -1 when the
+ * file cannot say. */
 static int links_exist(hid_t file, const char *name)
 {
   size_t length = strlen(name);
   char *path = malloc(length + 1);
-  if (path == NULL) return 0;
+  if (path == NULL) return -1;
   int there = 1;
-  for (size_t end = 1; end <= length && there; end++) {
+  for (size_t end = 1; end <= length && there > 0; end++) {
     if (name[end] != '/' && name[end] != '\0') continue;
     memcpy(path, name, end);
     path[end] = '\0';
-    there = H5Lexists(file, path, H5P_DEFAULT) > 0;
+    const htri_t known = H5Lexists(file, path, H5P_DEFAULT);
+    there = known > 0 ? 1 : known < 0 ? -1 : 0;
   }
   free(path);
-  return there && H5Oexists_by_name(file, name, H5P_DEFAULT) > 0;
+  if (there <= 0) return there;
+  const htri_t known = H5Oexists_by_name(file, name, H5P_DEFAULT);
+  return known > 0 ? 1 : known < 0 ? -1 : 0;
 }
 
 bvl_h5_kind bvl_h5_kind_of(hid_t file, const char *name)
 {
-  if (name[0] == '\0' || !links_exist(file, name)) return BVL_H5_NONE;
+  bvl_look_at(name);
+  const int there = name[0] != '\0' ? links_exist(file, name) : 0;
+  if (there == 0) return BVL_H5_NONE;
   H5O_info_t info;
-  if (H5Oget_info_by_name2(file, name, &info, H5O_INFO_BASIC, H5P_DEFAULT) < 0) return BVL_H5_NONE;
+  if (there < 0 || H5Oget_info_by_name2(file, name, &info, H5O_INFO_BASIC, H5P_DEFAULT) < 0)
+    return BVL_H5_BROKEN;
   if (info.type == H5O_TYPE_DATASET) return BVL_H5_DATASET;
-  return info.type == H5O_TYPE_GROUP ? BVL_H5_GROUP : BVL_H5_NONE;
+  return info.type == H5O_TYPE_GROUP ? BVL_H5_GROUP : BVL_H5_BROKEN;
 }
 
 /* Opens an attribute with its type and number of elements; 0 when there is none. */

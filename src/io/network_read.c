@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/checked.h"
+#include "io/look.h"
 #include "io/network_file.h"
 #include "io/result_file.h"
 
@@ -87,7 +88,7 @@ static bvl_status read_network(const char *path, const char *prefix, int without
   char *family = NULL;
   if (strlen(prefix) > BVL_NETWORK_NAME - 64)
     return bvl_fail(BVL_ERR_USAGE, "the name of a network is too long");
-  BVL_TRY(bvl_h5_open_serial(path, &file));
+  BVL_TRY(bvl_h5_open_foreign(path, &file));
   if (prefix[0] != '\0' && bvl_h5_kind_of(file, prefix) != BVL_H5_GROUP)
     BVL_TRY(bvl_fail(BVL_ERR_INPUT, "%s: there is no group %s", path, prefix));
   BVL_TRY(bvl_network_read_layers(file, prefix, without_first, out));
@@ -106,7 +107,7 @@ cleanup:
 char *bvl_network_text(const char *path, const char *name)
 {
   hid_t file = 0;
-  if (bvl_h5_open_serial(path, &file) != BVL_OK) return NULL;
+  if (bvl_h5_open_foreign(path, &file) != BVL_OK) return NULL;
   char *text = bvl_h5_attr_text(file, name);
   bvl_h5_release(&file);
   return text;
