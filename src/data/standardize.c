@@ -5,6 +5,7 @@
  * Traffic: three reductions along the grid column, of at most 2 p_local + 1 doubles. */
 #include "data/design.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -193,8 +194,18 @@ static void find_means(bvl_design *X, moments *m)
   }
 }
 
-static void set_scales(bvl_design *X, const moments *m, double total, int center, int scale)
+/* Values whose squares have no double: no column of theirs could be certified. */
+static bvl_status refuse_column(const bvl_design *X, int64_t c)
 {
+  const bvl_columns *columns = &X->columns;
+  const int64_t at = columns->first + c;
+  return bvl_fail(BVL_ERR_INPUT, "/X: column %" PRId64 ": too large, its deviation overflows",
+                  columns->input != NULL ? columns->input[at] : at);
+}
+
+static bvl_status set_scales(bvl_design *X, const moments *m, double total, int center, int scale)
+{
+  bvl_status status = BVL_OK;
   X->centered = center != 0;
   X->scaled = scale != 0;
   for (int64_t c = 0; c < X->columns.p_local; c++) {
@@ -202,7 +213,9 @@ static void set_scales(bvl_design *X, const moments *m, double total, int center
     double s = scale && !X->constant[c] ? sqrt(m->sum[c] / total) : 1.0;
     X->scale[c] = s > 0.0 ? s : 1.0; /* squares may underflow */
     X->inv_scale[c] = 1.0 / X->scale[c];
+    if (!isfinite(m->mean[c]) || !isfinite(m->sum[c])) status = refuse_column(X, c);
   }
+  return status;
 }
 
 static bvl_status allocate_scales(bvl_design *X)
@@ -235,7 +248,7 @@ bvl_status bvl_design_standardize(bvl_design *X, const double *w, int center, in
   memset(m.sum, 0, (size_t)p_local * sizeof *m.sum);
   (dense ? second_dense : second_sparse)(X, w, &m);
   BVL_TRY(bvl_sum(col, m.sum, p_local));
-  set_scales(X, &m, total, center, scale);
+  BVL_TRY(bvl_agree(&X->grid->all, set_scales(X, &m, total, center, scale)));
   bvl_design_fill_in(X);
   X->bytes_touched += 2 * bvl_design_bytes(X);
 cleanup:

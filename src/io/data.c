@@ -101,6 +101,22 @@ static void rename_array(bvl_array *array, const char *name)
   array->name = copy;
 }
 
+/* A code means something only below the number of categories. */
+static bvl_status count_categories(bvl_data *data, const char *name)
+{
+  char path[512];
+  bvl_array categories = {0};
+  snprintf(path, sizeof path, "%s/categories", name);
+  if (bvl_h5_kind_of(data->file, path) == BVL_H5_GROUP) { /* encoded in a way of its own */
+    data->n_categories = INT64_MAX;
+    return BVL_OK;
+  }
+  const bvl_status status = bvl_array_open(data->file, path, &categories);
+  data->n_categories = categories.dims[0];
+  bvl_array_close(&categories);
+  return status;
+}
+
 static bvl_status open_y(bvl_data *data, const char *asked)
 {
   const char *name = asked != NULL ? asked : "/y";
@@ -114,8 +130,10 @@ static bvl_status open_y(bvl_data *data, const char *asked)
     int n_bytes = snprintf(codes, sizeof codes, "%s/codes", name);
     if (n_bytes < 0 || (size_t)n_bytes >= sizeof codes)
       return bvl_fail(BVL_ERR_USAGE, "the name of y is too long");
+    status = count_categories(data, name);
   }
-  status = bvl_array_open(data->file, data->y_is_codes ? codes : name, &data->y);
+  if (status == BVL_OK)
+    status = bvl_array_open(data->file, data->y_is_codes ? codes : name, &data->y);
   if (status != BVL_OK) return status;
   rename_array(&data->y, name);
   const bvl_array *y = &data->y;
@@ -243,7 +261,7 @@ static bvl_status open_file(bvl_data *data, const bvl_data_names *names, int nee
 {
   bvl_status status = BVL_OK;
   glance how = {.data = data, .names = names, .need_y = need_y};
-  if (data->comm.rank == 0) status = bvl_look(data->path, look_at_data, &how, BVL_LOOK_SECONDS);
+  if (data->comm.rank == 0) status = bvl_look(data->path, look_at_data, &how, 0);
   status = bvl_agree(&data->comm, status);
   if (status != BVL_OK) return status;
   hid_t access = bvl_h5_access(&data->comm);

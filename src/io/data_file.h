@@ -18,6 +18,7 @@ struct bvl_data {
   bvl_array y;
   int keeps_missing; /* NaN in y is no error */
   int y_is_codes;    /* codes of a categorical column: -1 is a missing label */
+  int64_t n_categories;
   bvl_array weights, offset, groups, group_weights, penalty_factor, feature_names;
   bvl_array lower, upper;
   char *family; /* owned; NULL when the file names none */

@@ -23,6 +23,9 @@ static bvl_status check_values(const bvl_data *data, const bvl_array *array, int
                       v);
     if (array == &data->y && data->y_is_codes && v < 0.0)
       return bvl_fail(BVL_ERR_INPUT, "%s: row %" PRId64 ": no label", array->name, row);
+    if (array == &data->y && data->y_is_codes && v >= (double)data->n_categories)
+      return bvl_fail(BVL_ERR_INPUT, "%s: row %" PRId64 ": code %g of %" PRId64 " categories",
+                      array->name, row, v, data->n_categories);
   }
   return BVL_OK;
 }

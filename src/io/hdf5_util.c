@@ -104,8 +104,7 @@ static int links_exist(hid_t file, const char *name)
   }
   free(path);
   if (there <= 0) return there;
-  const htri_t known = H5Oexists_by_name(file, name, H5P_DEFAULT);
-  return known > 0 ? 1 : known < 0 ? -1 : 0;
+  return H5Oexists_by_name(file, name, H5P_DEFAULT) > 0 ? 1 : -1; /* or it leads nowhere */
 }
 
 bvl_h5_kind bvl_h5_kind_of(hid_t file, const char *name)

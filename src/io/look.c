@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -86,9 +87,19 @@ static bvl_status blame(const char *path, const record *last, int limit_s, int g
                   WEXITSTATUS(gone), at);
 }
 
+/* What there is to look at is in the file: 20 MB of names or chunk index a second, and some. */
+static int limit_of(const char *path)
+{
+  enum { LEAST = 2, MOST = 600, BYTES_A_SECOND = 20000000 };
+  struct stat about;
+  const int64_t size = stat(path, &about) == 0 ? (int64_t)about.st_size : 0;
+  return (int)bvl_lesser(LEAST + size / BYTES_A_SECOND, MOST);
+}
+
 bvl_status bvl_look(const char *path, bvl_look_fn look, void *context, int limit_s)
 {
   int ends[2], gone = 0;
+  if (limit_s <= 0) limit_s = limit_of(path);
   record last = {.is_last = 0, .status = BVL_OK, .text = ""};
   H5open(); /* here: its first call asks MPI whether it runs */
   if (pipe(ends) != 0) return look(context);
@@ -142,11 +153,14 @@ bvl_status bvl_look_array(const bvl_array *array)
   bvl_status status = BVL_OK;
   bvl_look_at(array->name);
   hid_t layout = H5Dget_create_plist(array->dataset);
+  hid_t space = H5Dget_space(array->dataset);
   const int chunked = H5Pget_layout(layout) == H5D_CHUNKED;
   hsize_t n_chunks = 0;
+  if (chunked && H5Dget_num_chunks(array->dataset, space, &n_chunks) < 0)
+    status = bvl_h5_fail(BVL_ERR_IO, "cannot read %s", array->name);
+  bvl_h5_release(&space);
   bvl_h5_release(&layout);
-  if (chunked && H5Dget_num_chunks(array->dataset, H5S_ALL, &n_chunks) < 0)
-    return bvl_h5_fail(BVL_ERR_IO, "cannot read %s", array->name);
+  if (status != BVL_OK) return status;
   if (array->dims[0] == 0 || array->dims[1] == 0) return BVL_OK;
   if (bvl_array_is_string(array)) return array->n_dims == 1 ? look_strings(array) : BVL_OK;
   if (!bvl_array_is_numeric(array)) return BVL_OK;
@@ -184,7 +198,7 @@ bvl_status bvl_h5_open_foreign(const char *path, hid_t *out)
   char *copy = strdup(path);
   *out = 0;
   if (copy == NULL) return bvl_fail(BVL_ERR_NOMEM, "no memory to open %s", path);
-  bvl_status status = bvl_look(path, look_everywhere, copy, BVL_LOOK_SECONDS);
+  bvl_status status = bvl_look(path, look_everywhere, copy, 0);
   free(copy);
   return status == BVL_OK ? bvl_h5_open_serial(path, out) : status;
 }

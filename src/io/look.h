@@ -21,12 +21,11 @@ void bvl_look_at(const char *name);
 
 /** Calls look(context) in a child, under a limit on its processor time: an endless loop runs into
  * it, a slow file system does not. Where no process can be made, it is called here. Not collective.
+ *
+ * @param limit_s  processor seconds; 0 = by the file's size, 2 s and a second for each 20 MB.
  * @return what `look` returned, or BVL_ERR_INPUT when it did not live to: "FILE: HDF5 could not
  * read it (signal 11 in /X)". */
 bvl_status bvl_look(const char *path, bvl_look_fn look, void *context, int limit_s);
-
-/** Processor seconds that the look at a file may take: about a million chunks or names a second. */
-#define BVL_LOOK_SECONDS 60
 
 /** Touches what reading of an array would rely on: the index of its chunks, its first and its last
  * element, all its strings. To be called in a look. @return BVL_ERR_IO naming the dataset. */
