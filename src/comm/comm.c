@@ -54,12 +54,16 @@ bvl_status bvl_comm_dup(MPI_Comm mpi, bvl_traffic *traffic, bvl_comm *out)
   return status == BVL_OK ? adopt(copy, traffic, out) : status;
 }
 
+/* One part may fail where another does not: all ranks of `comm` hear of it. */
 bvl_status bvl_comm_split(const bvl_comm *comm, int color, int key, bvl_comm *out)
 {
   MPI_Comm part = MPI_COMM_NULL;
   *out = (bvl_comm){.mpi = MPI_COMM_NULL};
   bvl_status status = BVL_MPI(MPI_Comm_split(comm->mpi, color, key, &part));
-  return status == BVL_OK ? adopt(part, comm->traffic, out) : status;
+  if (status != BVL_OK) return status;
+  status = bvl_agree(comm, adopt(part, comm->traffic, out));
+  if (status != BVL_OK) bvl_comm_free(out);
+  return status;
 }
 
 void bvl_comm_free(bvl_comm *comm)

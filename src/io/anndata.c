@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* AnnData's on-disk conventions: sparse matrices (encoding-type csc_matrix | csr_matrix),
  * categorical columns (codes + categories), the index of /var. */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,21 +9,18 @@
 
 #include "io/data_file.h"
 
-/* "group/child", malloc'ed. */
-static char *child_path(const char *group, const char *child)
+/* "group/child"; a name that does not fit is of nothing. */
+static void child_path(const char *group, const char *child, char out[BVL_H5_NAME_BYTES])
 {
-  size_t n_bytes = strlen(group) + strlen(child) + 2;
-  char *path = malloc(n_bytes);
-  if (path != NULL) snprintf(path, n_bytes, "%s/%s", group, child);
-  return path;
+  const int length = snprintf(out, BVL_H5_NAME_BYTES, "%s/%s", group, child);
+  if (length < 0 || length >= BVL_H5_NAME_BYTES) out[0] = '\0';
 }
 
 static bvl_status open_child(const bvl_data *data, const char *child, int integers, bvl_array *out)
 {
-  char *path = child_path(data->x_name, child);
-  if (path == NULL) return bvl_fail(BVL_ERR_NOMEM, "no memory for a path");
+  char path[BVL_H5_NAME_BYTES];
+  child_path(data->x_name, child, path);
   bvl_status status = bvl_array_open(data->file, path, out);
-  free(path);
   if (status != BVL_OK) return status;
   if (out->n_dims != 1)
     return bvl_fail(BVL_ERR_INPUT, "%s has %d dimensions, not 1", out->name, out->n_dims);
@@ -99,29 +97,34 @@ bvl_status bvl_anndata_open_sparse(bvl_data *data)
 
 int bvl_anndata_is_categorical(hid_t file, const char *name)
 {
-  char *codes = child_path(name, "codes");
-  char *categories = child_path(name, "categories");
-  int is = codes != NULL && categories != NULL && bvl_h5_kind_of(file, codes) == BVL_H5_DATASET &&
-           bvl_h5_kind_of(file, categories) != BVL_H5_NONE;
-  free(categories);
-  free(codes);
-  return is;
+  char codes[BVL_H5_NAME_BYTES], categories[BVL_H5_NAME_BYTES];
+  child_path(name, "codes", codes);
+  child_path(name, "categories", categories);
+  return bvl_h5_kind_of(file, codes) == BVL_H5_DATASET &&
+         bvl_h5_kind_of(file, categories) != BVL_H5_NONE;
 }
 
-char *bvl_anndata_var_index(hid_t file)
+bvl_status bvl_anndata_var_index(hid_t file, char out[BVL_H5_NAME_BYTES])
 {
   const bvl_h5_kind var = bvl_h5_kind_of(file, "/var");
-  if (var == BVL_H5_BROKEN) return strdup("/var"); /* opening it will say so */
+  out[0] = '\0';
+  if (var == BVL_H5_BROKEN) return bvl_fail(BVL_ERR_IO, "cannot read what is at /var");
   hid_t group = var == BVL_H5_GROUP ? H5Gopen2(file, "/var", H5P_DEFAULT) : 0;
-  if (group <= 0) return NULL;
+  if (group <= 0) return BVL_OK;
+  errno = 0;
+  bvl_status status = BVL_OK;
   char *index = bvl_h5_attr_text(group, "_index"); /* the column that serves as index */
-  const int unreadable = index == NULL && H5Aexists(group, "_index") != 0;
-  char *path = child_path("/var", index != NULL ? index : "_index");
+  if (index == NULL && errno == ENOMEM)
+    status = bvl_fail(BVL_ERR_NOMEM, "no memory for the index of /var");
+  else if (index == NULL && H5Aexists(group, "_index") != 0)
+    status = bvl_fail(BVL_ERR_INPUT, "/var: the attribute _index is not a string");
+  child_path("/var", index != NULL ? index : "_index", out);
+  const bvl_h5_kind kind = bvl_h5_kind_of(file, out);
+  if (index != NULL && (index[0] == '\0' || kind == BVL_H5_NONE))
+    status = bvl_fail(BVL_ERR_INPUT, "/var: the index is said to be %.60s, which is not there",
+                      out);
   free(index);
   bvl_h5_release(&group);
-  if (path == NULL || unreadable) return path;
-  const bvl_h5_kind kind = bvl_h5_kind_of(file, path);
-  if (kind == BVL_H5_DATASET || kind == BVL_H5_BROKEN) return path;
-  free(path);
-  return NULL;
+  if (kind != BVL_H5_DATASET && kind != BVL_H5_BROKEN) out[0] = '\0';
+  return status;
 }

@@ -3,6 +3,7 @@
  * child of rank 0 looks at the file first and alone (io/look.h), so that what cannot be opened, or
  * what HDF5 dies of, is refused in words; then all ranks open it and read the metadata for
  * themselves. */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -153,18 +154,14 @@ static bvl_status open_y(bvl_data *data, const char *asked)
 
 static bvl_status open_feature_names(bvl_data *data)
 {
-  char *index = NULL;
-  const char *name = "/feature_names";
-  if (bvl_h5_kind_of(data->file, name) == BVL_H5_NONE) {
-    index = bvl_anndata_var_index(data->file);
-    name = index;
-  }
+  char index[BVL_H5_NAME_BYTES] = "/feature_names";
   bvl_status status = BVL_OK;
-  if (name != NULL)
-    status = open_vector(data, name, name, data->source.p, "columns", &data->feature_names);
-  if (status == BVL_OK && name != NULL && !bvl_array_is_string(&data->feature_names))
-    status = bvl_fail(BVL_ERR_INPUT, "%s: not strings", name);
-  free(index);
+  if (bvl_h5_kind_of(data->file, index) == BVL_H5_NONE)
+    status = bvl_anndata_var_index(data->file, index);
+  if (status != BVL_OK || index[0] == '\0') return status;
+  status = open_vector(data, index, index, data->source.p, "columns", &data->feature_names);
+  if (status == BVL_OK && !bvl_array_is_string(&data->feature_names))
+    status = bvl_fail(BVL_ERR_INPUT, "%s: not strings", index);
   return status;
 }
 
@@ -201,7 +198,10 @@ static bvl_status open_contents(bvl_data *data, const bvl_data_names *names, int
     status = open_numbers(data, names->offset, "/offset", data->source.n, "rows", &data->offset);
   if (status == BVL_OK) status = open_feature_names(data);
   if (status != BVL_OK) return status;
+  errno = 0;
   data->family = bvl_h5_attr_text(data->file, "family");
+  if (data->family == NULL && errno == ENOMEM)
+    return bvl_fail(BVL_ERR_NOMEM, "no memory for the family");
   if (data->family == NULL && H5Aexists(data->file, "family") != 0)
     return bvl_fail(BVL_ERR_INPUT, "%s: the attribute family is not a string", data->path);
   return BVL_OK;

@@ -30,8 +30,9 @@ struct bvl_data {
 bvl_status bvl_anndata_open_sparse(bvl_data *data);
 /** Whether the group at `name` is a categorical column (codes and categories). Not collective. */
 int bvl_anndata_is_categorical(hid_t file, const char *name);
-/** Path of the index of /var (malloc'ed), NULL when the file has none. Not collective. */
-char *bvl_anndata_var_index(hid_t file);
+/** Path of the index of /var, "" when the file has none. Not collective. @return BVL_ERR_INPUT,
+ * BVL_ERR_IO: what is there cannot be read; BVL_ERR_NOMEM. */
+bvl_status bvl_anndata_var_index(hid_t file, char out[BVL_H5_NAME_BYTES]);
 
 /** Rows first .. first + count - 1 of a vector; ranks ask for what they like. Collective. */
 bvl_status bvl_data_read_slice(bvl_data *data, const bvl_array *array, hid_t memory_type,

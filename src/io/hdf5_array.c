@@ -50,6 +50,19 @@ static bvl_status describe_shape(bvl_array *array)
   return BVL_OK;
 }
 
+/* Sign, exponent and mantissa as IEEE has them, in any width and byte order, the exponent's bias in
+ * its middle: HDF5 reads any other as well, but only damage makes one. An explicit leading bit is
+ * the x87's. */
+static int is_ieee(hid_t type)
+{
+  size_t sign = 0, exponent_at = 0, exponent = 0, mantissa_at = 0, mantissa = 0;
+  if (H5Tget_fields(type, &sign, &exponent_at, &exponent, &mantissa_at, &mantissa) < 0) return 0;
+  return H5Tget_offset(type) == 0 && mantissa_at == 0 && exponent_at == mantissa &&
+         sign == exponent_at + exponent && sign + 1 == H5Tget_precision(type) && exponent > 1 &&
+         exponent < 16 && H5Tget_ebias(type) == ((size_t)1 << (exponent - 1)) - 1 &&
+         (H5Tget_norm(type) == H5T_NORM_IMPLIED || exponent == 15);
+}
+
 static bvl_status describe_type(bvl_array *array)
 {
   hid_t type = H5Dget_type(array->dataset);
@@ -57,7 +70,9 @@ static bvl_status describe_type(bvl_array *array)
   array->class = H5Tget_class(type);
   array->n_bytes = (int)H5Tget_size(type);
   array->is_signed = array->class == H5T_INTEGER && H5Tget_sign(type) == H5T_SGN_2;
+  const int known = array->class != H5T_FLOAT || is_ieee(type);
   bvl_h5_release(&type);
+  if (!known) return bvl_fail(BVL_ERR_INPUT, "%s: numbers of an unknown format", array->name);
   return BVL_OK;
 }
 

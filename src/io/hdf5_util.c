@@ -91,9 +91,9 @@ bvl_status bvl_h5_open_serial(const char *path, hid_t *out)
  * file cannot say. */
 static int links_exist(hid_t file, const char *name)
 {
-  size_t length = strlen(name);
-  char *path = malloc(length + 1);
-  if (path == NULL) return -1;
+  char path[BVL_H5_NAME_BYTES];
+  const size_t length = strlen(name);
+  if (length >= sizeof path) return -1;
   int there = 1;
   for (size_t end = 1; end <= length && there > 0; end++) {
     if (name[end] != '/' && name[end] != '\0') continue;
@@ -102,7 +102,6 @@ static int links_exist(hid_t file, const char *name)
     const htri_t known = H5Lexists(file, path, H5P_DEFAULT);
     there = known > 0 ? 1 : known < 0 ? -1 : 0;
   }
-  free(path);
   if (there <= 0) return there;
   return H5Oexists_by_name(file, name, H5P_DEFAULT) > 0 ? 1 : -1; /* or it leads nowhere */
 }
@@ -164,7 +163,7 @@ char *bvl_h5_attr_text(hid_t object, const char *name)
       H5free_memory(value);
     }
   } else if (n == 1 && H5Tget_class(type) == H5T_STRING) {
-    text = calloc(H5Tget_size(type) + 1, 1);
+    text = calloc(H5Tget_size(type) + 1, 1); /* errno says when there is no memory */
     if (text != NULL && H5Aread(attr, type, text) < 0) {
       free(text);
       text = NULL;

@@ -28,6 +28,9 @@ hid_t bvl_h5_access(const bvl_comm *comm);
  * (missing, a directory, not HDF5, truncated). @return BVL_ERR_IO. */
 bvl_status bvl_h5_open_serial(const char *path, hid_t *out);
 
+/** Room for the name of an object with its path; a longer one is not found. */
+enum { BVL_H5_NAME_BYTES = 1024 };
+
 /** What stands at `name` below `file`. Broken: something that is neither dataset nor group, or the
  * file cannot say whether there is anything; neither must be taken for nothing. */
 typedef enum bvl_h5_kind {
@@ -42,7 +45,7 @@ bvl_h5_kind bvl_h5_kind_of(hid_t file, const char *name);
  * such attribute, it is not of integers, or it has more. */
 int bvl_h5_attr_i64(hid_t object, const char *name, int max, int64_t *out);
 /** Attribute as a malloc'ed string (fixed or variable length in the file); NULL when there is no
- * such attribute or it is not one string. */
+ * such attribute, it is not one string, or (errno is ENOMEM then) there is no memory for it. */
 char *bvl_h5_attr_text(hid_t object, const char *name);
 /** Writes a scalar attribute. Collective over the file's communicator when it has one. */
 bvl_status bvl_h5_put_attr_text(hid_t object, const char *name, const char *value);

@@ -307,8 +307,8 @@ def is_huge(path):
 
 def judge(path, status, message):
     if status in REFUSED:
-        named = os.path.basename(path) in message or any(w in message for w in ("/X", "/y", "/w", "/o", "/p", "/f",
-                                                                              "/v", "family"))
+        words = ("/X", "/y", "/obs", "/var", "weights", "offset", "penalty_factor", "names", "family")
+        named = os.path.basename(path) in message or any(word in message for word in words)
         return "" if named and len(message) > 12 else f"refused without saying what: {message}"
     if status == NOMEM and in_child(lambda: is_huge(path)) == "1":
         return ""
@@ -348,17 +348,21 @@ def run_list(folder, command, lines):
     return came_to
 
 
+def damage(original, path, kind, seed, m):
+    shutil.copy(original, path)
+    rng = np.random.default_rng([seed, sorted(KINDS).index(kind), m])
+    if m > 0:
+        (damage_bytes if m % 2 else damage_objects)(path, rng)
+
+
 def run_kind(folder, command, kind, count, seed):
     make, extra = KINDS[kind]
     original = os.path.join(folder, f"{kind}.h5")
     with h5py.File(original, "w") as f:
         make(f)
-    paths = [os.path.join(folder, f"{kind}_{m}.h5") for m in range(-1, count)]
+    paths = [os.path.join(folder, f"{kind}_{m}.h5") for m in range(count + 1)]
     for m, path in enumerate(paths):  # the first is as it was
-        shutil.copy(original, path)
-        rng = np.random.default_rng([seed, sorted(KINDS).index(kind), m])
-        if m > 0:
-            (damage_bytes if m % 2 else damage_objects)(path, rng)
+        damage(original, path, kind, seed, m)
     came_to = run_list(folder, command, [path + extra for path in paths])
     bad, refused, accepted, died = 0, 0, 0, 0
     for m, path in enumerate(paths):
