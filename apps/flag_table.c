@@ -374,6 +374,8 @@ const flag flag_table[] = {
     {"json", KIND_SWITCH, SAYS, AT(json), 1, 1, NULL, NULL,
      "one machine-readable line on standard output at the end"},
     {"log", KIND_TEXT, SAYS, AT(log), ANY, "FILE", "append what is said to FILE, with times"},
+    {"watchdog", KIND_REAL, SAYS, AT(watchdog), 0, DBL_MAX, "a number from 0", "SECONDS",
+     "no progress for so long: say which ranks are late, then end; default 600, 0 = never"},
     {"profile", KIND_SWITCH, SOLVE, AT(profile), 1, 1, NULL, NULL,
      "times, messages and bytes of every rank"},
 };

@@ -435,6 +435,7 @@ int flags_parse(command which, int argc, char **argv, const char *run_text, sett
   out->solver = (int)out->run.path.solver;
   out->gram = (int)out->run.path.gram;
   out->type = "link";
+  out->watchdog = 600.0;
   out->at = NAN;
   out->command = which;
   out->run_file = flags_run_file(argc, argv);

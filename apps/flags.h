@@ -57,6 +57,7 @@ typedef struct settings {
   int engine; /* as bvl_dictionary_solver */
   bvl_import_options import;
   const char *separator; /* of import's csv, and words by their place */
+  double watchdog;
   int header, base, missing;
   bvl_cv_options cv;
   int fold_kind, measure; /* words of cv by their place */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The program: finds the command, parses its flags, runs it, and leaves with one exit code on every
  * rank. Help and version work without MPI. */
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +10,7 @@
 #include <mpi.h>
 
 #include "blas_kernels.h"
+#include "comm/watchdog.h"
 #include "crowding.h"
 #include "flags.h"
 #include "help.h"
@@ -221,6 +223,17 @@ static void warn_of_crowding(MPI_Comm comm, int rank, progress *p)
       p->command, ranks, cpus, cpus == 1 ? "" : "s", node);
 }
 
+/* In the watchdog's thread. The exit code is MPI_Abort's as far as the launcher hands it on; the
+ * alarm is for the case that this rank cannot even abort. */
+static void say_late(void *context, const char *text, int give_up)
+{
+  fprintf(stderr, "%s: %s%s\n", (const char *)context, text, give_up ? "; giving up" : "");
+  if (!give_up) return;
+  signal(SIGALRM, SIG_DFL);
+  alarm(20);
+  MPI_Abort(MPI_COMM_WORLD, EXIT_INTERNAL);
+}
+
 /* Commands that write a file: with a log, and, where `polls`, asked to stop by signals. */
 static int run_job(settings *s, MPI_Comm comm, int rank, run_fn run, int polls)
 {
@@ -238,7 +251,11 @@ static int run_job(settings *s, MPI_Comm comm, int rank, run_fn run, int polls)
   if (rank == 0) progress_say(&p, NULL, "bevel %s: %s", bvl_version(), s->run.command_line);
   warn_of_crowding(comm, rank, &p);
   if (polls) signals_catch();
-  const bvl_status status = run(s, comm, &p, &code);
+  bvl_watchdog *watchdog = NULL;
+  bvl_status status = BVL_OK;
+  if (s->watchdog > 0) status = bvl_watchdog_start(comm, s->watchdog, say_late, name, &watchdog);
+  if (status == BVL_OK) status = run(s, comm, &p, &code);
+  bvl_watchdog_stop(&watchdog);
   if (status != BVL_OK) {
     if (rank == 0) progress_say(&p, NULL, "%s", bvl_last_error());
     code = status == BVL_ERR_INTERRUPTED ? interrupted(s, comm, rank)

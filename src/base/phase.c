@@ -3,6 +3,8 @@
 
 #include <time.h>
 
+#include "base/beat.h"
+
 /* A process has one wall clock, as it has one last error; time before the first switch is nobody's.
  */
 static _Thread_local struct {
@@ -43,6 +45,7 @@ bvl_phase bvl_phase_enter(bvl_phase phase)
   settle();
   clock_state.current = phase;
   clock_state.passed.entered[phase]++;
+  bvl_beat_phase(phase);
   return before;
 }
 
@@ -50,6 +53,7 @@ void bvl_phase_leave(bvl_phase before)
 {
   settle();
   clock_state.current = before;
+  bvl_beat_phase(before);
 }
 
 bvl_phases bvl_phases_now(void)

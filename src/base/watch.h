@@ -7,15 +7,18 @@
 
 #include <stddef.h>
 
+#include "base/beat.h"
+
 typedef struct bvl_watch {
   int (*is_over)(
       void *context); /* cheap: asked at every step; once true it stays so; NULL: never */
   void *context;
 } bvl_watch;
 
-/** @param watch  NULL = never over. */
+/** Also a sign of life. @param watch  NULL = never over. */
 static inline int bvl_watch_is_over(const bvl_watch *watch)
 {
+  bvl_beat_tick();
   return watch != NULL && watch->is_over != NULL && watch->is_over(watch->context);
 }
 

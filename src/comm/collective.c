@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "base/beat.h"
 #include "base/checked.h"
 #include "base/phase.h"
 #include "comm/comm.h"
@@ -37,8 +38,9 @@ typedef struct call {
   double begin_s;
 } call;
 
-static call begin_call(void)
+static call begin_call(bvl_message kind)
 {
+  bvl_beat_collective((int)kind);
   const bvl_phase before = bvl_phase_enter(BVL_PHASE_WAIT);
   return (call){before, MPI_Wtime()};
 }
@@ -69,7 +71,7 @@ static bvl_status reduce(const bvl_comm *comm, int root, char *values, int64_t n
     int64_t piece = bvl_lesser(n - done, bvl_max_count());
     int count = (int)piece; /* at most bvl_max_count() */
     char *at = values + done * bytes;
-    const call c = begin_call();
+    const call c = begin_call(root < 0 ? BVL_ALLREDUCE : BVL_REDUCE);
     int code;
     if (root < 0)
       code = MPI_Allreduce(MPI_IN_PLACE, at, count, type, op, comm->mpi);
@@ -115,7 +117,7 @@ static bvl_status broadcast(const bvl_comm *comm, int root, char *values, int64_
   if (comm->size == 1) return BVL_OK;
   for (int64_t done = 0; done < n && status == BVL_OK;) {
     int64_t piece = bvl_lesser(n - done, bvl_max_count());
-    const call c = begin_call();
+    const call c = begin_call(BVL_BCAST);
     int code = MPI_Bcast(values + done * bytes, (int)piece, type, root, comm->mpi);
     status = end_call(comm, c, BVL_BCAST, piece * bytes, code);
     done += piece;
@@ -144,7 +146,7 @@ bvl_status bvl_offsets(const bvl_comm *comm, int64_t n, int64_t *first, int64_t 
   int64_t sum = n;
   bvl_status status = BVL_OK;
   if (first != NULL && comm->size > 1) {
-    const call c = begin_call();
+    const call c = begin_call(BVL_EXSCAN);
     int code = MPI_Exscan(&n, &below, 1, MPI_INT64_T, MPI_SUM, comm->mpi);
     status = end_call(comm, c, BVL_EXSCAN, sizeof n, code);
     if (comm->rank == 0) below = 0; /* MPI leaves it undefined there */
@@ -192,7 +194,7 @@ static bvl_status gather_all(const bvl_comm *comm, const void *mine, const int64
   if (total == 0) return BVL_OK;
   if (total <= bvl_max_count()) {
     fill_work(comm, counts);
-    const call c = begin_call();
+    const call c = begin_call(BVL_ALLGATHER);
     int code = MPI_Allgatherv(mine, (int)own, type, all, comm->work, comm->work + comm->size, type,
                               comm->mpi);
     return end_call(comm, c, BVL_ALLGATHER, own * bytes, code);
@@ -215,7 +217,7 @@ bvl_status bvl_sum_scatter(const bvl_comm *comm, double *values, const int64_t *
   const int64_t own = counts[comm->rank];
   if (comm->size > 1 && total > 0 && total <= bvl_max_count()) {
     fill_work(comm, counts);
-    const call c = begin_call();
+    const call c = begin_call(BVL_REDUCE_SCATTER);
     int code = MPI_Reduce_scatter(values, mine, comm->work, MPI_DOUBLE, MPI_SUM, comm->mpi);
     return end_call(comm, c, BVL_REDUCE_SCATTER, total * (int64_t)sizeof *values, code);
   }
@@ -274,7 +276,7 @@ static bvl_status gather_to(const bvl_comm *comm, int root, const void *mine, co
     return BVL_OK;
   }
   if (total == 0) return BVL_OK;
-  const call c = begin_call();
+  const call c = begin_call(BVL_GATHER);
   int code = MPI_SUCCESS;
   if (total <= bvl_max_count()) {
     fill_work(comm, counts);
@@ -318,7 +320,7 @@ static bvl_status exchange(const bvl_comm *comm, const char *send, const int64_t
         send != NULL ? send + sum_counts(send_counts, rank) * bytes : NULL, recv_counts[rank],
         bytes);
   if (size == 1) return BVL_OK;
-  const call c = begin_call();
+  const call c = begin_call(BVL_EXCHANGE);
   int code = MPI_SUCCESS;
   for (int step = 1; step < size && code == MPI_SUCCESS; step++) {
     int to = (rank + step) % size;

@@ -142,6 +142,8 @@ static bvl_status open_y(bvl_data *data, const char *asked)
     return bvl_fail(BVL_ERR_INPUT, "%s: strings cannot be a response, give numbers or labels 0, 1",
                     name);
   if (!bvl_array_is_numeric(y)) return bvl_fail(BVL_ERR_INPUT, "%s: not numbers", name);
+  if (data->y_is_codes && y->n_dims != 1)
+    return bvl_fail(BVL_ERR_INPUT, "%s: its codes have %d dimensions, not 1", name, y->n_dims);
   if (y->dims[0] != data->source.n)
     return bvl_fail(BVL_ERR_INPUT, "%s has %" PRId64 " entries, %s has %" PRId64 " rows", name,
                     y->dims[0], data->x_name, data->source.n);

@@ -70,9 +70,11 @@ static bvl_status describe_type(bvl_array *array)
   array->class = H5Tget_class(type);
   array->n_bytes = (int)H5Tget_size(type);
   array->is_signed = array->class == H5T_INTEGER && H5Tget_sign(type) == H5T_SGN_2;
-  const int known = array->class != H5T_FLOAT || is_ieee(type);
+  int known = array->class != H5T_FLOAT || is_ieee(type);
+  if (array->class == H5T_STRING)
+    known = H5Tget_cset(type) == H5T_CSET_ASCII || H5Tget_cset(type) == H5T_CSET_UTF8;
   bvl_h5_release(&type);
-  if (!known) return bvl_fail(BVL_ERR_INPUT, "%s: numbers of an unknown format", array->name);
+  if (!known) return bvl_fail(BVL_ERR_INPUT, "%s: elements of an unknown format", array->name);
   return BVL_OK;
 }
 

@@ -154,6 +154,17 @@ static bvl_status copy_intercepts(bvl_path *path)
   return status;
 }
 
+/* Data that overflow could only be answered by numbers that mean nothing. */
+static bvl_status check_range(const bvl_path *path)
+{
+  if (!isfinite(bvl_problem_null_deviance_half(path->problem)))
+    return bvl_fail(BVL_ERR_INPUT, "/y is too large: the null deviance overflows");
+  if (!isfinite(path->lambda_max))
+    return bvl_fail(BVL_ERR_INPUT,
+                    "lambda_max overflows: /y is too large, or a /penalty_factor too small");
+  return BVL_OK;
+}
+
 bvl_status bvl_path_create(bvl_problem *problem, const bvl_path_options *options,
                            const bvl_monitor *monitor, bvl_path **out)
 {
@@ -170,6 +181,7 @@ bvl_status bvl_path_create(bvl_problem *problem, const bvl_path_options *options
   BVL_TRY(bvl_agree(all, BVL_ALLOC(&path->state.point.beta, n_coef)));
   BVL_TRY(bvl_agree(all, BVL_ALLOC(&path->state.v, n_coef)));
   BVL_TRY(bvl_problem_lambda_max(problem, &path->lambda_max, path->state.v));
+  BVL_TRY(bvl_agree(all, check_range(path)));
   BVL_TRY(bvl_path_measure_shapes(path));
   BVL_TRY(bvl_agree(all, bvl_path_make_grid(path)));
   memcpy(path->state.point.beta, problem->null_point.beta, (size_t)n_coef * sizeof *path->state.v);
