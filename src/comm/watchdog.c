@@ -83,9 +83,11 @@ static void look_at_rank(const bvl_beat *beat, watched *r, double passed_s)
   r->used_s = cpu_s - r->cpu_s;
 }
 
-static int waits(const bvl_beat *beat)
+/* In a collective, and able to leave it. */
+static int waits(const bvl_watchdog *w, int k)
 {
-  return atomic_load(&beat->phase) == BVL_PHASE_WAIT;
+  return atomic_load(&w->beats[k].phase) == BVL_PHASE_WAIT && w->ranks[k].state != 'T' &&
+         w->ranks[k].state != 't';
 }
 
 /* No processor time to speak of: it is stopped, or blocked outside of bevel. */
@@ -114,7 +116,7 @@ static verdict judge(const bvl_watchdog *w)
     v.over += over;
     if (over || r->idle_s < w->seconds) continue;
     v.longest_s = r->idle_s > v.longest_s ? r->idle_s : v.longest_s;
-    if (waits(&w->beats[k])) {
+    if (waits(w, k)) {
       v.waiting++;
     } else {
       v.late++;
@@ -127,7 +129,7 @@ static verdict judge(const bvl_watchdog *w)
 static int is_named(const bvl_watchdog *w, const verdict *v, int k)
 {
   const int over = atomic_load(&w->beats[k].over);
-  if (over || w->ranks[k].idle_s < w->seconds || waits(&w->beats[k])) return 0;
+  if (over || w->ranks[k].idle_s < w->seconds || waits(w, k)) return 0;
   return v->blocked == 0 || is_blocked(&w->ranks[k]);
 }
 
@@ -157,10 +159,12 @@ static size_t tell_late(const bvl_watchdog *w, const verdict *v, char *text, siz
   gethostname(host, sizeof host - 1);
   for (int k = 0; k < w->node_size; k++) {
     if (!is_named(w, v, k)) continue;
+    const bvl_phase phase = (bvl_phase)atomic_load(&w->beats[k].phase);
+    const bvl_message message = (bvl_message)atomic_load(&w->beats[k].message);
     snprintf(one, sizeof one, "%srank %d (%s, pid %d, %s) is in %s", used > 0 ? ", " : "",
              w->ranks[k].world_rank, host, atomic_load(&w->beats[k].pid),
              state_text(w->ranks[k].state),
-             bvl_phase_name((bvl_phase)atomic_load(&w->beats[k].phase)));
+             phase == BVL_PHASE_WAIT ? bvl_message_name(message) : bvl_phase_name(phase));
     used = append(text, used, one);
   }
   return used;
@@ -173,9 +177,9 @@ static size_t tell_waiting(const bvl_watchdog *w, char *text, size_t used)
   for (int k = 0, last = -1; k < w->node_size; k = last + 1) {
     const bvl_beat *at = &w->beats[k];
     last = k;
-    if (!waits(at) || w->ranks[k].idle_s < w->seconds) continue;
+    if (!waits(w, k) || w->ranks[k].idle_s < w->seconds) continue;
     const uint64_t number = atomic_load(&at->collectives);
-    while (last + 1 < w->node_size && waits(at + last + 1 - k) &&
+    while (last + 1 < w->node_size && waits(w, last + 1) &&
            w->ranks[last + 1].world_rank == w->ranks[last].world_rank + 1 &&
            atomic_load(&at[last + 1 - k].collectives) == number)
       last++;

@@ -4,13 +4,13 @@
  * second for the case that the first is the one that hangs, looks at them a few times an interval.
  *
  * A rank is late when it has not beaten for the whole interval outside of a collective, while
- * another has waited in one as long, or when it has used no processor time in it (stopped, or
- * blocked by a file system). When all ranks of a job on one node wait for each other in
- * collectives, all are. Told once; after as long again the job is given up, but after ten times as
- * long where the late rank computes, since a large factorization beats only at its end. Where all
- * compute nobody is late. Time in which the watchdog itself did not run (a suspended job, a clock
- * that jumps) does not count. Nodes do not see each other: the late rank's own node speaks.
- * The thread makes no MPI call and takes no lock of the others'. */
+ * another has waited in one as long, or when it has used no processor time in it (blocked by a
+ * file system); and, wherever it is, when its process is stopped. When all ranks of a job on one
+ * node wait for each other in collectives, all are. Told once; after as long again the job is given
+ * up, but after ten times as long where the late rank computes, since a large factorization beats
+ * only at its end. Where all compute nobody is late. Time in which the watchdog itself did not run
+ * (a suspended job, a clock that jumps) does not count. Nodes do not see each other: the late
+ * rank's own node speaks. The thread makes no MPI call and takes no lock of the others'. */
 #ifndef BVL_COMM_WATCHDOG_H
 #define BVL_COMM_WATCHDOG_H
 
