@@ -34,12 +34,16 @@ static bvl_status read_header(bvl_data *data)
 {
   hid_t group = H5Gopen2(data->file, data->x_name, H5P_DEFAULT);
   if (group < 0) return bvl_h5_fail(BVL_ERR_IO, "cannot open %s", data->x_name);
+  errno = 0;
   char *encoding = bvl_h5_attr_text(group, "encoding-type");
+  const int no_memory = encoding == NULL && errno == ENOMEM;
   int64_t shape[2];
   int n_shape = bvl_h5_attr_i64(group, "shape", 2, shape);
   bvl_status status = BVL_OK;
   bvl_source *source = &data->source;
-  if (encoding == NULL)
+  if (no_memory)
+    status = bvl_fail(BVL_ERR_NOMEM, "no memory for the encoding of %s", data->x_name);
+  else if (encoding == NULL)
     status = bvl_fail(BVL_ERR_INPUT, "%s is a group without the attribute encoding-type",
                       data->x_name);
   else if (strcmp(encoding, "csc_matrix") != 0 && strcmp(encoding, "csr_matrix") != 0)

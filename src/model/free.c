@@ -25,7 +25,7 @@ typedef struct free_fit {
   double *r;       /* n_split */
   double *h;       /* n_split */
   double *sums;    /* 1 + m + m^2: loss, gradient F'r, Hessian F'HF, owned */
-  double *step;    /* m */
+  double *step;    /* m + 1 */
   double *factor;  /* m x m; scratch between factorisations */
 } free_fit;
 
@@ -48,7 +48,7 @@ static bvl_status free_fit_init(free_fit *fit, bvl_problem *problem)
   BVL_TRY(BVL_ALLOC(&fit->r, fit->n_split));
   BVL_TRY(BVL_ALLOC(&fit->h, fit->n_split));
   BVL_TRY(BVL_ALLOC(&fit->sums, 1 + m + m * m));
-  BVL_TRY(BVL_ALLOC(&fit->step, m));
+  BVL_TRY(BVL_ALLOC(&fit->step, m + 1)); /* and the decrement */
   BVL_TRY(BVL_ALLOC(&fit->factor, m * m));
 cleanup:
   return status;
@@ -77,9 +77,7 @@ static bvl_status newton_step(free_fit *fit, double *decrement)
   const int64_t m = fit->m;
   const double *gradient = fit->sums + 1;
   const double *hessian = gradient + m;
-  bvl_status status = BVL_OK;
-  double *packed = NULL;
-  BVL_TRY(BVL_ALLOC(&packed, m + 1));
+  double *packed = fit->step; /* allocates nothing: a rank alone could not say so */
   double diagonal = 0;
   for (int64_t k = 0; k < m; k++) diagonal = fmax(diagonal, hessian[k + k * m]);
   for (double ridge = 0; ridge <= 1; ridge = ridge > 0 ? 100 * ridge : 1e-14) {
@@ -90,11 +88,8 @@ static bvl_status newton_step(free_fit *fit, double *decrement)
   }
   packed[m] = 0;
   for (int64_t k = 0; k < m; k++) packed[m] += packed[k] * gradient[k];
-  BVL_TRY(bvl_bcast(&fit->problem->grid->all, 0, packed, m + 1));
-  memcpy(fit->step, packed, (size_t)m * sizeof *packed);
+  const bvl_status status = bvl_bcast(&fit->problem->grid->all, 0, packed, m + 1);
   *decrement = packed[m];
-cleanup:
-  free(packed);
   return status;
 }
 

@@ -29,7 +29,7 @@
 #include "run/run.h"
 #include "run/train.h"
 
-enum { HANG_SECONDS = 10, BAD_SHOWN = 12 };
+enum { HANG_SECONDS = 30, BAD_SHOWN = 12 };
 
 /* ---- faults ------------------------------------------------------------------------------------
  */
