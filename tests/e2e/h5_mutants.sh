@@ -7,5 +7,5 @@ driver=${BEVEL_DRIVERS:?the folder of the test drivers}/run_paths
 ranks=${BVL_RANKS:-1}
 command=("$driver")
 [ "$ranks" -eq 1 ] || command=(bash -c '. "$0/scripts/mpi.sh"; mpi "$@"' "$BEVEL_SOURCE" "$ranks" "$driver")
-"$python" "$lib/h5_mutants.py" "$work" "$BEVEL_SOURCE/scripts/check" "${BVL_MUTANTS:-60}" "${BVL_SEED:-1}" \
+"$python" "$lib/h5_mutants.py" "$work" "$BEVEL_SOURCE/scripts/check" "${BVL_MUTANTS:-25}" "${BVL_SEED:-1}" \
   "${command[@]}" || fail "mutants"

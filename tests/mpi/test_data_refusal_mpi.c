@@ -2,8 +2,11 @@
 /* Data files that are refused, with the status and the words of it, the same on every rank. */
 #include "io_files.h"
 
+#include <signal.h>
+
 #include "base/checked.h"
 #include "io/io.h"
+#include "io/look.h"
 
 enum { N = 13, P = 9 };
 
@@ -69,15 +72,13 @@ static void test_truncated(void **state)
   }
 }
 
-/* A compressed chunk whose bytes were damaged fails where it is read, on the ranks that read it. */
-static void test_damaged_chunk(void **state)
+/* A chunk of rows from `row` on that does not decompress. */
+static void write_damaged(hsize_t row)
 {
-  (void)state;
-  bvl_data *data;
   if (bvl_test_rank() == 0) {
     double X[N * P] = {0};
     unsigned char noise[16];
-    hsize_t at[2] = {0, 0};
+    hsize_t at[2] = {row, 0};
     memset(noise, 0xa5, sizeof noise);
     hid_t file = io_create("bad.h5");
     io_put(file, "/X", H5T_IEEE_F64LE, H5T_NATIVE_DOUBLE, N, P, 4, X);
@@ -87,6 +88,18 @@ static void test_damaged_chunk(void **state)
     H5Fclose(file);
   }
   io_ready();
+}
+
+/* A compressed chunk whose bytes were damaged fails where it is read, on the ranks that read it;
+ * the first and the last are looked at when the file is opened. */
+static void test_damaged_chunk(void **state)
+{
+  (void)state;
+  bvl_data *data;
+  write_damaged(0);
+  ASSERT_REFUSED(bvl_data_open(&io_comm, io_path("bad.h5"), NULL, 1, 0, &data), BVL_ERR_IO,
+                 "cannot read /X");
+  write_damaged(4);
   for (int collective = 0; collective < 2; collective++) {
     ASSERT_OK(bvl_data_open(&io_comm, io_path("bad.h5"), NULL, collective, 0, &data));
     const bvl_source *s = bvl_data_source(data);
@@ -97,6 +110,40 @@ static void test_damaged_chunk(void **state)
                    "cannot read /X");
     bvl_data_close(&data);
   }
+}
+
+static bvl_status die(void *context)
+{
+  bvl_look_at("/X");
+  raise(*(int *)context);
+  return BVL_OK;
+}
+
+static bvl_status look_for_ever(void *context)
+{
+  volatile int *turns = context;
+  while (*turns >= 0) *turns = 1;
+  return BVL_OK;
+}
+
+static bvl_status find_fault(void *context)
+{
+  return bvl_fail(BVL_ERR_INPUT, "found %s", (const char *)context);
+}
+
+/* What a child dies of is told, what it says is handed on, and it takes the parent nowhere. */
+static void test_look(void **state)
+{
+  int number = SIGSEGV, turns = 0;
+  char what[] = "something";
+  (void)state;
+  ASSERT_REFUSED(bvl_look("f.h5", die, &number, 0), BVL_ERR_INPUT,
+                 "f.h5: HDF5 could not read it (signal 11 in /X)");
+  if (bvl_test_size() == 1) /* a second of each rank */
+    ASSERT_REFUSED(bvl_look("f.h5", look_for_ever, &turns, 1), BVL_ERR_INPUT,
+                   "f.h5: HDF5 could not read it (no end after 1 s in its head)");
+  ASSERT_ALL(turns == 0);
+  ASSERT_REFUSED(bvl_look("f.h5", find_fault, what, 0), BVL_ERR_INPUT, "found something");
 }
 
 /* ---- wrong contents ----------------------------------------------------------------------------
@@ -349,5 +396,5 @@ static void test_unknown_filter(void **state)
 }
 
 BVL_TEST_MAIN_MPI(IO_TEST(test_not_a_file), IO_TEST(test_truncated), IO_TEST(test_damaged_chunk),
-                  IO_TEST(test_contents), IO_TEST(test_feature_names), IO_TEST(test_values),
-                  IO_TEST(test_sparse_headers), IO_TEST(test_unknown_filter))
+                  IO_TEST(test_look), IO_TEST(test_contents), IO_TEST(test_feature_names),
+                  IO_TEST(test_values), IO_TEST(test_sparse_headers), IO_TEST(test_unknown_filter))
