@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Checkpoints: named distributed arrays in one file, written in parallel under a partial name. The
  * attribute `complete` is written last, so that a file whose writer died is recognised; the last
- * two whole ones are kept. Per array written: three small allreduces; no array is gathered
- * anywhere.
+ * two whole ones are kept. A checksum (io/stamp.h) finds what changed since. Per array written:
+ * three small allreduces; no array is gathered anywhere.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -14,11 +14,13 @@
 #include "base/checked.h"
 #include "io/hdf5_out.h"
 #include "io/io.h"
+#include "io/stamp.h"
 
 struct bvl_checkpoint {
-  bvl_out out;   /* while writing */
-  bvl_comm comm; /* while reading, owned */
-  hid_t file;    /* while reading */
+  bvl_out out;                  /* while writing */
+  bvl_comm comm;                /* while reading, owned */
+  hid_t file;                   /* while reading */
+  char note[BVL_MESSAGE_BYTES]; /* why it is not the newest; "" */
 };
 
 /* ---- what stands under a name; rank 0 ----------------------------------------------------------
@@ -26,7 +28,7 @@ struct bvl_checkpoint {
 
 typedef enum standing {
   STANDS_NOTHING, /* no such file */
-  STANDS_BROKEN,  /* cannot be opened, or its writer did not finish */
+  STANDS_BROKEN,  /* cannot be opened, its writer did not finish, or its checksum is wrong */
   STANDS_OTHER,   /* an HDF5 file of another kind */
   STANDS_WHOLE
 } standing;
@@ -36,7 +38,7 @@ static standing look(const char *path)
   hid_t file;
   int64_t version = 0, complete = 0;
   if (access(path, F_OK) != 0 && errno == ENOENT) return STANDS_NOTHING;
-  if (bvl_h5_open_serial(path, &file) != BVL_OK) return STANDS_BROKEN;
+  if (bvl_h5_open_own(path, &file) != BVL_OK) return STANDS_BROKEN;
   int ours = bvl_h5_attr_i64(file, "bevel_checkpoint", 1, &version) == 1;
   int whole = bvl_h5_attr_i64(file, "complete", 1, &complete) == 1 && complete == 1;
   bvl_h5_release(&file);
@@ -184,16 +186,22 @@ static bvl_status get_i64(void *context, const char *name, int64_t first, int64_
 }
 
 /* Rank 0's choice: 0 = path, 1 = path.old, -1 = there is none. */
-static bvl_status choose(const char *path, const char *old, int64_t *which)
+static bvl_status choose(const char *path, const char *old, int64_t *which, char *note)
 {
   standing newest = look(path);
   *which = 0;
   if (newest == STANDS_WHOLE) return BVL_OK;
   standing previous = look(old);
   *which = 1;
+  if (previous == STANDS_WHOLE && newest != STANDS_NOTHING)
+    snprintf(note, BVL_MESSAGE_BYTES, "%s is %s: the one before it is taken", path,
+             newest == STANDS_OTHER ? "not a checkpoint" : "damaged or unfinished");
   if (previous == STANDS_WHOLE) return BVL_OK;
   *which = -1;
   if (newest == STANDS_NOTHING && previous == STANDS_NOTHING) return BVL_OK;
+  bvl_stamp stamp;
+  bvl_status status = bvl_stamp_check(newest != STANDS_NOTHING ? path : old, &stamp);
+  if (status != BVL_OK) return status;
   return bvl_fail(BVL_ERR_IO, "%s: %s", newest != STANDS_NOTHING ? path : old,
                   newest == STANDS_OTHER || (newest == STANDS_NOTHING && previous == STANDS_OTHER)
                       ? "not a checkpoint"
@@ -213,6 +221,11 @@ static bvl_status open_file(bvl_checkpoint *checkpoint, const char *path, char *
   return bvl_agree(&checkpoint->comm, status);
 }
 
+const char *bvl_checkpoint_note(const bvl_checkpoint *checkpoint)
+{
+  return checkpoint->note;
+}
+
 bvl_status bvl_checkpoint_open(const bvl_comm *comm, const char *path, bvl_checkpoint **out,
                                bvl_store *store, char **text)
 {
@@ -224,7 +237,7 @@ bvl_status bvl_checkpoint_open(const bvl_comm *comm, const char *path, bvl_check
   *text = NULL;
   status = old_path(path, &old);
   if (status == BVL_OK) status = BVL_ALLOC(&checkpoint, 1);
-  if (status == BVL_OK && comm->rank == 0) status = choose(path, old, &which);
+  if (status == BVL_OK && comm->rank == 0) status = choose(path, old, &which, checkpoint->note);
   BVL_TRY(bvl_agree(comm, status));
   BVL_TRY(bvl_bcast_i64(comm, 0, &which, 1));
   if (which < 0) goto cleanup;

@@ -26,6 +26,7 @@ bvl_status bvl_data_create(const bvl_comm *comm, const char *path, int64_t n, in
   writer->n = n;
   writer->p = p;
   BVL_TRY(bvl_out_create(comm, path, 1, &writer->out));
+  writer->out.is_data = 1;
   *out = writer;
   writer = NULL;
 cleanup:

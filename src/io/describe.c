@@ -11,6 +11,7 @@
 #include "io/data_file.h"
 #include "io/describe.h"
 #include "io/look.h"
+#include "io/stamp.h"
 
 /* ---- attributes of the root --------------------------------------------------------------------
  */
@@ -271,10 +272,21 @@ static void describe_checkpoint(const bvl_printer *to, const char *path)
   H5Ovisit2(to->file, H5_INDEX_NAME, H5_ITER_INC, say_array, (void *)to, H5O_INFO_BASIC);
 }
 
+static void say_stamp(const bvl_printer *to, bvl_stamp stamp)
+{
+  if (stamp == BVL_STAMP_HOLDS) bvl_say(to->lines, "checksum: holds");
+  if (stamp == BVL_STAMP_CHANGED)
+    bvl_say(to->lines, "checksum: does not hold: added to, or damaged, since bevel wrote it");
+}
+
 bvl_status bvl_describe_file(const char *path, const bvl_lines *lines)
 {
   bvl_printer to = {.lines = lines, .file = 0};
-  bvl_status status = bvl_h5_open_foreign(path, &to.file);
+  bvl_stamp stamp;
+  bvl_status status = bvl_stamp_check(path, &stamp);
+  if (status == BVL_OK)
+    status = stamp == BVL_STAMP_HOLDS ? bvl_h5_open_serial(path, &to.file)
+                                      : bvl_h5_open_foreign(path, &to.file);
   if (status != BVL_OK) return status;
   if (H5Aexists(to.file, "bevel_checkpoint") > 0)
     describe_checkpoint(&to, path);
@@ -290,6 +302,7 @@ bvl_status bvl_describe_file(const char *path, const bvl_lines *lines)
     status = bvl_describe_dictionary(&to, path);
   else
     status = describe_data(&to, path);
+  say_stamp(&to, stamp);
   bvl_h5_release(&to.file);
   return status;
 }

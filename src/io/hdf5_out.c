@@ -13,6 +13,7 @@
 
 #include "base/checked.h"
 #include "base/phase.h"
+#include "io/stamp.h"
 
 static bvl_status system_fail(const char *what, const char *path)
 {
@@ -64,8 +65,11 @@ static bvl_status create_file(bvl_out *out, int parallel)
 {
   bvl_status status = BVL_OK;
   hid_t access = bvl_h5_access(parallel ? &out->comm : NULL);
-  out->file = H5Fcreate(out->partial, H5F_ACC_TRUNC, H5P_DEFAULT, access);
+  hid_t layout = H5Pcreate(H5P_FILE_CREATE);
+  H5Pset_userblock(layout, BVL_STAMP_BYTES);
+  out->file = H5Fcreate(out->partial, H5F_ACC_TRUNC, layout, access);
   if (out->file < 0) status = bvl_h5_fail(BVL_ERR_IO, "cannot create %s", out->partial);
+  bvl_h5_release(&layout);
   bvl_h5_release(&access);
   return status;
 }
@@ -93,7 +97,7 @@ bvl_status bvl_out_create(const bvl_comm *comm, const char *path, int parallel, 
   out->writes = parallel || comm->rank == 0;
   if (out->writes) status = create_file(out, parallel);
   BVL_TRY(bvl_agree(comm, status));
-  BVL_TRY(bvl_out_claim(out, OBJECT_BYTES));
+  BVL_TRY(bvl_out_claim(out, BVL_STAMP_BYTES + OBJECT_BYTES));
 cleanup:
   if (status != BVL_OK) bvl_out_discard(out);
   return status;
@@ -252,24 +256,28 @@ static bvl_status flush_and_close(bvl_out *out, hsize_t *n_bytes)
   return BVL_OK;
 }
 
-/* Also gives back what was reserved and not used. */
-static bvl_status close_file(bvl_out *out)
+/* Gives back what was reserved and not used. */
+static bvl_status shorten(const bvl_out *out, hsize_t n_bytes)
 {
-  hsize_t n_bytes = INT64_MAX;
-  bvl_status status = BVL_OK;
-  if (out->writes) status = flush_and_close(out, &n_bytes);
-  status = bvl_agree(&out->comm, status);
-  if (status != BVL_OK || out->fd < 0) return status;
   struct stat about;
-  if (fstat(out->fd, &about) == 0 && about.st_size > (off_t)n_bytes &&
+  if (out->fd >= 0 && fstat(out->fd, &about) == 0 && about.st_size > (off_t)n_bytes &&
       ftruncate(out->fd, (off_t)n_bytes) != 0)
     return system_fail("shorten", out->partial);
-  return sync_fd(out->fd, out->partial);
+  return BVL_OK;
 }
 
 bvl_status bvl_out_finish(bvl_out *out)
 {
-  return bvl_agree(&out->comm, close_file(out));
+  bvl_status status = BVL_OK;
+  hsize_t n_bytes = INT64_MAX;
+  if (out->writes) status = flush_and_close(out, &n_bytes);
+  BVL_TRY(bvl_agree(&out->comm, status));
+  BVL_TRY(bvl_agree(&out->comm, shorten(out, n_bytes)));
+  BVL_TRY(bvl_stamp_write(&out->comm, out->fd, out->partial, out->is_data ? "data" : "model"));
+  if (out->fd >= 0) status = sync_fd(out->fd, out->partial);
+  BVL_TRY(bvl_agree(&out->comm, status));
+cleanup:
+  return status;
 }
 
 bvl_status bvl_out_rename(const bvl_out *out, const char *from, const char *to)

@@ -5,6 +5,8 @@
  * rank. Parallel transfers are independent: a rank whose write fails must not leave the others
  * inside one.
  *
+ * The finished file begins with a checksum of all that follows it (io/stamp.h).
+ *
  * Room on the disk is reserved before HDF5 is handed anything: HDF5 1.10 cannot close a file that
  * it could not flush, and then takes the process with it in MPI_Finalize. */
 #ifndef BVL_IO_HDF5_OUT_H
@@ -18,6 +20,7 @@ typedef struct bvl_out {
   char *path;    /* owned */
   char *partial; /* path.partial, owned */
   int writes;    /* this rank has the file open */
+  int is_data;   /* a data file, which users may add to: so says its stamp; set by the caller */
   hid_t file;
   int fd;           /* rank 0: the same file for reserving and syncing; -1 elsewhere */
   int64_t claimed;  /* rank 0: upper bound of what has been written or will be */

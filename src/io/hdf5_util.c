@@ -11,6 +11,7 @@
 
 #include "base/checked.h"
 #include "io/look.h"
+#include "io/stamp.h"
 
 void bvl_h5_release(hid_t *id)
 {
@@ -85,6 +86,16 @@ bvl_status bvl_h5_open_serial(const char *path, hid_t *out)
   }
   bvl_h5_release(&access);
   return status;
+}
+
+bvl_status bvl_h5_open_own(const char *path, hid_t *out)
+{
+  bvl_stamp stamp;
+  *out = 0;
+  const bvl_status status = bvl_stamp_check(path, &stamp);
+  if (status != BVL_OK) return status;
+  /* what bevel wrote, unchanged, need not be looked at first */
+  return stamp == BVL_STAMP_HOLDS ? bvl_h5_open_serial(path, out) : bvl_h5_open_foreign(path, out);
 }
 
 /* Every link on the way must be there before the object may be asked after: 1, 0, or -1 when the

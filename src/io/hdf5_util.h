@@ -27,6 +27,9 @@ hid_t bvl_h5_access(const bvl_comm *comm);
 /** Opens an existing file for reading by this process alone, with a reason in words when that fails
  * (missing, a directory, not HDF5, truncated). @return BVL_ERR_IO. */
 bvl_status bvl_h5_open_serial(const char *path, hid_t *out);
+/** The same for a file that bevel wrote and takes on trust: only after its stamp was found to hold
+ * (io/stamp.h), before HDF5 sees a byte of it. Reads the file once. */
+bvl_status bvl_h5_open_own(const char *path, hid_t *out);
 
 /** Room for the name of an object with its path; a longer one is not found. */
 enum { BVL_H5_NAME_BYTES = 1024 };

@@ -73,6 +73,7 @@ const char *bvl_import_format(const bvl_import_options *options)
 bvl_status bvl_import_create(bvl_import *job)
 {
   bvl_status status = bvl_out_create(&job->comm, job->options->output, 1, &job->out);
+  job->out.is_data = 1;
   job->created = status == BVL_OK;
   return status;
 }

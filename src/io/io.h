@@ -172,10 +172,13 @@ bvl_status bvl_checkpoint_begin(const bvl_comm *comm, const char *path, const ch
 /** Closes; on commit = 1 renames path to path + ".old" and the new one to path (last two kept); on
  * failure or commit = 0 removes the partial one. Collective; frees the handle. */
 bvl_status bvl_checkpoint_end(bvl_checkpoint **checkpoint, int commit);
-/** Opens the newest whole checkpoint (path, else path + ".old"). *out = NULL with BVL_OK when there
- * is none. *text (malloc'ed, replicated) is what begin was given. */
+/** Opens the newest whole checkpoint (path, else path + ".old"): one whose checksum holds. *out =
+ * NULL with BVL_OK when there is none. *text (malloc'ed, replicated) is what begin was given. */
 bvl_status bvl_checkpoint_open(const bvl_comm *comm, const char *path, bvl_checkpoint **out,
                                bvl_store *store, char **text);
+/** Rank 0: why an opened checkpoint is not the newest file of its name, for the user to read; "".
+ */
+const char *bvl_checkpoint_note(const bvl_checkpoint *checkpoint);
 
 /* ---- simulated data ------------------------------------------------------------------------ */
 

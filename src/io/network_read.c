@@ -13,6 +13,7 @@
 #include "io/look.h"
 #include "io/network_file.h"
 #include "io/result_file.h"
+#include "io/stamp.h"
 
 #define STAGE_BYTES (INT64_C(8) << 20)
 
@@ -88,7 +89,7 @@ static bvl_status read_network(const char *path, const char *prefix, int without
   char *family = NULL;
   if (strlen(prefix) > BVL_NETWORK_NAME - 64)
     return bvl_fail(BVL_ERR_USAGE, "the name of a network is too long");
-  BVL_TRY(bvl_h5_open_foreign(path, &file));
+  BVL_TRY(bvl_h5_open_own(path, &file));
   if (prefix[0] != '\0' && bvl_h5_kind_of(file, prefix) != BVL_H5_GROUP)
     BVL_TRY(bvl_fail(BVL_ERR_INPUT, "%s: there is no group %s", path, prefix));
   BVL_TRY(bvl_network_read_layers(file, prefix, without_first, out));
@@ -115,6 +116,8 @@ char *bvl_network_text(const char *path, const char *name)
 
 int bvl_network_is(const char *path)
 {
+  bvl_stamp stamp;
+  if (bvl_stamp_check(path, &stamp) != BVL_OK) return 0; /* before HDF5 looks at it */
   char *kind = bvl_network_text(path, "kind");
   const int is = kind != NULL && strcmp(kind, "network") == 0;
   free(kind);

@@ -152,7 +152,7 @@ static bvl_status read_file(const char *path, bvl_result *result, int64_t *n_byt
 {
   hid_t file = 0;
   bvl_status status = BVL_OK;
-  BVL_TRY(bvl_h5_open_foreign(path, &file));
+  BVL_TRY(bvl_h5_open_own(path, &file));
   result->n_lambda = -1;
   BVL_TRY(read_vector(file, "/lambda", H5T_NATIVE_DOUBLE, &result->n_lambda, &result->lambda));
   BVL_TRY(read_choice(file, "/lambda_min", &result->lambda_min));

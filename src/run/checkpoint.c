@@ -48,6 +48,8 @@ bvl_status bvl_checkpointed_take(const bvl_checkpointed *job, int *found)
     bvl_log_line(job->comm, job->monitor, "no checkpoint %s: starting afresh", job->file);
     goto cleanup;
   }
+  if (bvl_checkpoint_note(checkpoint)[0] != '\0')
+    bvl_log_line(job->comm, job->monitor, "warning: %s", bvl_checkpoint_note(checkpoint));
   BVL_TRY(bvl_agree(job->comm, bvl_compare_identity(job->file, text, job->identity)));
   BVL_TRY(job->get(job->context, &store));
   *found = 1;

@@ -518,6 +518,7 @@ static void test_refusals(void **state)
       hid_t file = H5Fopen(io_path("n.h5"), H5F_ACC_RDWR, H5P_DEFAULT);
       cases[k].spoil(file);
       H5Fclose(file);
+      io_uncheck("n.h5");
     }
     io_ready();
     ASSERT_REFUSED(bvl_network_read(&io_comm, io_path("n.h5"), "", 0, &net), BVL_ERR_INPUT,
