@@ -17,6 +17,7 @@
 #include "progress.h"
 #include "report.h"
 #include "run/estimate.h"
+#include "run/lock.h"
 #include "signals.h"
 
 /* Before MPI_Init only the environment knows whether another rank will say the same. */
@@ -295,6 +296,22 @@ static int run_command(settings *s, MPI_Comm comm, int rank)
   return status == BVL_OK ? EXIT_DONE : report_failure(s, rank, status);
 }
 
+/* What the command writes belongs to this job until it ends. Collective. */
+static int run_locked(settings *s, MPI_Comm comm, int rank)
+{
+  const char *files[] = {s->output,
+                         s->command == COMMAND_TRAIN ? s->train.checkpoint : s->run.checkpoint};
+  bvl_lock *locks[2] = {NULL, NULL};
+  bvl_status status = BVL_OK;
+  if (files[0] != NULL && files[1] != NULL && strcmp(files[0], files[1]) == 0)
+    status = bvl_fail(BVL_ERR_USAGE, "-o and --checkpoint name one file");
+  for (int k = 0; k < 2 && status == BVL_OK; k++)
+    if (files[k] != NULL) status = bvl_run_lock(comm, files[k], &locks[k]);
+  const int code = status == BVL_OK ? run_command(s, comm, rank) : report_failure(s, rank, status);
+  for (int k = 0; k < 2; k++) bvl_run_unlock(&locks[k]);
+  return code;
+}
+
 /* ---- the way in ----------------------------------------------------------------------------- */
 
 static char *join_words(int argc, char **argv)
@@ -328,7 +345,7 @@ static int run_parallel(command which, int argc, char **argv)
   } else {
     s.run.command_line = s.train.network.command_line = s.prune.command_line = command_line;
     s.dictionary.command_line = s.import.command_line = s.simulate.command_line = command_line;
-    code = run_command(&s, comm, rank);
+    code = run_locked(&s, comm, rank);
   }
   settings_free(&s);
   free(run_text);
