@@ -370,6 +370,7 @@ int main(int argc, char **argv)
   choose_blas_kernels(argv);
   int code = without_mpi(argc, argv, which);
   if (code >= 0) return code;
+  signals_ignore_limit();
   if (MPI_Init(&argc, &argv) != MPI_SUCCESS) return EXIT_INTERNAL;
   code = run_parallel(which, argc, argv);
   MPI_Finalize();

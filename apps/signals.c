@@ -25,6 +25,11 @@ void signals_catch(void)
   for (size_t k = 0; k < sizeof wanted / sizeof wanted[0]; k++) sigaction(wanted[k], &action, NULL);
 }
 
+void signals_ignore_limit(void)
+{
+  signal(SIGXFSZ, SIG_IGN);
+}
+
 int signals_caught(void)
 {
   return caught;
