@@ -41,7 +41,7 @@ for seed in 1 2 3; do
   refused badnet.h5 1 predict "$iris" --model "$work/badnet.h5" -o "$work/pred.h5"
 done
 refused bad.h5 2 predict "$work/data.h5" --model "$work/bad.h5" -o "$work/pred.h5"
-refused badnet.h5 1 prune "$work/badnet.h5" -o "$work/pruned.h5" --threshold 0.1
+refused badnet.h5 1 prune "$work/badnet.h5" -o "$work/pruned.h5"
 refused badnet.h5 2 train "$iris" -o "$work/again.h5" --layers 4-5-3 --epochs 1 --init "$work/badnet.h5"
 [ -z "$(find "$work" -name 'pred.h5*' -o -name 'pruned.h5*' -o -name 'again.h5*')" ] || fail "left $(ls "$work")"
 
@@ -85,9 +85,9 @@ done
 [ -e "$work/save.h5" ] || fail "no checkpoint after 30 s: $(cat "$work/first")"
 second() { # FILE FLAGS...
   local code=0
-  bevel 2 $long "${@:2}" >"$work/said" 2>"$work/err" || code=$?
-  [ $code -eq 3 ] || fail "a second job: exit code $code, not 3: $(cat "$work/err")"
-  grep -q "$1: another bevel is writing it (process $job on " "$work/err" || fail "$(cat "$work/err")"
+  bevel 2 $long "${@:2}" >"$work/said-$1" 2>&1 || code=$?
+  [ $code -eq 3 ] || fail "a second job: exit code $code, not 3: $(cat "$work/said-$1")"
+  grep -q "$1: another bevel is writing it (process $job on " "$work/said-$1" || fail "$(cat "$work/said-$1")"
 }
 second one.h5 -o "$work/one.h5" --checkpoint "$work/other.h5" &
 one=$!
