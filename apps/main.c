@@ -69,13 +69,18 @@ static int share_run_file(MPI_Comm comm, int rank, const char *path, char **text
 
 /* ---- commands ------------------------------------------------------------------------------- */
 
+/* NULL = the command has none, or was given none. */
+static const char *checkpoint_of(const settings *s)
+{
+  if (s->command & (COMMAND_TRAIN | COMMAND_PARETO)) return s->train.checkpoint;
+  return s->command == COMMAND_DICTIONARY ? s->dictionary.checkpoint : s->run.checkpoint;
+}
+
 /* 75 when there is a checkpoint to go on from, 128 + the signal otherwise. Collective. */
 static int interrupted(const settings *s, MPI_Comm comm, int rank)
 {
   int number = signals_caught(), any = 0;
-  const char *checkpoint = s->command & (COMMAND_TRAIN | COMMAND_PARETO) ? s->train.checkpoint
-                           : s->command == COMMAND_DICTIONARY            ? s->dictionary.checkpoint
-                                                                         : s->run.checkpoint;
+  const char *checkpoint = checkpoint_of(s);
   int saved = rank == 0 && checkpoint != NULL && access(checkpoint, R_OK) == 0;
   MPI_Allreduce(&number, &any, 1, MPI_INT, MPI_MAX, comm);
   MPI_Bcast(&saved, 1, MPI_INT, 0, comm);
@@ -299,8 +304,7 @@ static int run_command(settings *s, MPI_Comm comm, int rank)
 /* What the command writes belongs to this job until it ends. Collective. */
 static int run_locked(settings *s, MPI_Comm comm, int rank)
 {
-  const char *files[] = {s->output,
-                         s->command == COMMAND_TRAIN ? s->train.checkpoint : s->run.checkpoint};
+  const char *files[] = {s->output, checkpoint_of(s)};
   bvl_lock *locks[2] = {NULL, NULL};
   bvl_status status = BVL_OK;
   if (files[0] != NULL && files[1] != NULL && strcmp(files[0], files[1]) == 0)

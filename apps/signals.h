@@ -8,8 +8,8 @@ void signals_catch(void);
 /** The signal that came first, 0 while there is none. Async-signal-safe reading, cheap. */
 int signals_caught(void);
 
-/** A file that grows beyond the user's limit (ulimit -f) is then a write that fails, as on a full disk,
- * and not the end of the process. */
+/** A file that grows beyond the user's limit (ulimit -f) is then a write that fails, as on a full
+ * disk, and not the end of the process. */
 void signals_ignore_limit(void);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "base/phase.h"
 
-#include <time.h>
+#include "base/clock.h"
 
 #include "base/beat.h"
 
@@ -14,17 +14,10 @@ static _Thread_local struct {
   int running;
 } clock_state;
 
-static double now_s(void)
-{
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
-
 /* Gives the time since the last switch to the current phase. */
 static void settle(void)
 {
-  const double now = now_s();
+  const double now = bvl_now_s();
   if (clock_state.running)
     clock_state.passed.seconds[clock_state.current] += now - clock_state.since_s;
   clock_state.running = 1;
