@@ -6,6 +6,7 @@
 
 #include "base/beat.h"
 #include "base/checked.h"
+#include "base/clock.h"
 #include "base/phase.h"
 #include "comm/comm.h"
 
@@ -42,7 +43,7 @@ static call begin_call(bvl_message kind)
 {
   bvl_beat_collective((int)kind);
   const bvl_phase before = bvl_phase_enter(BVL_PHASE_WAIT);
-  return (call){before, MPI_Wtime()};
+  return (call){before, bvl_now_s()};
 }
 
 static bvl_status end_call(const bvl_comm *comm, call this_call, bvl_message kind, int64_t bytes,
@@ -56,7 +57,7 @@ static bvl_status end_call(const bvl_comm *comm, call this_call, bvl_message kin
   *(kind < BVL_BCAST ? &traffic->reduction_bytes : &traffic->other_bytes) += bytes;
   traffic->kind[kind].messages++;
   traffic->kind[kind].bytes += bytes;
-  traffic->seconds += MPI_Wtime() - this_call.begin_s;
+  traffic->seconds += bvl_now_s() - this_call.begin_s;
   bvl_phase_leave(this_call.before);
   return bvl_mpi_check(code, name[kind]);
 }

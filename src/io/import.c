@@ -11,6 +11,7 @@
 #include <strings.h>
 
 #include "base/checked.h"
+#include "base/clock.h"
 #include "base/phase.h"
 #include "io/text.h"
 #include "io/writeback.h"
@@ -88,7 +89,7 @@ bvl_status bvl_import_step(bvl_import *job, int64_t n_bytes)
                              .k = job->bytes_done,
                              .n_lambda = job->bytes_all,
                              .gap = NAN,
-                             .elapsed_s = MPI_Wtime() - job->start_s};
+                             .elapsed_s = bvl_now_s() - job->start_s};
     monitor->progress(monitor->context, &at);
   }
   if (monitor->poll != NULL && (monitor->poll(monitor->context) & BVL_WANT_STOP) != 0)
@@ -206,14 +207,14 @@ bvl_status bvl_import_file(const bvl_comm *comm, const bvl_import_options *optio
   memset(outcome, 0, sizeof *outcome);
   outcome->nnz = -1;
   BVL_TRY(bvl_comm_dup(comm->mpi, comm->traffic, &job.comm));
-  job.start_s = MPI_Wtime();
+  job.start_s = bvl_now_s();
   BVL_TRY(find_importer(options, &importer));
   outcome->format = importer->name;
   BVL_TRY(importer->read(&job));
   BVL_TRY(write_origin(&job, start_time));
   job.created = 0;
   BVL_TRY(bvl_out_close(&job.out, 1));
-  outcome->seconds = MPI_Wtime() - job.start_s;
+  outcome->seconds = bvl_now_s() - job.start_s;
 cleanup:
   if (job.created) bvl_out_discard(&job.out);
   bvl_comm_free(&job.comm);

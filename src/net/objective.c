@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/checked.h"
+#include "base/clock.h"
 #include "solver/solver.h"
 
 /* What is summed over all ranks at the end of an evaluation. */
@@ -198,7 +199,7 @@ static int wanted(const bvl_net_objective *self)
   int wants = monitor != NULL && monitor->poll != NULL ? monitor->poll(monitor->context) : 0;
   if (self->net->grid->all.rank != 0) return wants;
   if (isinf(control->deadline_s) && isinf(control->next_checkpoint_s)) return wants;
-  const double now = MPI_Wtime();
+  const double now = bvl_now_s();
   if (now > control->deadline_s) wants |= BVL_WANT_TIME_UP;
   if (now > control->next_checkpoint_s) wants |= BVL_WANT_CHECKPOINT;
   return wants;

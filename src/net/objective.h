@@ -21,7 +21,7 @@
 /** What the outside may want of a run; rank 0's clock decides. */
 typedef struct bvl_net_control {
   const bvl_monitor *monitor; /* NULL = nobody asks; borrowed */
-  double deadline_s;          /* on MPI_Wtime's clock, as the next; INFINITY = none */
+  double deadline_s;          /* on bvl_now_s's clock, as the next; INFINITY = none */
   double next_checkpoint_s;
 } bvl_net_control;
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/checked.h"
+#include "base/clock.h"
 
 bvl_status bvl_train_create(bvl_net_objective *objective, bvl_net_rows *test,
                             const bvl_optim_options *options, const double *params, bvl_train **out)
@@ -81,7 +82,7 @@ static bvl_status record(bvl_train *train, double value, double start_s)
     epoch.test_loss = tried.loss / tried.weight;
     epoch.test_accuracy = bvl_pass_accuracy(train->test, &tried);
   }
-  epoch.seconds = train->seconds + MPI_Wtime() - start_s;
+  epoch.seconds = train->seconds + bvl_now_s() - start_s;
   BVL_TRY(bvl_bcast(&o->net->grid->all, 0, &epoch.seconds, 1));
   BVL_TRY(bvl_agree(&o->net->grid->all,
                     BVL_GROW(&train->history, &train->capacity, train->n_epochs + 1)));
@@ -117,7 +118,7 @@ static bvl_status heed(bvl_train *train, int wants, double every_s, void *contex
 {
   bvl_status status = BVL_OK;
   if ((wants & (BVL_WANT_STOP | BVL_WANT_CHECKPOINT)) && save != NULL) BVL_TRY(save(context));
-  train->objective->control.next_checkpoint_s = save != NULL ? MPI_Wtime() + every_s : INFINITY;
+  train->objective->control.next_checkpoint_s = save != NULL ? bvl_now_s() + every_s : INFINITY;
   if (wants & BVL_WANT_STOP) BVL_TRY(bvl_fail(BVL_ERR_INTERRUPTED, "stopped on request"));
 cleanup:
   return status;
@@ -139,7 +140,7 @@ bvl_status bvl_train_run(bvl_train *train, double every_s, void *context, bvl_tr
   bvl_status status = BVL_OK;
   bvl_net_objective *o = train->objective;
   bvl_optim_outcome outcome = {0};
-  const double start_s = MPI_Wtime();
+  const double start_s = bvl_now_s();
   BVL_TRY(heed(train, 0, every_s, NULL, save));
   while (train->n_epochs < train->epochs && !train->diverged) {
     const double until = (double)(train->n_epochs + 1);
@@ -147,9 +148,9 @@ bvl_status bvl_train_run(bvl_train *train, double every_s, void *context, bvl_tr
     note_step(train, outcome.iterations);
     train->diverged = outcome.stop == BVL_STOP_DIVERGED;
     if (outcome.stop == BVL_STOP_WANTED) {
-      if (save != NULL) train->seconds += MPI_Wtime() - start_s;
+      if (save != NULL) train->seconds += bvl_now_s() - start_s;
       BVL_TRY(heed(train, outcome.wants, every_s, context, save));
-      if (save != NULL) train->seconds -= MPI_Wtime() - start_s;
+      if (save != NULL) train->seconds -= bvl_now_s() - start_s;
       if (outcome.wants & BVL_WANT_TIME_UP) break;
     } else if (!train->diverged) {
       BVL_TRY(record(train, outcome.value, start_s));
@@ -157,7 +158,7 @@ bvl_status bvl_train_run(bvl_train *train, double every_s, void *context, bvl_tr
       if (outcome.stop == BVL_STOP_CONVERGED) break;
     }
   }
-  train->seconds += MPI_Wtime() - start_s;
+  train->seconds += bvl_now_s() - start_s;
   BVL_TRY(bvl_net_objective_expand(o, train->theta));
 cleanup:
   return status;

@@ -10,6 +10,7 @@
 #include <mpi.h>
 
 #include "base/checked.h"
+#include "base/clock.h"
 #include "optim/optim.h"
 #include "path/path_state.h"
 
@@ -230,12 +231,12 @@ static bvl_status checkpoint(void *context)
 {
   bvl_path *path = context;
   if (path->save == NULL) return BVL_OK;
-  const double now = MPI_Wtime();
+  const double now = bvl_now_s();
   path->stop_seconds += now - path->stop_begin_s;
   path->stop_begin_s = now;
   bvl_status status = path->save(path->save_context);
   if (path->options.checkpoint_every_s > 0)
-    path->control.next_checkpoint_s = MPI_Wtime() + path->options.checkpoint_every_s;
+    path->control.next_checkpoint_s = bvl_now_s() + path->options.checkpoint_every_s;
   return status;
 }
 
@@ -304,7 +305,7 @@ static bvl_status finished(void *context)
   bvl_status status = BVL_OK;
   if (path->control.enough) return BVL_OK; /* solved along with the last one wanted */
   const int64_t k = path->stop_point[path->next_stop];
-  const double now = MPI_Wtime();
+  const double now = bvl_now_s();
   const double seconds = take_seconds(path, now, k);
   if (k >= 0) BVL_TRY(record(path, k, seconds));
   path->next_stop++;
@@ -349,7 +350,7 @@ static int is_over(void *context)
 
 static void start_control(bvl_path *path)
 {
-  const double now = MPI_Wtime();
+  const double now = bvl_now_s();
   const bvl_path_options *options = &path->options;
   path->control = (bvl_solve_control){.monitor = path->monitor,
                                       .options = options,

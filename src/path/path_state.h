@@ -33,7 +33,7 @@ struct bvl_path {
   int polishing; /* the stop in work was handed over already */
   bvl_solve_state state;
   bvl_solve_control control;
-  double stop_begin_s; /* MPI_Wtime() when the stop in work began */
+  double stop_begin_s; /* bvl_now_s() when the stop in work began */
   double stop_seconds; /* spent on it before this run, or before the last checkpoint */
   double way_s;        /* spent on stops behind the last point, which the next point is to bear */
   double share_s;      /* what each of the next `sharing` lambdas took */

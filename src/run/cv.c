@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/checked.h"
+#include "base/clock.h"
 #include "base/phase.h"
 #include "data/design.h"
 #include "model/problem.h"
@@ -308,7 +309,7 @@ static bvl_status limit_time(const bvl_job *job, double start_s, bvl_path_option
 {
   const double most = job->options->path.max_seconds;
   if (!(most > 0.0)) return BVL_OK;
-  options->max_seconds = fmax(most - (MPI_Wtime() - start_s), 1e-9);
+  options->max_seconds = fmax(most - (bvl_now_s() - start_s), 1e-9);
   return bvl_bcast(&job->comm, 0, &options->max_seconds, 1);
 }
 
@@ -338,7 +339,7 @@ static bvl_status solved(void *context, bvl_job *job, bvl_run_outcome *outcome)
   bvl_path_options options = job->options->path;
   double *lambda = NULL;
   int64_t *at = NULL;
-  const double start_s = MPI_Wtime() - outcome->solve_s;
+  const double start_s = bvl_now_s() - outcome->solve_s;
   cv->outcome->path_s = outcome->solve_s;
   BVL_TRY(bvl_cv_allocate(cv, job));
   status = BVL_ALLOC(&lambda, cv->n_lambda);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/checked.h"
+#include "base/clock.h"
 #include "data/design.h"
 #include "io/network.h"
 #include "net/coding/dictionary_factors.h"
@@ -211,7 +212,7 @@ static bvl_status solve(job *j, bvl_dictionary_outcome *outcome)
   const bvl_dictionary_run *r = j->run;
   const bvl_dictionary_limits limits = {.max_iter = r->max_iter,
                                         .tol = r->tol,
-                                        .deadline_s = MPI_Wtime() + r->max_seconds,
+                                        .deadline_s = bvl_now_s() + r->max_seconds,
                                         .monitor = j->monitor,
                                         .save = r->checkpoint != NULL ? save : NULL,
                                         .context = j,
@@ -386,19 +387,19 @@ bvl_status bvl_run_dictionary(MPI_Comm comm, const bvl_dictionary_run *run,
                               const bvl_monitor *monitor, bvl_dictionary_outcome *outcome)
 {
   bvl_status status = BVL_OK;
-  const double start_s = MPI_Wtime();
+  const double start_s = bvl_now_s();
   job j = {.run = run, .monitor = monitor};
   *outcome = (bvl_dictionary_outcome){0};
   bvl_time_now(j.start_time);
   BVL_TRY(bvl_name_file(run->data, load(&j, comm)));
   BVL_TRY(bvl_network_create(&j.comm, run->output, "dictionary", &j.writer));
-  outcome->load_s = MPI_Wtime() - start_s;
+  outcome->load_s = bvl_now_s() - start_s;
   BVL_TRY(solve(&j, outcome));
-  outcome->solve_s = MPI_Wtime() - start_s - outcome->load_s;
+  outcome->solve_s = bvl_now_s() - start_s - outcome->load_s;
   measure(&j, outcome);
   BVL_TRY(put_all(&j, outcome));
   outcome->traffic = j.traffic;
-  outcome->write_s = MPI_Wtime() - start_s - outcome->load_s - outcome->solve_s;
+  outcome->write_s = bvl_now_s() - start_s - outcome->load_s - outcome->solve_s;
 cleanup:
   close_job(&j);
   return status;

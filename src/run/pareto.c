@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/checked.h"
+#include "base/clock.h"
 #include "net/front/quasi_newton.h"
 #include "run/job.h"
 #include "run/pareto_job.h"
@@ -264,23 +265,23 @@ bvl_status bvl_run_pareto(MPI_Comm comm, const bvl_pareto_options *options,
                           const bvl_monitor *monitor, bvl_pareto_outcome *outcome)
 {
   bvl_status status = BVL_OK;
-  const double start_s = MPI_Wtime();
+  const double start_s = bvl_now_s();
   bvl_pareto_job job = {.options = options};
   *outcome = (bvl_pareto_outcome){.best_test_accuracy = NAN};
   BVL_TRY(bvl_network_open(comm, &options->network, monitor, &job.network));
   BVL_TRY(bvl_network_create(&job.network.comm, options->output, "front", &job.writer));
   BVL_TRY(bvl_network_job_read(&job.network, 2.0 * (double)options->points + FRONT_DOUBLES));
-  job.start_s = MPI_Wtime();
+  job.start_s = bvl_now_s();
   outcome->load_s = job.start_s - start_s;
   BVL_TRY(create_objectives(&job));
   BVL_TRY(bvl_agree(&job.network.comm, bvl_pareto_identify(&job)));
   BVL_TRY(find_points(&job));
-  outcome->solve_s = MPI_Wtime() - job.start_s;
+  outcome->solve_s = bvl_now_s() - job.start_s;
   BVL_TRY(try_points(&job));
   measure(&job, outcome);
   BVL_TRY(bvl_pareto_write(&job, outcome));
   BVL_TRY(bvl_result_close(&job.writer, 1));
-  outcome->write_s = MPI_Wtime() - job.start_s - outcome->solve_s;
+  outcome->write_s = bvl_now_s() - job.start_s - outcome->solve_s;
 cleanup:
   close_job(&job);
   return status;

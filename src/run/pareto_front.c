@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/checked.h"
+#include "base/clock.h"
 #include "net/front/rivals.h"
 #include "run/pareto_job.h"
 
@@ -123,7 +124,7 @@ static bvl_status walk_stages(bvl_pareto_job *job)
       BVL_TRY(find_end(job));
     } else {
       if (front->save != NULL && isinf(job->objective->control.next_checkpoint_s))
-        job->objective->control.next_checkpoint_s = MPI_Wtime() + job->options->checkpoint_every_s;
+        job->objective->control.next_checkpoint_s = bvl_now_s() + job->options->checkpoint_every_s;
       BVL_TRY(bvl_front_sweep(front));
     }
     if (!front->time_up) begin_next(front, job->options);
@@ -163,7 +164,7 @@ static void keep(bvl_pareto_job *job, int64_t k, const bvl_correction *found, do
   p->radius = found->at.value;
   p->converged = found->converged;
   p->steps = found->steps;
-  p->seconds = MPI_Wtime() - start_s;
+  p->seconds = bvl_now_s() - start_s;
   memcpy(p->x, job->theta, (size_t)job->f->space.n_local * sizeof *p->x);
 }
 
@@ -197,7 +198,7 @@ bvl_status bvl_pareto_weigh(bvl_pareto_job *job)
   bvl_correction found;
   BVL_TRY(bvl_pareto_make_points(job, K));
   for (int64_t k = 0; k < K; k++) {
-    const double start_s = MPI_Wtime();
+    const double start_s = bvl_now_s();
     bvl_weighted_init(job->f, &job->ball, (double)k / (double)(K - 1), 1.0 / (double)K, &weighted);
     BVL_TRY(bvl_pareto_train(job, &weighted.objective, job->options->network.seed + (uint64_t)k));
     BVL_TRY(judge(job, &found));
@@ -219,7 +220,7 @@ bvl_status bvl_pareto_walk(bvl_pareto_job *job)
   BVL_TRY(bvl_pareto_make_points(job, o->points));
   BVL_TRY(bvl_pareto_train(job, job->f, o->network.seed));
   for (int64_t k = 0; k < o->points; k++) {
-    const double start_s = MPI_Wtime();
+    const double start_s = bvl_now_s();
     const double lambda = o->lambda_min * pow(ratio, (double)k / (double)(o->points - 1));
     BVL_TRY(bvl_prox_run(job->f, &job->ball, lambda, &limits, &length, job->theta, &found));
     keep(job, k, &found, start_s);

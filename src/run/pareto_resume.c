@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "base/clock.h"
 #include "run/checkpoint.h"
 #include "run/job.h"
 #include "run/pareto_job.h"
@@ -66,7 +67,7 @@ static bvl_status get_front(void *context, const bvl_store *store)
 
 static void set_next(bvl_pareto_job *job)
 {
-  job->objective->control.next_checkpoint_s = MPI_Wtime() + job->options->checkpoint_every_s;
+  job->objective->control.next_checkpoint_s = bvl_now_s() + job->options->checkpoint_every_s;
 }
 
 static bvl_checkpointed frame_of(bvl_pareto_job *job)

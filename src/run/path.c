@@ -14,6 +14,7 @@
 #include <time.h>
 
 #include "base/checked.h"
+#include "base/clock.h"
 #include "base/phase.h"
 #include "data/design.h"
 #include "data/rounded.h"
@@ -462,7 +463,7 @@ bvl_status bvl_job_run(MPI_Comm comm, const bvl_run_options *options, const bvl_
   int64_t n_lambda = options->path.path_to > 0.0 ? 1 : options->path.n_lambda;
   bvl_job job = {.steps = steps, .options = options, .monitor = monitor};
   bvl_status status = BVL_OK;
-  double start_s = MPI_Wtime();
+  double start_s = bvl_now_s();
   const bvl_phases start = bvl_phases_now();
   const bvl_phase before = bvl_phase_enter(BVL_PHASE_READ);
   memset(outcome, 0, sizeof *outcome);
@@ -488,18 +489,18 @@ bvl_status bvl_job_run(MPI_Comm comm, const bvl_run_options *options, const bvl_
     BVL_TRY(bvl_result_create(&job.comm, options->output, job.p * bvl_problem_outputs(job.problem),
                               n_lambda, &job.writer));
   bvl_data_close(&job.data);
-  outcome->load_s = MPI_Wtime() - start_s;
+  outcome->load_s = bvl_now_s() - start_s;
   bvl_phase_enter(BVL_PHASE_OTHER);
   BVL_TRY(solve(&job, outcome));
-  outcome->solve_s = MPI_Wtime() - start_s - outcome->load_s;
+  outcome->solve_s = bvl_now_s() - start_s - outcome->load_s;
   if (steps != NULL && steps->solved != NULL) BVL_TRY(steps->solved(steps->context, &job, outcome));
-  outcome->solve_s = MPI_Wtime() - start_s - outcome->load_s;
+  outcome->solve_s = bvl_now_s() - start_s - outcome->load_s;
   bvl_phase_enter(BVL_PHASE_WRITE);
   BVL_TRY(measure(&job, outcome));
   BVL_TRY(bvl_job_write(&job, outcome));
   if (steps != NULL && steps->write != NULL) BVL_TRY(steps->write(steps->context, &job));
   BVL_TRY(bvl_result_close(&job.writer, 1));
-  outcome->write_s = MPI_Wtime() - start_s - outcome->load_s - outcome->solve_s;
+  outcome->write_s = bvl_now_s() - start_s - outcome->load_s - outcome->solve_s;
   outcome->phases = bvl_phases_since(&start);
 cleanup:
   bvl_phase_leave(before);

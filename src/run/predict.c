@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/checked.h"
+#include "base/clock.h"
 #include "data/design.h"
 #include "io/network.h"
 #include "loss/multi.h"
@@ -358,17 +359,17 @@ static bvl_status predict_model(MPI_Comm comm, const bvl_predict_options *option
   BVL_TRY(bvl_agree(&job.comm, find_choice(&job, &at)));
   BVL_TRY(bvl_agree(&job.comm, choose_lambdas(&job, at)));
   about = options->data;
-  double start_s = MPI_Wtime();
+  double start_s = bvl_now_s();
   BVL_TRY(bvl_data_open(&job.comm, options->data, &options->names, options->collective_io, 0,
                         &job.data));
   BVL_TRY(match_columns(&job));
   BVL_TRY(read_matrix(&job, options->missing));
-  outcome->load_s = MPI_Wtime() - start_s;
-  start_s = MPI_Wtime();
+  outcome->load_s = bvl_now_s() - start_s;
+  start_s = bvl_now_s();
   BVL_TRY(predict_all(&job, !isnan(at)));
   BVL_TRY(add_offset(&job));
   BVL_TRY(transform(&job, options->type));
-  outcome->predict_s = MPI_Wtime() - start_s;
+  outcome->predict_s = bvl_now_s() - start_s;
   BVL_TRY(bvl_max(&job.comm, &outcome->predict_s, 1));
   outcome->n = bvl_design_n(job.X);
   outcome->columns = bvl_design_p(job.X);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/checked.h"
+#include "base/clock.h"
 #include "data/column_subset.h"
 #include "loss/multi.h"
 #include "net/pass.h"
@@ -283,17 +284,17 @@ bvl_status bvl_run_predict_network(MPI_Comm comm, const bvl_predict_options *opt
   BVL_TRY(bvl_loaded_open(&job.comm, options->model, &job.model));
   BVL_TRY(choose_answer(&job, options->type));
   about = options->data;
-  double start_s = MPI_Wtime();
+  double start_s = bvl_now_s();
   BVL_TRY(bvl_data_open(&job.comm, options->data, &options->names, options->collective_io, 0,
                         &job.data));
   BVL_TRY(match_columns(&job));
   BVL_TRY(check_memory(&job));
   BVL_TRY(lay_out(&job));
   BVL_TRY(read_matrix(&job));
-  outcome->load_s = MPI_Wtime() - start_s;
-  start_s = MPI_Wtime();
+  outcome->load_s = bvl_now_s() - start_s;
+  start_s = bvl_now_s();
   BVL_TRY(predict_all(&job, options->type));
-  outcome->predict_s = MPI_Wtime() - start_s;
+  outcome->predict_s = bvl_now_s() - start_s;
   BVL_TRY(bvl_max(&job.comm, &outcome->predict_s, 1));
   outcome->n = bvl_design_n(job.X);
   outcome->columns = bvl_design_p(job.X);

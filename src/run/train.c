@@ -10,6 +10,7 @@
 #include <sys/resource.h>
 
 #include "base/checked.h"
+#include "base/clock.h"
 #include "base/phase.h"
 #include "penalty/penalty.h"
 #include "run/job.h"
@@ -312,7 +313,7 @@ bvl_status bvl_run_train(MPI_Comm comm, const bvl_train_options *options,
                          const bvl_monitor *monitor, bvl_train_outcome *outcome)
 {
   bvl_status status = BVL_OK;
-  const double start_s = MPI_Wtime();
+  const double start_s = bvl_now_s();
   double doubles = 0.0;
   bvl_train_job job = {
       .options = options, .deadline_s = INFINITY, .pruned_accuracy = NAN, .imbalance = NAN};
@@ -321,17 +322,17 @@ bvl_status bvl_run_train(MPI_Comm comm, const bvl_train_options *options,
   BVL_TRY(bvl_network_create(&job.network.comm, options->output, "network", &job.writer));
   BVL_TRY(bvl_agree(&job.network.comm, count_doubles(&job, &doubles)));
   BVL_TRY(bvl_network_job_read(&job.network, doubles));
-  outcome->load_s = MPI_Wtime() - start_s;
-  job.deadline_s = MPI_Wtime() + options->max_seconds;
+  outcome->load_s = bvl_now_s() - start_s;
+  job.deadline_s = bvl_now_s() + options->max_seconds;
   BVL_TRY(bvl_agree(&job.network.comm, bvl_train_job_identify(&job)));
   BVL_TRY(learn(&job, outcome));
-  outcome->solve_s = MPI_Wtime() - start_s - outcome->load_s;
+  outcome->solve_s = bvl_now_s() - start_s - outcome->load_s;
   BVL_TRY(measure(&job, outcome));
   bvl_train_destroy(&job.train); /* makes room for the copies that are written */
   BVL_TRY(bvl_train_job_write(&job, outcome));
   BVL_TRY(bvl_result_close(&job.writer, 1));
   BVL_TRY(measure_peak(&job, outcome));
-  outcome->write_s = MPI_Wtime() - start_s - outcome->load_s - outcome->solve_s;
+  outcome->write_s = bvl_now_s() - start_s - outcome->load_s - outcome->solve_s;
 cleanup:
   close_job(&job);
   return status;

@@ -2,6 +2,7 @@
 /* What the outside wants, made everyone's. */
 #include <mpi.h>
 
+#include "base/clock.h"
 #include "solver/solver.h"
 
 int bvl_solve_wants(const bvl_problem *problem, bvl_solve_control *control)
@@ -9,7 +10,7 @@ int bvl_solve_wants(const bvl_problem *problem, bvl_solve_control *control)
   const bvl_monitor *monitor = control->monitor;
   int wants = monitor->poll != NULL ? monitor->poll(monitor->context) : 0;
   if (problem->grid->all.rank != 0) return wants;
-  const double now = MPI_Wtime();
+  const double now = bvl_now_s();
   if (now > control->deadline_s || control->enough) wants |= BVL_WANT_TIME_UP;
   if (now > control->next_checkpoint_s) wants |= BVL_WANT_CHECKPOINT;
   return wants;
@@ -57,6 +58,6 @@ void bvl_solve_report(const bvl_problem *problem, bvl_solve_control *control, co
   control->progress.iterations = state->iterations;
   control->progress.support = (int64_t)state->certificate.support;
   control->progress.gap = state->certificate.gap;
-  control->progress.elapsed_s = MPI_Wtime() - control->start_s;
+  control->progress.elapsed_s = bvl_now_s() - control->start_s;
   monitor->progress(monitor->context, &control->progress);
 }

@@ -26,9 +26,9 @@ typedef struct bvl_solve_state {
 typedef struct bvl_solve_control {
   const bvl_monitor *monitor; /* never NULL; members may be */
   const bvl_path_options *options;
-  double start_s;           /* MPI_Wtime() when the path began */
-  double deadline_s;        /* MPI_Wtime() to stop at; INFINITY. Rank 0's clock decides */
-  double next_checkpoint_s; /* MPI_Wtime() of the next periodic checkpoint; INFINITY */
+  double start_s;           /* bvl_now_s() when the path began */
+  double deadline_s;        /* bvl_now_s() to stop at; INFINITY. Rank 0's clock decides */
+  double next_checkpoint_s; /* bvl_now_s() of the next periodic checkpoint; INFINITY */
   bvl_watch watch;          /* for rank 0's loops between polls: is a stop wanted, or time up? */
   /** Called, collectively, when the state is whole and someone wants a checkpoint. */
   bvl_status (*checkpoint)(void *context);

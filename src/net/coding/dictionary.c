@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/checked.h"
+#include "base/clock.h"
 #include "base/rng.h"
 #include "net/coding/code_lasso.h"
 #include "solver/solver.h"
@@ -96,7 +97,7 @@ bvl_status bvl_dictionary_create(const bvl_comm *comm, const bvl_dictionary_opti
     self->X = X;
     self->row = row;
     self->kkt = self->residual = NAN;
-    self->start_s = MPI_Wtime();
+    self->start_s = bvl_now_s();
     status = allocate(self);
   }
   BVL_TRY(bvl_agree(comm, status));
@@ -169,7 +170,7 @@ int bvl_dictionary_wants(const bvl_dictionary *self, const bvl_dictionary_limits
 {
   const bvl_monitor *monitor = limits->monitor;
   int wants = monitor != NULL && monitor->poll != NULL ? monitor->poll(monitor->context) : 0;
-  if (self->comm->rank == 0 && !isinf(limits->deadline_s) && MPI_Wtime() > limits->deadline_s)
+  if (self->comm->rank == 0 && !isinf(limits->deadline_s) && bvl_now_s() > limits->deadline_s)
     wants |= BVL_WANT_TIME_UP;
   return wants;
 }
@@ -179,7 +180,7 @@ bvl_status bvl_dictionary_note(bvl_dictionary *self, double objective, double no
   const int64_t k = self->n_history;
   bvl_status status = BVL_GROW(&self->history, &self->history_capacity, k + 1);
   if (status != BVL_OK) return status;
-  self->history[k] = (bvl_dictionary_point){objective, nonzeros, MPI_Wtime() - self->start_s};
+  self->history[k] = (bvl_dictionary_point){objective, nonzeros, bvl_now_s() - self->start_s};
   self->n_history++;
   return BVL_OK;
 }
@@ -264,14 +265,14 @@ bvl_status bvl_dictionary_alternate(bvl_dictionary *self, const bvl_dictionary_l
 {
   const double *riders = self->moments + self->options.atoms * (self->options.atoms + self->p);
   double before = self->n_history > 0 ? self->history[self->n_history - 1].objective : INFINITY;
-  double next_save_s = limits->save != NULL ? MPI_Wtime() + limits->save_every_s : INFINITY;
+  double next_save_s = limits->save != NULL ? bvl_now_s() + limits->save_every_s : INFINITY;
   bvl_status status = BVL_OK;
   *converged = *wants = 0;
   while (self->n_history < limits->max_iter) {
     bvl_dictionary_code(self, 0);
     const bvl_status room = BVL_GROW(&self->history, &self->history_capacity, self->n_history + 1);
     int want = bvl_dictionary_wants(self, limits);
-    if (self->comm->rank == 0 && MPI_Wtime() > next_save_s) want |= BVL_WANT_CHECKPOINT;
+    if (self->comm->rank == 0 && bvl_now_s() > next_save_s) want |= BVL_WANT_CHECKPOINT;
     BVL_TRY(sum_moments(self, want, room != BVL_OK));
     if (riders[FAILED] > 0.0) BVL_TRY(bvl_agree(self->comm, room));
     BVL_TRY(bvl_dictionary_note(self, riders[VALUE], riders[NONZEROS]));
@@ -285,7 +286,7 @@ bvl_status bvl_dictionary_alternate(bvl_dictionary *self, const bvl_dictionary_l
     pass_atoms(self);
     if ((*wants & (BVL_WANT_STOP | BVL_WANT_CHECKPOINT)) && limits->save != NULL) {
       BVL_TRY(limits->save(limits->context));
-      next_save_s = MPI_Wtime() + limits->save_every_s;
+      next_save_s = bvl_now_s() + limits->save_every_s;
     }
     if (*wants & BVL_WANT_STOP) BVL_TRY(bvl_fail(BVL_ERR_INTERRUPTED, "asked to stop"));
   }

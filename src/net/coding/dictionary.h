@@ -33,7 +33,7 @@ typedef struct bvl_dictionary_point {
   double seconds;  /* since the run began */
 } bvl_dictionary_point;
 
-/** When to end. The deadline (on MPI_Wtime's clock) is rank 0's. */
+/** When to end. The deadline (on bvl_now_s's clock) is rank 0's. */
 typedef struct bvl_dictionary_limits {
   int64_t max_iter;
   double tol; /* alternation: least relative decrease of the objective in one round */

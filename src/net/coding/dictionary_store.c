@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/checked.h"
+#include "base/clock.h"
 #include "net/coding/dictionary.h"
 
 enum { TAKEN, SECONDS, N_NUMBERS };
@@ -43,7 +44,7 @@ bvl_status bvl_dictionary_save(const bvl_dictionary *self, const bvl_store *stor
   bvl_status status = BVL_OK;
   const int64_t K = self->options.atoms, row0 = first_row(self);
   const double numbers[N_NUMBERS] = {
-      [TAKEN] = (double)self->n_taken, [SECONDS] = MPI_Wtime() - self->start_s};
+      [TAKEN] = (double)self->n_taken, [SECONDS] = bvl_now_s() - self->start_s};
   double *sorted = NULL;
   BVL_TRY(bvl_agree(self->comm, BVL_ALLOC(&sorted, K * self->n_local)));
   sort_codes(self, row0, 1, sorted);
@@ -82,7 +83,7 @@ bvl_status bvl_dictionary_restore(bvl_dictionary *self, const bvl_store *store)
     BVL_TRY(bvl_fail(BVL_ERR_INPUT, "checkpoint: %g samples made atoms", numbers[TAKEN]));
   self->n_history = rounds / POINT;
   self->n_taken = (int64_t)numbers[TAKEN];
-  self->start_s = MPI_Wtime() - numbers[SECONDS];
+  self->start_s = bvl_now_s() - numbers[SECONDS];
 cleanup:
   free(sorted);
   return status;

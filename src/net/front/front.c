@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/checked.h"
+#include "base/clock.h"
 
 /* A value must fall by this, relative, for a point to be replaced: less is the end of a correction,
  * not another minimum. */
@@ -73,7 +74,7 @@ bvl_status bvl_front_create(const bvl_objective *f, bvl_ball *ball, int64_t n, d
     front->ball = ball;
     front->n = n;
     front->limits = *limits;
-    front->start_s = MPI_Wtime();
+    front->start_s = bvl_now_s();
     status = allocate(front);
     if (status == BVL_OK) set_radii(front, f2_max);
   }
@@ -118,7 +119,7 @@ static void report(const bvl_front *front, int64_t k)
                                  .loss = p->value,
                                  .gap = NAN,
                                  .iterations = p->steps,
-                                 .elapsed_s = MPI_Wtime() - front->start_s};
+                                 .elapsed_s = bvl_now_s() - front->start_s};
   monitor->progress(monitor->context, &progress);
 }
 
@@ -144,7 +145,7 @@ static bvl_status offer(bvl_front *front, int64_t k, int stir, double *x, double
   bvl_status status = BVL_OK;
   bvl_front_point *p = &front->point[k];
   bvl_correction found;
-  const double start_s = MPI_Wtime();
+  const double start_s = bvl_now_s();
   BVL_TRY(correct(front, p->radius, stir, x, &found));
   p->steps += found.steps;
   if (isfinite(found.value) && found.value < p->value * (1.0 - least_gain)) {
@@ -155,7 +156,7 @@ static bvl_status offer(bvl_front *front, int64_t k, int stir, double *x, double
     p->converged = found.converged;
     memcpy(p->x, x, (size_t)front->f->space.n_local * sizeof *x);
   }
-  p->seconds += MPI_Wtime() - start_s;
+  p->seconds += bvl_now_s() - start_s;
   report(front, k);
 cleanup:
   return status;
