@@ -15,13 +15,6 @@
 #include "base/phase.h"
 #include "io/stamp.h"
 
-static bvl_status system_fail(const char *what, const char *path)
-{
-  int code = errno;
-  int full = code == ENOSPC || code == EDQUOT || code == EFBIG;
-  return bvl_fail(full ? BVL_ERR_DISK : BVL_ERR_IO, "cannot %s %s: %s", what, path, strerror(code));
-}
-
 /* Reserved ahead of what is claimed, so that small things do not each ask the file system. */
 #define AHEAD_BYTES (INT64_C(1) << 20)
 /* What a dataset or a group takes beside its elements, with a wide margin. */
@@ -34,7 +27,7 @@ static bvl_status touch(bvl_out *out)
   if (stat(out->path, &about) == 0 && S_ISDIR(about.st_mode))
     return bvl_fail(BVL_ERR_IO, "cannot write %s: it is a directory", out->path);
   out->fd = open(out->partial, O_RDWR | O_CREAT | O_TRUNC, 0666);
-  return out->fd >= 0 ? BVL_OK : system_fail("create", out->partial);
+  return out->fd >= 0 ? BVL_OK : bvl_system_fail("create", out->partial);
 }
 
 /* File systems that cannot reserve say so in several ways; only a full one is a reason to stop. */
@@ -229,7 +222,7 @@ bvl_status bvl_out_sparse_group(bvl_out *out, const char *name, const char *enco
 static bvl_status sync_fd(int fd, const char *path)
 {
   if (fsync(fd) == 0 || errno == EINVAL || errno == EROFS) return BVL_OK;
-  return system_fail("sync", path);
+  return bvl_system_fail("sync", path);
 }
 
 /* A rename is on the disk when its directory is. */
@@ -239,7 +232,7 @@ static bvl_status sync_directory(const char *path)
   char *directory = strndup(path, slash != NULL ? (size_t)(slash - path) + 1 : 0);
   if (directory == NULL) return bvl_fail(BVL_ERR_NOMEM, "no memory for a path");
   int fd = open(slash != NULL ? directory : ".", O_RDONLY);
-  bvl_status status = fd >= 0 ? sync_fd(fd, path) : system_fail("open the folder of", path);
+  bvl_status status = fd >= 0 ? sync_fd(fd, path) : bvl_system_fail("open the folder of", path);
   if (fd >= 0) close(fd);
   free(directory);
   return status;
@@ -262,7 +255,7 @@ static bvl_status shorten(const bvl_out *out, hsize_t n_bytes)
   struct stat about;
   if (out->fd >= 0 && fstat(out->fd, &about) == 0 && about.st_size > (off_t)n_bytes &&
       ftruncate(out->fd, (off_t)n_bytes) != 0)
-    return system_fail("shorten", out->partial);
+    return bvl_system_fail("shorten", out->partial);
   return BVL_OK;
 }
 
@@ -284,7 +277,7 @@ bvl_status bvl_out_rename(const bvl_out *out, const char *from, const char *to)
 {
   bvl_status status = BVL_OK;
   if (out->comm.rank == 0) {
-    status = rename(from, to) == 0 ? sync_directory(to) : system_fail("write", to);
+    status = rename(from, to) == 0 ? sync_directory(to) : bvl_system_fail("write", to);
   }
   return bvl_agree(&out->comm, status);
 }

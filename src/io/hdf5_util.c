@@ -52,6 +52,13 @@ bvl_status bvl_h5_fail(bvl_status status, const char *format, ...)
   return bvl_fail(status, "%s%s%s", what, why.text[0] != '\0' ? ": " : "", why.text);
 }
 
+bvl_status bvl_system_fail(const char *what, const char *path)
+{
+  const int code = errno;
+  const int full = code == ENOSPC || code == EDQUOT || code == EFBIG;
+  return bvl_fail(full ? BVL_ERR_DISK : BVL_ERR_IO, "cannot %s %s: %s", what, path, strerror(code));
+}
+
 hid_t bvl_h5_access(const bvl_comm *comm)
 {
   H5Eset_auto2(H5E_DEFAULT, NULL, NULL);

@@ -20,6 +20,10 @@ void bvl_h5_release(hid_t *id);
 bvl_status bvl_h5_fail(bvl_status status, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/** "cannot WHAT PATH: " and errno in words. @return BVL_ERR_DISK (no room, quota, limit on a file's
+ * size), else BVL_ERR_IO. */
+bvl_status bvl_system_fail(const char *what, const char *path);
+
 /** A file access list: MPI-IO over comm, or plain when comm is NULL or has one rank. Also keeps
  * HDF5 from printing its error stack. Negative on failure. */
 hid_t bvl_h5_access(const bvl_comm *comm);

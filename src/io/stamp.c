@@ -13,6 +13,7 @@
 
 #include "base/checked.h"
 #include "base/crc32c.h"
+#include "io/hdf5_util.h"
 
 enum { BUFFER_BYTES = 1 << 20 };
 /* Below this much a rank is not worth waking. */
@@ -34,13 +35,6 @@ static void render(const char *kind, int64_t n_bytes, uint32_t crc, char block[B
            kind, n_bytes, crc, unchecked);
 }
 
-static bvl_status system_fail(const char *what, const char *path)
-{
-  const int full = errno == ENOSPC || errno == EDQUOT || errno == EFBIG;
-  return bvl_fail(full ? BVL_ERR_DISK : BVL_ERR_IO, "cannot %s %s: %s", what, path,
-                  strerror(errno));
-}
-
 /* Bytes begin .. end - 1 of a file. */
 static bvl_status sum_bytes(int fd, const char *path, int64_t begin, int64_t end, uint32_t *crc)
 {
@@ -52,7 +46,7 @@ static bvl_status sum_bytes(int fd, const char *path, int64_t begin, int64_t end
     const int64_t most = bvl_lesser(end - begin, BUFFER_BYTES);
     const ssize_t n = pread(fd, buffer, (size_t)most, (off_t)begin);
     if (n < 0 && errno == EINTR) continue;
-    if (n < 0) BVL_TRY(system_fail("read", path));
+    if (n < 0) BVL_TRY(bvl_system_fail("read", path));
     if (n == 0) BVL_TRY(bvl_fail(BVL_ERR_IO, "cannot read %s: it became shorter", path));
     *crc = bvl_crc32c(*crc, buffer, (size_t)n);
     begin += n;
@@ -74,7 +68,7 @@ static bvl_status sum_part(const bvl_comm *comm, const char *path, int64_t n_byt
   const int64_t begin = bvl_cut(n_bytes, parts, comm->rank);
   const int64_t end = bvl_cut(n_bytes, parts, comm->rank + 1);
   const int fd = open(path, O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return system_fail("open", path);
+  if (fd < 0) return bvl_system_fail("open", path);
   const bvl_status status = sum_bytes(fd, path, BVL_STAMP_BYTES + begin, BVL_STAMP_BYTES + end,
                                       crc);
   close(fd);
@@ -97,7 +91,7 @@ static bvl_status put_block(int fd, const char *path, const char block[BVL_STAMP
 {
   for (ssize_t done = 0; done < BVL_STAMP_BYTES;) {
     const ssize_t n = pwrite(fd, block + done, (size_t)(BVL_STAMP_BYTES - done), (off_t)done);
-    if (n < 0 && errno != EINTR) return system_fail("write", path);
+    if (n < 0 && errno != EINTR) return bvl_system_fail("write", path);
     if (n > 0) done += n;
   }
   return BVL_OK;
@@ -112,7 +106,7 @@ bvl_status bvl_stamp_write(const bvl_comm *comm, int fd, const char *path, const
   struct stat about;
   if (comm->rank == 0) {
     if (fstat(fd, &about) != 0)
-      status = system_fail("look at", path);
+      status = bvl_system_fail("look at", path);
     else
       n_bytes = (int64_t)about.st_size - BVL_STAMP_BYTES;
   }
@@ -149,7 +143,7 @@ static bvl_status check_block(int fd, const char *path, bvl_stamp *found)
   uint32_t crc = 0;
   struct stat about;
   if (fstat(fd, &about) != 0 || pread(fd, there, sizeof there, 0) < 0)
-    return system_fail("read", path);
+    return bvl_system_fail("read", path);
   if (memcmp(there, unchecked, strlen(unchecked)) == 0 || !looks_ours(there)) return BVL_OK;
   const int64_t n_bytes = bvl_greater((int64_t)about.st_size - BVL_STAMP_BYTES, 0);
   const int is_data = memcmp(there, data_begins, strlen(data_begins)) == 0;
@@ -175,7 +169,7 @@ bvl_status bvl_stamp_check(const char *path, bvl_stamp *found)
   if (stat(path, &about) != 0 || !S_ISREG(about.st_mode))
     return BVL_OK; /* who opens it says what is wrong with it */
   const int fd = open(path, O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return system_fail("open", path);
+  if (fd < 0) return bvl_system_fail("open", path);
   const bvl_status status = check_block(fd, path, found);
   close(fd);
   return status;

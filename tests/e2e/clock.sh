@@ -18,7 +18,7 @@ jumping() { LD_PRELOAD=$work/jumps.so bevel "$@"; }
 bevel 1 simulate "$work/data.h5" --n 100 --p 500 --seed 3 >"$work/said"
 for ranks in 1 2; do
   jumping $ranks path "$work/data.h5" -o "$work/out.h5" --quiet --max-seconds 1000 \
-    --checkpoint "$work/never.h5" --checkpoint-every 1000
+    --checkpoint "$work/never.h5" --checkpoint-every 1000 || fail "stopped before its time: exit code $?"
   [ ! -e "$work/never.h5.old" ] || fail "a checkpoint before its time"
   "$python" - "$work/out.h5" <<'PY'
 import sys, h5py
