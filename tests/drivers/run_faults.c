@@ -203,10 +203,13 @@ static bvl_status job_train(void)
 
 static bvl_status job_predict(void)
 {
-  static const bvl_data_names names;
+  bvl_predict_options options;
   bvl_predict_outcome outcome;
-  return bvl_run_predict(MPI_COMM_WORLD, in_folder("data.h5"), &names, in_folder("model.h5"),
-                         in_folder("out.h5"), "link", NAN, 1, &outcome);
+  bvl_predict_options_init(&options);
+  options.data = in_folder("data.h5");
+  options.model = in_folder("model.h5");
+  options.output = in_folder("out.h5");
+  return bvl_run_predict(MPI_COMM_WORLD, &options, &outcome);
 }
 
 static bvl_status job_import(void)
