@@ -8,4 +8,7 @@
  * differ. */
 double bvl_now_s(void);
 
+/** "2026-01-31T12:00:00Z" for now. Not collective. */
+void bvl_time_now(char out[24]);
+
 #endif

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "base/phase.h"
 
-#include "base/clock.h"
-
 #include "base/beat.h"
+#include "base/clock.h"
 
 /* A process has one wall clock, as it has one last error; time before the first switch is nobody's.
  */
@@ -63,12 +62,4 @@ bvl_phases bvl_phases_since(const bvl_phases *start)
     passed.entered[k] -= start->entered[k];
   }
   return passed;
-}
-
-void bvl_time_now(char out[24])
-{
-  time_t now = time(NULL);
-  struct tm utc;
-  gmtime_r(&now, &utc);
-  strftime(out, 24, "%Y-%m-%dT%H:%M:%SZ", &utc);
 }

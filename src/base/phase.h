@@ -44,7 +44,4 @@ void bvl_phase_leave(bvl_phase before);
 bvl_phases bvl_phases_now(void);
 bvl_phases bvl_phases_since(const bvl_phases *start);
 
-/** "2026-01-31T12:00:00Z" for now. Not collective. */
-void bvl_time_now(char out[24]);
-
 #endif

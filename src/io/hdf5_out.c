@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "base/checked.h"
-#include "base/phase.h"
+#include "base/clock.h"
 #include "io/stamp.h"
 
 /* Reserved ahead of what is claimed, so that small things do not each ask the file system. */

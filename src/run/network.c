@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/checked.h"
+#include "base/clock.h"
 #include "base/rng.h"
 #include "data/row_subset.h"
 #include "net/pass.h"

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/checked.h"
+#include "base/clock.h"
 #include "run/job.h"
 #include "run/network.h"
 #include "run/network_load.h"

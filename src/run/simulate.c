@@ -12,7 +12,7 @@
 #include <string.h>
 
 #include "base/checked.h"
-#include "base/phase.h"
+#include "base/clock.h"
 #include "base/rng.h"
 #include "loss/loss.h"
 #include "run/recipe.h"
