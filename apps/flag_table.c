@@ -21,6 +21,8 @@ enum {
   WORDS = COMMAND_DICTIONARY,
   NETWORK = COMMAND_TRAIN | COMMAND_PARETO,
   IMPORT = COMMAND_IMPORT,
+  STABLE = COMMAND_STABILITY,
+  PATHS = COMMAND_PATH | COMMAND_CV | COMMAND_STABILITY,
   ASK = COMMAND_INFO, /* what a path's memory depends on */
   SAYS = COMMANDS_SOLVE | COMMAND_PREDICT | COMMAND_SIMULATE | COMMAND_TRAIN | COMMAND_PRUNE |
          COMMAND_PARETO | COMMAND_DICTIONARY | COMMAND_IMPORT
@@ -68,10 +70,10 @@ const flag flag_table[] = {
      "log, group-log: default 1"},
     {"lambda", KIND_REALS, SOLVE, AT(lambda), 0, DBL_MAX, "numbers of at least 0, with commas",
      "L1,L2,...", "path: these values; fit: the one value"},
-    {"nlambda", KIND_INTEGER, COMMAND_PATH | COMMAND_CV | ASK, AT(run.path.n_lambda), COUNT, "K",
+    {"nlambda", KIND_INTEGER, PATHS | ASK, AT(run.path.n_lambda), COUNT, "K",
      "lambdas on the path, default 100"},
-    {"lambda-min-ratio", KIND_REAL, COMMAND_PATH | COMMAND_CV | ASK, AT(run.path.lambda_min_ratio),
-     DBL_MIN, 1 - DBL_EPSILON, "a number in (0, 1)", "R",
+    {"lambda-min-ratio", KIND_REAL, PATHS | ASK, AT(run.path.lambda_min_ratio), DBL_MIN,
+     1 - DBL_EPSILON, "a number in (0, 1)", "R",
      "smallest lambda over lambda_max, default 0.01 if n < p else 1e-4"},
     {"tol", KIND_REAL, SOLVE, AT(run.path.tol), DBL_MIN, 1 - DBL_EPSILON, "a number in (0, 1)", "T",
      "relative duality gap to reach, default 1e-8"},
@@ -101,12 +103,18 @@ const flag flag_table[] = {
      "best; path: 2 for lq and group-lq without --dfmax, else 1"},
     {"gram", KIND_INDEX, SOLVE | ASK, AT(gram), 0, 0, "auto|replicated|distributed", "WORD",
      "gaussian lasso and enet: the working set's Gram on one rank or over all (auto: by size)"},
-    {"dfmax", KIND_INTEGER, COMMAND_PATH | COMMAND_CV | ASK, AT(run.path.dfmax), 0, 0x1p62,
-     "an integer of at least 0", "N",
-     "stop the path at the first lambda with more than N nonzero coefficients"},
+    {"dfmax", KIND_INTEGER, PATHS | ASK, AT(run.path.dfmax), 0, 0x1p62, "an integer of at least 0",
+     "N", "stop the path at the first lambda with more than N nonzero coefficients"},
     {"max-iter", KIND_INTEGER, SOLVE, AT(run.path.max_iter), COUNT, "K", "iterations a lambda"},
     {"max-seconds", KIND_REAL, SOLVE, AT(run.path.max_seconds), POSITIVE, "S",
      "finish with what there is after S seconds of solving"},
+    {"ebic-gamma", KIND_REAL, SOLVE, AT(run.ebic_gamma), 0, 1, "a number in [0, 1]", "G",
+     "ebic: how much a choice among many columns costs, default 1; 0 is bic"},
+    {"relax", KIND_SWITCH, SOLVE, AT(run.relax), 1, 1, NULL, NULL,
+     "also the unpenalised fit on every lambda's support, which predict --relax-gamma mixes in; "
+     "gaussian, binomial, poisson"},
+    {"relax-gamma", KIND_REAL, COMMAND_PREDICT, AT(relax_gamma), 0, 1, "a number in [0, 1]", "G",
+     "G times the model's coefficients and 1 - G times those of its relaxed fit; default 1"},
     {"standardize", KIND_SWITCH, SOLVE, AT(run.standardize), 1, 1, NULL, NULL,
      "penalise on standardised columns (default)"},
     {"no-standardize", KIND_SWITCH, SOLVE, AT(run.standardize), 0, 0, NULL, NULL,
@@ -128,6 +136,28 @@ const flag flag_table[] = {
      "NAME",
      "error of the rows left out: deviance (default; gaussian: mse), mse, mae, class "
      "(misclassification), auc (binomial)"},
+    {"subsamples", KIND_INTEGER, STABLE, AT(stability.subsamples), 2, 0x1p31,
+     "an integer of at least 2", "B", "of the rows, default 100"},
+    {"fraction", KIND_REAL, STABLE, AT(stability.fraction), DBL_MIN, 1 - DBL_EPSILON,
+     "a number in (0, 1)", "F", "of the rows in a subsample, default 0.5"},
+    {"complementary", KIND_SWITCH, STABLE, AT(stability.complementary), 1, 1, NULL, NULL,
+     "subsamples in pairs without a common row (default)"},
+    {"no-complementary", KIND_SWITCH, STABLE, AT(stability.complementary), 0, 0, NULL, NULL,
+     "subsamples drawn one by one"},
+    {"stratify", KIND_SWITCH, STABLE, AT(stability.stratify), 1, 1, NULL, NULL,
+     "each class has its share of a subsample"},
+    {"weakness", KIND_REAL, STABLE, AT(stability.weakness), DBL_MIN, 1, "a number in (0, 1]", "W",
+     "randomised lasso: penalty factors divided by draws from [W, 1], default 1; not of groups"},
+    {"threshold", KIND_REAL, STABLE, AT(stability.threshold), 0.5 + DBL_EPSILON, 1,
+     "a number in (0.5, 1]", "S",
+     "a variable is stable when this share of the subsamples selects it, default 0.9"},
+    {"pfer", KIND_REAL, STABLE, AT(stability.pfer), POSITIVE, "E",
+     "bound on the expected number of false selections: sets --selected, or beside that "
+     "--threshold"},
+    {"selected", KIND_INTEGER, STABLE, AT(stability.selected), COUNT, "Q",
+     "a subsample's path ends before more than Q variables have entered"},
+    {"assumption", KIND_INDEX, STABLE, AT(assumption), 0, 0, "none|unimodal", "WORD",
+     "of the bound that --pfer asks for: unimodal (default with pairs: Shah and Samworth) or none"},
     {"x", KIND_TEXT, SOLVE | ASK | COMMAND_PREDICT, AT(run.names.x), ANY, "PATH",
      "dataset, default /X"},
     {"y", KIND_TEXT, SOLVE | ASK, AT(run.names.y), ANY, "PATH",
@@ -165,8 +195,8 @@ const flag flag_table[] = {
     {"type", KIND_WORD, COMMAND_PREDICT, AT(type), 0, 0, "link|response|class", "WORD",
      "link (default), response or class"},
     {"at", KIND_TEXT, COMMAND_PREDICT, AT(at_text), ANY, "L",
-     "one lambda, interpolated between its neighbours, or lambda.min or lambda.1se of bevel cv; "
-     "default: all"},
+     "one lambda, interpolated between its neighbours, or lambda.min or lambda.1se of bevel cv, or "
+     "where aic, bic or ebic is least; default: all"},
     {"recipe", KIND_WORD, COMMAND_SIMULATE, AT(simulate.recipe), 0, 0, RECIPES, "NAME",
      "a problem of the benchmark by name; the flags below win over it"},
     {"n", KIND_INTEGER, COMMAND_SIMULATE, AT(simulate.n), COUNT, "N", "rows"},
@@ -386,7 +416,7 @@ _Static_assert(sizeof flag_table / sizeof flag_table[0] <= FLAGS_MAX,
 
 /* Announced, refused by name until they exist. */
 static const char *const later_flags[] = {"replicas"};
-static const char *const later_commands[] = {"stability", "study"};
+static const char *const later_commands[] = {"study"};
 
 static int is_in(const char *word, const char *const *list, size_t n)
 {
@@ -406,6 +436,8 @@ const manual manuals[] = {
      "Fits one lambda, from a warm path inside."},
     {COMMAND_CV, "cv", "DATA.h5 -o OUT.h5",
      "Fits a path and tries it on rows left out, fold by fold."},
+    {COMMAND_STABILITY, "stability", "DATA.h5 -o OUT.h5",
+     "Fits a path, and counts what subsamples of the rows select."},
     {COMMAND_PREDICT, "predict", "DATA.h5 --model RESULT.h5 -o OUT.h5", "Predicts with a result."},
     {COMMAND_TRAIN, "train", "DATA.h5 -o OUT.h5 --layers P-H-K | --arch NAME|FILE",
      "Trains a network, sparse where asked."},

@@ -31,7 +31,7 @@ typedef struct flag {
   const char *help;
 } flag;
 
-enum { COMMANDS_SOLVE = COMMAND_PATH | COMMAND_FIT | COMMAND_CV };
+enum { COMMANDS_SOLVE = COMMAND_PATH | COMMAND_FIT | COMMAND_CV | COMMAND_STABILITY };
 
 extern const flag flag_table[];
 extern const int n_flags;
@@ -63,6 +63,7 @@ int flag_complain(char error[FLAGS_ERROR_BYTES], const char *text);
 int check_train_flags(settings *s, char error[FLAGS_ERROR_BYTES]);
 /** What cv asks for beyond path. */
 int check_cv_flags(settings *s, char error[FLAGS_ERROR_BYTES]);
+int check_stability_flags(settings *s, char error[FLAGS_ERROR_BYTES]);
 /** --at L|lambda.min|lambda.1se. */
 int check_at(settings *s, char error[FLAGS_ERROR_BYTES]);
 /** The same for pareto. */

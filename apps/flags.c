@@ -227,6 +227,10 @@ static int check_ignored(const settings *s, char error[FLAGS_ERROR_BYTES])
     idle = "param";
     who = "--solver sgd, momentum, adam or lbfgs";
   }
+  if (s->run.relax && !s->run.path.polish && s->solver >= (int)BVL_SOLVER_SGD) {
+    idle = "relax"; /* a surrogate's own answer has no exact zeros */
+    who = "--polish";
+  }
   if (flag_given(s, "admm-rho") && s->solver != BVL_SOLVER_ADMM) {
     idle = "admm-rho";
     who = "--solver admm";
@@ -392,6 +396,7 @@ static int check(settings *s, char error[FLAGS_ERROR_BYTES])
   s->run.missing = (bvl_missing)(s->missing + BVL_MISSING_ERROR);
   if ((s->command & COMMANDS_SOLVE) && check_solve(s, error) != 0) return -1;
   if (s->command == COMMAND_CV) return check_cv_flags(s, error);
+  if (s->command == COMMAND_STABILITY) return check_stability_flags(s, error);
   if (s->command == COMMAND_TRAIN) return check_train_flags(s, error);
   if (s->command == COMMAND_INFO) return check_info(s, error);
   if (s->command == COMMAND_PRUNE) return check_prune(s, error);
@@ -426,6 +431,8 @@ int flags_parse(command which, int argc, char **argv, const char *run_text, sett
   bvl_import_options_init(&out->import);
   out->header = out->base = 2;
   bvl_cv_options_init(&out->cv);
+  bvl_stability_options_init(&out->stability);
+  out->assumption = (int)out->stability.assumption;
   if (which == COMMAND_PARETO) out->train.network.batch = 0;
   out->activation = (int)out->train.network.activation;
   out->structure = BVL_BY_INPUT;
@@ -437,6 +444,7 @@ int flags_parse(command which, int argc, char **argv, const char *run_text, sett
   out->type = "link";
   out->watchdog = 600.0;
   out->at = NAN;
+  out->relax_gamma = 1.0;
   out->command = which;
   out->run_file = flags_run_file(argc, argv);
   error[0] = '\0';

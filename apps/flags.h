@@ -12,6 +12,7 @@
 #include "run/pareto.h"
 #include "run/prune.h"
 #include "run/run.h"
+#include "run/stability.h"
 #include "run/train.h"
 
 /** Bits, so that a flag can name all the commands it belongs to. */
@@ -27,7 +28,8 @@ typedef enum command {
   COMMAND_PRUNE = 128,
   COMMAND_DICTIONARY = 256,
   COMMAND_CV = 512,
-  COMMAND_IMPORT = 1024
+  COMMAND_IMPORT = 1024,
+  COMMAND_STABILITY = 2048
 } command;
 
 enum { FLAGS_ERROR_BYTES = 1024, FLAGS_MAX = 256 };
@@ -63,10 +65,13 @@ typedef struct settings {
   int fold_kind, measure; /* words of cv by their place */
   int estimate;           /* info's */
   int64_t ranks;
+  bvl_stability_options stability;
+  int assumption; /* as bvl_assumption */
   const char *model;
   const char *type;
   const char *at_text; /* of --at; NULL = not given */
   double at;
+  double relax_gamma;             /* 1 */
   unsigned char given[FLAGS_MAX]; /* by row of the table */
   char **owned;
   int n_owned;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "flag_table.h"
+#include "run/criteria.h"
 
 int check_cv_flags(settings *s, char error[FLAGS_ERROR_BYTES])
 {
@@ -32,9 +33,15 @@ int check_at(settings *s, char error[FLAGS_ERROR_BYTES])
     s->at = BVL_AT_LAMBDA_1SE;
     return 0;
   }
+  for (int c = 0; c < BVL_N_CRITERIA; c++)
+    if (strcmp(s->at_text, bvl_criterion_name((bvl_criterion)c)) == 0) {
+      s->at = BVL_AT_AIC - c;
+      return 0;
+    }
   s->at = strtod(s->at_text, &end);
   if (end != s->at_text && *end == '\0' && s->at >= 0.0 && isfinite(s->at)) return 0;
   snprintf(error, FLAGS_ERROR_BYTES,
-           "--at %.60s: wanted a lambda of at least 0, lambda.min or lambda.1se", s->at_text);
+           "--at %.60s: wanted a lambda of at least 0, lambda.min or lambda.1se, aic, bic or ebic",
+           s->at_text);
   return -1;
 }

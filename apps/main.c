@@ -141,6 +141,17 @@ static bvl_status run_cv(settings *s, MPI_Comm comm, progress *p, int *code)
   return status;
 }
 
+static bvl_status run_stability(settings *s, MPI_Comm comm, progress *p, int *code)
+{
+  bvl_stability_outcome outcome;
+  const bvl_monitor monitor = progress_monitor(p);
+  const bvl_status status = bvl_run_stability(comm, &s->run, &s->stability, &monitor, &outcome);
+  if (status != BVL_OK) return status;
+  *code = report_stability(s, comm, p, &outcome);
+  bvl_run_outcome_free(&outcome.path);
+  return status;
+}
+
 static bvl_status run_train(settings *s, MPI_Comm comm, progress *p, int *code)
 {
   bvl_train_outcome outcome;
@@ -189,6 +200,7 @@ static bvl_status run_predict(settings *s, MPI_Comm comm, progress *p, int *code
                                        .output = s->output,
                                        .type = s->type,
                                        .at = s->at,
+                                       .relax_gamma = s->relax_gamma,
                                        .collective_io = s->run.collective_io,
                                        .command_line = s->run.command_line};
   const bvl_status status = bvl_run_predict(comm, &options, &outcome);
@@ -283,6 +295,7 @@ static const struct {
   int polls; /* asks the monitor, so signals may wait for it */
 } jobs[] = {{COMMAND_PATH | COMMAND_FIT, run_path, 1},
             {COMMAND_CV, run_cv, 1},
+            {COMMAND_STABILITY, run_stability, 1},
             {COMMAND_TRAIN, run_train, 1},
             {COMMAND_PARETO, run_pareto, 1},
             {COMMAND_DICTIONARY, run_dictionary, 1},
@@ -295,9 +308,9 @@ static int run_command(settings *s, MPI_Comm comm, int rank)
 {
   for (size_t k = 0; k < sizeof jobs / sizeof jobs[0]; k++)
     if (s->command & jobs[k].commands) return run_job(s, comm, rank, jobs[k].run, jobs[k].polls);
-  const bvl_status status =
-      s->estimate ? bvl_run_estimate(comm, &s->run, (int)s->ranks, print_line, stdout)
-                  : bvl_run_info(comm, s->file, print_line, stdout);
+  const bvl_status status = s->estimate
+                                ? bvl_run_estimate(comm, &s->run, (int)s->ranks, print_line, stdout)
+                                : bvl_run_info(comm, s->file, print_line, stdout);
   return status == BVL_OK ? EXIT_DONE : report_failure(s, rank, status);
 }
 

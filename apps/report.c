@@ -100,9 +100,25 @@ static void json_cv(const settings *s, const bvl_cv_outcome *o)
   json_real("path_s", o->path_s);
 }
 
-/* cv NULL: it was none. */
+static void json_stability(const bvl_stability_outcome *o)
+{
+  json_integer("subsamples", o->subsamples);
+  json_integer("subsample_size", o->rows);
+  json_integer("subsample_lambdas", o->n_points);
+  json_integer("subsample_lambdas_unfinished", o->n_unfinished);
+  json_integer("variables", o->variables);
+  json_integer("selected_limit", o->selected);
+  json_real("selected_mean", o->selected_mean);
+  json_real("threshold", o->threshold);
+  json_integer("stable_variables", o->n_stable);
+  json_real("pfer_bound", o->bound);
+  json_real("pfer_bound_unimodal", o->bound_unimodal);
+  json_real("path_s", o->path_s);
+}
+
+/* cv and stable NULL: it was none. */
 static void json_path(const settings *s, const bvl_run_outcome *o, const bvl_cv_outcome *cv,
-                      const profile *all, int ranks, int code)
+                      const bvl_stability_outcome *stable, const profile *all, int ranks, int code)
 {
   json_begin(s, code == EXIT_DONE ? "ok" : "unconverged", code);
   printf(", ");
@@ -121,10 +137,19 @@ static void json_path(const settings *s, const bvl_run_outcome *o, const bvl_cv_
   json_real("worst_kkt", o->worst_kkt);
   json_real("lambda_max", o->lambda_max);
   json_real("passes", o->passes);
+  if (s->run.relax) {
+    json_integer("relaxed_fits", o->relaxed_fits);
+    json_integer("relaxed_unfinished", o->relaxed_unfinished);
+    json_integer("relaxed_left_out", o->relaxed_left_out);
+  }
+  json_real("lambda_aic", o->lambda_criterion[BVL_AIC]);
+  json_real("lambda_bic", o->lambda_criterion[BVL_BIC]);
+  json_real("lambda_ebic", o->lambda_criterion[BVL_EBIC]);
   json_run(ranks, o->grid_rows, o->grid_cols, o->load_s, o->solve_s, o->write_s);
   json_resources(o->resumed_from, o->estimate_bytes, o->peak_bytes, &o->traffic);
   json_integer("estimate_all_bytes", o->estimate_all_bytes);
   if (cv != NULL) json_cv(s, cv);
+  if (stable != NULL) json_stability(stable);
   profile_print_json(all);
   json_end();
 }
@@ -184,6 +209,18 @@ static void last_lines(const settings *s, progress *p, FILE *to, int ranks,
         "bevel %s: penalty %s is not convex: each answer is a stationary point, not proven "
         "global",
         p->command, s->run.penalty);
+  if (s->run.relax)
+    progress_say(p, to,
+                 "bevel %s: %" PRId64 " relaxed fits; %" PRId64
+                 " lambdas have none that is finite and stationary, %" PRId64 " none at all",
+                 p->command, o->relaxed_fits, o->relaxed_unfinished, o->relaxed_left_out);
+  if (!isnan(o->lambda_criterion[BVL_BIC]) && o->n_lambda > 1)
+    progress_say(p, to,
+                 "bevel %s: least aic at lambda %.5g (%" PRId64 " coefficients), bic %.5g (%" PRId64
+                 "), ebic %.5g (%" PRId64 ")",
+                 p->command, o->lambda_criterion[BVL_AIC], o->df_criterion[BVL_AIC],
+                 o->lambda_criterion[BVL_BIC], o->df_criterion[BVL_BIC],
+                 o->lambda_criterion[BVL_EBIC], o->df_criterion[BVL_EBIC]);
   progress_say(p, to,
                "bevel %s: %.2f s (load %.2f, solve %.2f, write %.2f) on %d rank%s (%dx%d), %.1f "
                "passes over X",
@@ -209,9 +246,10 @@ static void say_choice(progress *p, FILE *to, const settings *s, const bvl_cv_ou
                o->lambda_1se, o->df_1se);
 }
 
-/* Of path and fit; of cv too where that is not NULL. */
+/* Of path and fit; of cv or stability too where that is not NULL. */
 static int report_solved(const settings *s, MPI_Comm comm, progress *p,
-                         const bvl_run_outcome *outcome, const bvl_cv_outcome *cv)
+                         const bvl_run_outcome *outcome, const bvl_cv_outcome *cv,
+                         const bvl_stability_outcome *stable)
 {
   int rank, size;
   int as_asked = s->solver >= BVL_SOLVER_SGD && !s->run.path.polish;
@@ -219,6 +257,9 @@ static int report_solved(const settings *s, MPI_Comm comm, progress *p,
   int attempted = outcome->n_diverged == 0 && (outcome->n_not_attempted == 0 || outcome->full);
   int done = outcome->n_converged == wanted || (as_asked && attempted);
   if (cv != NULL && (isnan(cv->lambda_min) || (cv->n_unfinished > 0 && !as_asked))) done = 0;
+  if (stable != NULL &&
+      (stable->subsamples < stable->asked || (stable->n_unfinished > 0 && !as_asked)))
+    done = 0;
   int code = done ? EXIT_DONE : EXIT_UNCONVERGED;
   FILE *to = s->quiet ? NULL : s->json ? stderr : stdout;
   MPI_Comm_rank(comm, &rank);
@@ -226,20 +267,27 @@ static int report_solved(const settings *s, MPI_Comm comm, progress *p,
   profile *all = s->profile ? profile_gather(comm, outcome) : NULL;
   profile_print(all, p, s->json ? stderr : stdout);
   if (rank == 0 && cv != NULL) say_choice(p, to, s, cv);
+  if (rank == 0 && stable != NULL) report_stable(p, to, stable);
   if (rank == 0) last_lines(s, p, to, size, outcome, as_asked);
-  if (rank == 0 && s->json) json_path(s, outcome, cv, all, size, code);
+  if (rank == 0 && s->json) json_path(s, outcome, cv, stable, all, size, code);
   profile_free(all);
   return code;
 }
 
 int report_path(const settings *s, MPI_Comm comm, progress *p, const bvl_run_outcome *outcome)
 {
-  return report_solved(s, comm, p, outcome, NULL);
+  return report_solved(s, comm, p, outcome, NULL, NULL);
 }
 
 int report_cv(const settings *s, MPI_Comm comm, progress *p, const bvl_cv_outcome *outcome)
 {
-  return report_solved(s, comm, p, &outcome->path, outcome);
+  return report_solved(s, comm, p, &outcome->path, outcome, NULL);
+}
+
+int report_stability(const settings *s, MPI_Comm comm, progress *p,
+                     const bvl_stability_outcome *outcome)
+{
+  return report_solved(s, comm, p, &outcome->path, NULL, outcome);
 }
 
 /* ---- train ----------------------------------------------------------------------------------- */

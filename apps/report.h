@@ -33,6 +33,11 @@ int report_path(const settings *s, MPI_Comm comm, progress *p, const bvl_run_out
 
 /** The last lines of cv. Collective over comm. Returns the exit code. */
 int report_cv(const settings *s, MPI_Comm comm, progress *p, const bvl_cv_outcome *outcome);
+/** Of these, what is about the stable set. Rank 0 alone. */
+void report_stable(progress *p, FILE *to, const bvl_stability_outcome *o);
+/** The last lines of stability. Collective over comm. Returns the exit code. */
+int report_stability(const settings *s, MPI_Comm comm, progress *p,
+                     const bvl_stability_outcome *outcome);
 
 /** The last lines of train. Collective over comm. Returns the exit code. */
 int report_train(const settings *s, MPI_Comm comm, progress *p, const bvl_train_outcome *outcome);

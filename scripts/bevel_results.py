@@ -154,7 +154,7 @@ class Path(Result):
     def summary(self):
         """A row a lambda."""
         wanted = ("df", "dev_ratio", "objective", "dual_gap", "kkt_residual", "iterations", "seconds", "status",
-                  "cvm", "cvsd")
+                  "cvm", "cvsd", "aic", "bic", "ebic")
         out = {"lambda": self.lambda_}
         out.update({name: self.arrays[name] for name in wanted
                     if name in self.arrays and self.arrays[name].shape == self.lambda_.shape})

@@ -110,6 +110,10 @@ bvl_status bvl_result_put_i64(bvl_result_writer *writer, const char *name, int64
                               const int64_t *values);
 bvl_status bvl_result_put_strings(bvl_result_writer *writer, const char *name, int64_t n,
                                   char *const *values);
+/** Another sparse matrix (AnnData csc, p x n_cols): bvl_result_put_coef goes on with it. The one
+ * before, at first /coef, must have all its columns. */
+bvl_status bvl_result_begin_csc(bvl_result_writer *writer, const char *name, int64_t p,
+                                int64_t n_cols);
 /** The next column of /coef (AnnData csc): each rank's nonzeros, gathered to rank 0 and sorted by
  * input column. Ranks with nothing to say pass 0. Collective. */
 bvl_status bvl_result_put_coef(bvl_result_writer *writer, int64_t n_nonzero, const int64_t *column,
@@ -136,17 +140,23 @@ typedef struct bvl_result {
   double *lambda;    /* n_lambda */
   double lambda_min; /* of a cross-validated path; else NaN */
   double lambda_1se;
-  double *intercept;    /* n_lambda x K, a lambda's together */
-  int64_t *indptr;      /* n_lambda + 1 */
-  int64_t *indices;     /* nnz */
-  double *values;       /* nnz */
-  double *fill;         /* p: what a missing code reads as; NULL when the file does not say */
-  char **feature_names; /* p strings, one block; NULL when there are none */
+  double lambda_criterion[3]; /* that aic, bic and ebic chose; NaN = none */
+  double *intercept;          /* n_lambda x K, a lambda's together */
+  int64_t *indptr;            /* n_lambda + 1 */
+  int64_t *indices;           /* nnz */
+  double *values;             /* nnz */
+  double *fill;               /* p: what a missing code reads as; NULL when the file does not say */
+  char **feature_names;       /* p strings, one block; NULL when there are none */
   char family[32];
   int trained_offset; /* the model was trained with an offset */
   int single;         /* the model was fitted with --precision single */
 } bvl_result;
 bvl_status bvl_result_read(const bvl_comm *comm, const char *path, bvl_result *out);
+/** gamma times the coefficients that were read and 1 - gamma times those of the relaxed fits in the
+ * same file; NaN intercepts and no coefficients where there is none. Collective. @return
+ * BVL_ERR_USAGE: the file has no relaxed fits; BVL_ERR_INPUT: they are not the model's. */
+bvl_status bvl_result_relax(const bvl_comm *comm, const char *path, double gamma,
+                            bvl_result *result);
 void bvl_result_free(bvl_result *result);
 
 /** /prediction (n x K x L, K and L squeezed when 1) and /lambda (unless NULL), written in parallel:

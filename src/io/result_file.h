@@ -9,12 +9,14 @@
 struct bvl_result_writer {
   bvl_out out;
   int parallel; /* all ranks write: networks; else rank 0 alone: paths, which have /coef */
-  int64_t p;
-  int64_t n_lambda;
-  int64_t n_written;     /* columns of /coef so far */
-  int64_t *indptr;       /* n_lambda + 1, owned; filled on rank 0; NULL without /coef */
+  /* the sparse matrix in work: /coef first */
+  char csc[32];
+  int64_t p;             /* its rows */
+  int64_t n_lambda;      /* its columns */
+  int64_t n_written;     /* of these, so far */
+  int64_t *indptr;       /* n_lambda + 1, owned; filled on rank 0; NULL without one */
   int64_t *counts;       /* size, owned: every rank's nonzeros in the column at hand */
-  hid_t values, indices; /* /coef/data, /coef/indices on rank 0; 0 elsewhere */
+  hid_t values, indices; /* its data and indices on rank 0; 0 elsewhere */
 };
 
 /** /feature_names of a result, p of them, by this process alone: NULL and n_bytes = -1 when there

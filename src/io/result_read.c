@@ -157,6 +157,9 @@ static bvl_status read_file(const char *path, bvl_result *result, int64_t *n_byt
   BVL_TRY(read_vector(file, "/lambda", H5T_NATIVE_DOUBLE, &result->n_lambda, &result->lambda));
   BVL_TRY(read_choice(file, "/lambda_min", &result->lambda_min));
   BVL_TRY(read_choice(file, "/lambda_1se", &result->lambda_1se));
+  BVL_TRY(read_choice(file, "/lambda_aic", &result->lambda_criterion[0]));
+  BVL_TRY(read_choice(file, "/lambda_bic", &result->lambda_criterion[1]));
+  BVL_TRY(read_choice(file, "/lambda_ebic", &result->lambda_criterion[2]));
   BVL_TRY(read_intercepts(file, result));
   BVL_TRY(read_coef(file, result));
   BVL_TRY(read_fill(file, result));
@@ -218,6 +221,7 @@ bvl_status bvl_result_read(const bvl_comm *comm, const char *path, bvl_result *o
   BVL_TRY(bvl_bcast(comm, 0, out->lambda, out->n_lambda));
   BVL_TRY(bvl_bcast(comm, 0, &out->lambda_min, 1));
   BVL_TRY(bvl_bcast(comm, 0, &out->lambda_1se, 1));
+  BVL_TRY(bvl_bcast(comm, 0, out->lambda_criterion, 3));
   BVL_TRY(bvl_bcast(comm, 0, out->intercept, out->n_lambda * out->outputs));
   BVL_TRY(bvl_bcast_i64(comm, 0, out->indptr, out->n_lambda + 1));
   BVL_TRY(bvl_bcast_i64(comm, 0, out->indices, head[2]));
@@ -226,6 +230,62 @@ bvl_status bvl_result_read(const bvl_comm *comm, const char *path, bvl_result *o
   BVL_TRY(bvl_names_share(comm, out->p, head[3], &out->feature_names));
 cleanup:
   if (status != BVL_OK) bvl_result_free(out);
+  return status;
+}
+
+/* ---- relaxed fits ------------------------------------------------------------------------------
+ */
+
+/* Mixes column k of the model with one of the relaxed fits, which has its rows or is empty. */
+static bvl_status mix_column(const bvl_result *from, int64_t k, double gamma, bvl_result *to)
+{
+  const int64_t begin = to->indptr[k], n = to->indptr[k + 1] - begin;
+  const int64_t relaxed = from->indptr[k];
+  const int there = !isnan(from->intercept[k]);
+  int same = !there || from->indptr[k + 1] - relaxed == n;
+  to->intercept[k] = gamma * to->intercept[k] + (1.0 - gamma) * from->intercept[k];
+  for (int64_t e = 0; same && e < n; e++) {
+    double *value = &to->values[begin + e];
+    same = !there || from->indices[relaxed + e] == to->indices[begin + e];
+    if (same) *value = there ? gamma * *value + (1.0 - gamma) * from->values[relaxed + e] : 0.0;
+  }
+  if (same) return BVL_OK;
+  return bvl_fail(BVL_ERR_INPUT, "/relaxed/coef: column %" PRId64 " is of another support", k);
+}
+
+/* On rank 0. */
+static bvl_status relax_file(const char *path, double gamma, bvl_result *result)
+{
+  hid_t file = 0;
+  int64_t nnz = -1, n_pointers = result->n_lambda + 1;
+  bvl_result relaxed = {.p = result->p, .outputs = 1, .n_lambda = result->n_lambda};
+  bvl_status status = BVL_OK;
+  BVL_TRY(bvl_h5_open_serial(path, &file));
+  if (bvl_h5_kind_of(file, "/relaxed") != BVL_H5_GROUP || result->outputs != 1)
+    BVL_TRY(bvl_fail(BVL_ERR_USAGE, "relax-gamma: the model was fitted without --relax"));
+  BVL_TRY(read_vector(file, "/relaxed/intercept", H5T_NATIVE_DOUBLE, &relaxed.n_lambda,
+                      &relaxed.intercept));
+  BVL_TRY(
+      read_vector(file, "/relaxed/coef/indptr", H5T_NATIVE_INT64, &n_pointers, &relaxed.indptr));
+  BVL_TRY(read_vector(file, "/relaxed/coef/data", H5T_NATIVE_DOUBLE, &nnz, &relaxed.values));
+  BVL_TRY(read_vector(file, "/relaxed/coef/indices", H5T_NATIVE_INT64, &nnz, &relaxed.indices));
+  BVL_TRY(check_coef(&relaxed, nnz));
+  for (int64_t k = 0; k < result->n_lambda; k++) BVL_TRY(mix_column(&relaxed, k, gamma, result));
+cleanup:
+  bvl_h5_release(&file);
+  bvl_result_free(&relaxed);
+  return status;
+}
+
+bvl_status bvl_result_relax(const bvl_comm *comm, const char *path, double gamma,
+                            bvl_result *result)
+{
+  bvl_status status = BVL_OK;
+  if (comm->rank == 0) status = relax_file(path, gamma, result);
+  BVL_TRY(bvl_agree(comm, status));
+  BVL_TRY(bvl_bcast(comm, 0, result->intercept, result->n_lambda * result->outputs));
+  status = bvl_bcast(comm, 0, result->values, result->indptr[result->n_lambda]);
+cleanup:
   return status;
 }
 

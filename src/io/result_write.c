@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Result files: the vectors and attributes of any, which are rank 0's; and of a path, written by
- * rank 0, one column of /coef at a time, which the other ranks send their nonzeros for. Per column:
- * a gather of the counts and one of the nonzeros. */
+ * rank 0, one column of a sparse matrix at a time (/coef, then any others), which the other ranks
+ * send their nonzeros for. Per column: a gather of the counts and one of the nonzeros. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +14,7 @@ typedef struct entry {
   double value;
 } entry;
 
-/* Elements of a chunk of /coef: one suits one column, within reason. */
+/* Elements of a chunk: one suits one column, within reason. */
 static int64_t chunk_length(int64_t p)
 {
   return bvl_greater(1024, bvl_lesser(p, 65536));
@@ -34,14 +34,51 @@ static hid_t create_growing(hid_t file, const char *name, hid_t type, int64_t p)
   return dataset;
 }
 
-static bvl_status create_coef(bvl_result_writer *writer)
+static bvl_status create_entries(bvl_result_writer *writer)
 {
+  char name[48];
   if (!writer->out.writes) return BVL_OK;
-  writer->values = create_growing(writer->out.file, "/coef/data", H5T_IEEE_F64LE, writer->p);
-  writer->indices = create_growing(writer->out.file, "/coef/indices", H5T_STD_I64LE, writer->p);
+  snprintf(name, sizeof name, "%s/data", writer->csc);
+  writer->values = create_growing(writer->out.file, name, H5T_IEEE_F64LE, writer->p);
+  snprintf(name, sizeof name, "%s/indices", writer->csc);
+  writer->indices = create_growing(writer->out.file, name, H5T_STD_I64LE, writer->p);
   if (writer->values < 0 || writer->indices < 0)
-    return bvl_h5_fail(BVL_ERR_IO, "%s: cannot create /coef", writer->out.path);
+    return bvl_h5_fail(BVL_ERR_IO, "%s: cannot create %s", writer->out.path, writer->csc);
   return BVL_OK;
+}
+
+/* The matrix in work is whole: its indptr. */
+static bvl_status end_csc(bvl_result_writer *writer)
+{
+  char name[48];
+  if (writer->n_written != writer->n_lambda)
+    return bvl_fail(BVL_ERR_USAGE, "%s has %" PRId64 " of its %" PRId64 " columns", writer->csc,
+                    writer->n_written, writer->n_lambda);
+  if (writer->indptr == NULL) return BVL_OK;
+  snprintf(name, sizeof name, "%s/indptr", writer->csc);
+  const bvl_status status = bvl_result_put_i64(writer, name, writer->n_lambda + 1, writer->indptr);
+  bvl_h5_release(&writer->values);
+  bvl_h5_release(&writer->indices);
+  free(writer->indptr);
+  writer->indptr = NULL;
+  return status;
+}
+
+bvl_status bvl_result_begin_csc(bvl_result_writer *writer, const char *name, int64_t p,
+                                int64_t n_cols)
+{
+  bvl_status status = BVL_OK;
+  BVL_TRY(end_csc(writer));
+  BVL_TRY(bvl_agree(&writer->out.comm, BVL_ALLOC(&writer->indptr, n_cols + 1)));
+  snprintf(writer->csc, sizeof writer->csc, "%s", name);
+  writer->p = p;
+  writer->n_lambda = n_cols;
+  writer->n_written = 0;
+  BVL_TRY(bvl_out_sparse_group(&writer->out, name, "csc_matrix", p, n_cols));
+  BVL_TRY(bvl_out_claim(&writer->out, 16 * chunk_length(p))); /* the last chunks, partly filled */
+  status = bvl_agree(&writer->out.comm, create_entries(writer));
+cleanup:
+  return status;
 }
 
 bvl_status bvl_result_create(const bvl_comm *comm, const char *path, int64_t p, int64_t n_lambda,
@@ -51,15 +88,10 @@ bvl_status bvl_result_create(const bvl_comm *comm, const char *path, int64_t p, 
   bvl_result_writer *writer = NULL;
   *out = NULL;
   status = BVL_ALLOC(&writer, 1);
-  if (status == BVL_OK) status = BVL_ALLOC(&writer->indptr, n_lambda + 1);
   if (status == BVL_OK) status = BVL_ALLOC(&writer->counts, comm->size);
   BVL_TRY(bvl_agree(comm, status));
-  writer->p = p;
-  writer->n_lambda = n_lambda;
   BVL_TRY(bvl_out_create(comm, path, 0, &writer->out));
-  BVL_TRY(bvl_out_sparse_group(&writer->out, "/coef", "csc_matrix", p, n_lambda));
-  BVL_TRY(bvl_out_claim(&writer->out, 16 * chunk_length(p))); /* the last chunks, partly filled */
-  BVL_TRY(bvl_agree(comm, create_coef(writer)));
+  BVL_TRY(bvl_result_begin_csc(writer, "/coef", p, n_lambda));
   *out = writer;
   writer = NULL;
 cleanup:
@@ -152,8 +184,10 @@ static int compare_columns(const void *a, const void *b)
 }
 
 /* Sorts a column's nonzeros by input column, in place. */
-static bvl_status sort_column(int64_t p, int64_t n, int64_t *columns, double *values)
+static bvl_status sort_column(const bvl_result_writer *writer, int64_t n, int64_t *columns,
+                              double *values)
 {
+  const int64_t p = writer->p;
   entry *entries;
   bvl_status status = BVL_ALLOC(&entries, n);
   if (status != BVL_OK) return status;
@@ -163,8 +197,9 @@ static bvl_status sort_column(int64_t p, int64_t n, int64_t *columns, double *va
     columns[k] = entries[k].column;
     values[k] = entries[k].value;
     if (columns[k] < 0 || columns[k] >= p || (k > 0 && columns[k] == columns[k - 1]))
-      status = bvl_fail(BVL_ERR_USAGE, "/coef: column %" PRId64 " of %" PRId64 " is %s", columns[k],
-                        p, columns[k] >= 0 && columns[k] < p ? "given twice" : "out of range");
+      status = bvl_fail(BVL_ERR_USAGE, "%s: column %" PRId64 " of %" PRId64 " is %s", writer->csc,
+                        columns[k], p,
+                        columns[k] >= 0 && columns[k] < p ? "given twice" : "out of range");
   }
   free(entries);
   return status;
@@ -175,13 +210,14 @@ static bvl_status append(hid_t dataset, hid_t memory_type, int64_t from, int64_t
 {
   hsize_t start = (hsize_t)from, size = (hsize_t)n, extent = (hsize_t)(from + n);
   if (n == 0) return BVL_OK;
-  if (H5Dset_extent(dataset, &extent) < 0) return bvl_h5_fail(BVL_ERR_IO, "cannot extend /coef");
+  if (H5Dset_extent(dataset, &extent) < 0)
+    return bvl_h5_fail(BVL_ERR_IO, "cannot extend a sparse matrix");
   hid_t file_space = H5Dget_space(dataset);
   hid_t memory_space = H5Screate_simple(1, &size, NULL);
   bvl_status status = BVL_OK;
   if (H5Sselect_hyperslab(file_space, H5S_SELECT_SET, &start, NULL, &size, NULL) < 0 ||
       H5Dwrite(dataset, memory_type, memory_space, file_space, H5P_DEFAULT, values) < 0)
-    status = bvl_h5_fail(BVL_ERR_IO, "cannot write /coef");
+    status = bvl_h5_fail(BVL_ERR_IO, "cannot write a sparse matrix");
   bvl_h5_release(&memory_space);
   bvl_h5_release(&file_space);
   return status;
@@ -192,7 +228,7 @@ static bvl_status append_column(bvl_result_writer *writer, int64_t n, int64_t *c
                                 double *values)
 {
   int64_t nnz = writer->indptr[writer->n_written];
-  bvl_status status = sort_column(writer->p, n, columns, values);
+  bvl_status status = sort_column(writer, n, columns, values);
   if (status == BVL_OK) status = append(writer->indices, H5T_NATIVE_INT64, nnz, n, columns);
   if (status == BVL_OK) status = append(writer->values, H5T_NATIVE_DOUBLE, nnz, n, values);
   writer->indptr[writer->n_written + 1] = nnz + n;
@@ -208,7 +244,7 @@ bvl_status bvl_result_put_coef(bvl_result_writer *writer, int64_t n_nonzero, con
   double *values = NULL;
   int64_t n = 0;
   if (writer->n_written == writer->n_lambda)
-    return bvl_fail(BVL_ERR_USAGE, "/coef has all its %" PRId64 " columns already",
+    return bvl_fail(BVL_ERR_USAGE, "%s has all its %" PRId64 " columns already", writer->csc,
                     writer->n_lambda);
   memset(writer->counts, 0, (size_t)comm->size * sizeof *writer->counts);
   writer->counts[comm->rank] = n_nonzero;
@@ -278,11 +314,7 @@ bvl_status bvl_result_close(bvl_result_writer **handle, int commit)
   bvl_status status = BVL_OK;
   *handle = NULL;
   if (writer == NULL) return BVL_OK;
-  if (commit && writer->n_written != writer->n_lambda)
-    status = bvl_fail(BVL_ERR_USAGE, "/coef has %" PRId64 " of its %" PRId64 " columns",
-                      writer->n_written, writer->n_lambda);
-  if (commit && status == BVL_OK && writer->indptr != NULL)
-    status = bvl_result_put_i64(writer, "/coef/indptr", writer->n_lambda + 1, writer->indptr);
+  if (commit) status = end_csc(writer);
   bvl_h5_release(&writer->values);
   bvl_h5_release(&writer->indices);
   if (writer->out.path != NULL) {

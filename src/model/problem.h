@@ -57,7 +57,8 @@ struct bvl_problem {
 
 /** As bvl_problem_create, on the entries of X that `base` has read, in the order its blocks ask
  * for: `data` may differ from base's in its vectors over rows (read_rows; weights decide how X is
- * standardised), not in penalty, groups and penalty factors. base outlives it and lends it its
+ * standardised), not in penalty, groups and penalty factors (without groups a factor that is
+ * neither 0 nor infinite may be another such). base outlives it and lends it its
  * rounded copy of X, if it has one: the two are not used at once. Collective. */
 bvl_status bvl_problem_create_beside(const bvl_problem *base, const bvl_problem_data *data,
                                      bvl_problem **out);

@@ -13,7 +13,6 @@
 #include "data/design.h"
 #include "model/problem.h"
 #include "run/cv_job.h"
-#include "run/memory.h"
 
 void bvl_cv_options_init(bvl_cv_options *options)
 {
@@ -42,33 +41,13 @@ static bvl_status check_measure(const bvl_cv_job *cv, const bvl_job *job)
   return BVL_OK;
 }
 
-/* Rows row0 .. of a vector, NULL where the data have none. */
-static bvl_status read_rows(const bvl_job *job, const char *what, int64_t width, int64_t row0,
-                            int64_t count, double **out)
+static bvl_status read_vectors(bvl_cv_job *cv, bvl_job *job)
 {
   bvl_status status = BVL_OK;
-  int present = 1;
-  BVL_TRY(bvl_agree(&job->comm, BVL_ALLOC(out, count * width)));
-  BVL_TRY(job->rows.read_rows(job->rows.context, what, row0, count, *out, &present));
-  if (!present) {
-    free(*out);
-    *out = NULL;
-  }
-cleanup:
-  return status;
-}
-
-static bvl_status read_vectors(bvl_cv_job *cv, const bvl_job *job)
-{
-  bvl_status status = BVL_OK;
-  const bvl_rows *rows = &bvl_problem_design(job->problem)->rows;
-  const int64_t row0 = rows->row0, n_local = rows->n_local;
   const int64_t n_root = job->comm.rank == 0 ? job->n : 0;
-  BVL_TRY(read_rows(job, "y", job->n_responses, row0, n_local, &cv->y));
-  BVL_TRY(read_rows(job, "weights", 1, row0, n_local, &cv->w));
-  BVL_TRY(read_rows(job, "offset", 1, row0, n_local, &cv->offset));
-  BVL_TRY(read_rows(job, "y", job->n_responses, 0, n_root, &cv->all_y));
-  BVL_TRY(read_rows(job, "weights", 1, 0, n_root, &cv->all_w));
+  BVL_TRY(bvl_beside_load(&cv->beside, job));
+  BVL_TRY(bvl_beside_read_rows(job, "y", job->n_responses, 0, n_root, &cv->all_y));
+  BVL_TRY(bvl_beside_read_rows(job, "weights", 1, 0, n_root, &cv->all_w));
   if (cv->all_w == NULL) {
     BVL_TRY(bvl_agree(&job->comm, BVL_ALLOC(&cv->all_w, n_root)));
     for (int64_t i = 0; i < n_root; i++) cv->all_w[i] = 1.0;
@@ -131,95 +110,21 @@ bvl_status bvl_cv_allocate(bvl_cv_job *cv, const bvl_job *job)
 /* ---- a fold ----------------------------------------------------------------------------------
  */
 
-typedef struct fold_rows {
-  const bvl_cv_job *cv;
-  int64_t n_responses, row0;
-} fold_rows;
-
-/* bvl_problem_data.read_rows of the fold in work: its rows weigh nothing. */
-static bvl_status read_fold(void *context, const char *what, int64_t row0, int64_t count,
-                            double *out, int *present)
+static bvl_status solve_fold(bvl_cv_job *cv, bvl_job *job, int64_t fold)
 {
-  const fold_rows *rows = context;
-  const bvl_cv_job *cv = rows->cv;
-  const int64_t at = row0 - rows->row0;
-  *present = 1;
-  if (strcmp(what, "weights") == 0) {
-    for (int64_t i = 0; i < count; i++)
-      out[i] = cv->fold[row0 + i] == cv->now ? 0.0 : cv->w != NULL ? cv->w[at + i] : 1.0;
-    return BVL_OK;
-  }
-  const int is_y = strcmp(what, "y") == 0;
-  const int64_t width = is_y ? rows->n_responses : 1;
-  const double *from = is_y ? cv->y : cv->offset;
-  *present = from != NULL;
-  if (from != NULL && count > 0)
-    memcpy(out, from + at * width, (size_t)(count * width) * sizeof *out);
-  return BVL_OK;
-}
-
-/* What an error of the data is about. */
-static bvl_status name_fold(const bvl_cv_job *cv, bvl_status status)
-{
-  char message[BVL_MESSAGE_BYTES];
-  if (status != BVL_ERR_INPUT) return status;
-  snprintf(message, sizeof message, "%s", bvl_last_error());
-  return bvl_fail(status, "without fold %" PRId64 ": %s", cv->fold_id[cv->now], message);
-}
-
-/* The lambdas that the full path came to, and where they stand in it. */
-static int64_t list_lambdas(const bvl_job *job, double *lambda, int64_t *at)
-{
-  int64_t count = 0;
-  for (int64_t q = 0; q < bvl_path_n_lambda(job->path); q++) {
-    bvl_path_point point;
-    bvl_path_get(job->path, q, &point);
-    if (point.status == 3) continue;
-    lambda[count] = point.lambda;
-    at[count++] = q;
-  }
-  return count;
-}
-
-static int64_t count_unfinished(const bvl_path *path)
-{
-  int64_t count = 0;
-  for (int64_t q = 0; q < bvl_path_n_lambda(path); q++) {
-    bvl_path_point point;
-    bvl_path_get(path, q, &point);
-    count += point.status != 0;
-  }
-  return count;
-}
-
-static bvl_status solve_fold(bvl_cv_job *cv, bvl_job *job, const bvl_path_options *options,
-                             const int64_t *at)
-{
-  const bvl_run_options *o = job->options;
-  bvl_design *X = bvl_problem_design(job->problem);
-  bvl_penalty_parameters parameters;
-  bvl_problem_data data = bvl_job_problem_data(job, &parameters);
-  fold_rows rows = {cv, job->n_responses, X->rows.row0};
-  bvl_problem *problem = NULL;
-  bvl_path *path = NULL;
+  const bvl_rows *rows = &bvl_problem_design(job->problem)->rows;
+  bvl_beside *beside = &cv->beside;
+  char who[48];
   bvl_status status = BVL_OK;
-  data.context = &rows;
-  data.read_rows = read_fold;
-  BVL_TRY(bvl_problem_create_beside(job->problem, &data, &problem));
-  BVL_TRY(bvl_path_create(problem, options, job->monitor, &path));
-  cv->path = path;
-  if (o->checkpoint != NULL && o->resume) BVL_TRY(bvl_cv_restore_fold(cv, job));
-  BVL_TRY(bvl_path_solve(path, o->checkpoint != NULL ? bvl_job_save : NULL, job));
-  BVL_TRY(bvl_cv_predict(cv, job, cv->now, problem, path, at));
-  cv->done[cv->now] = 1.0 + (double)count_unfinished(path);
-  cv->path = NULL;
-  if (o->checkpoint != NULL) BVL_TRY(bvl_job_save(job));
+  snprintf(who, sizeof who, "without fold %" PRId64, cv->fold_id[fold]);
+  for (int64_t i = 0; i < rows->n_local; i++) beside->factor[i] = cv->fold[rows->row0 + i] != fold;
+  BVL_TRY(bvl_beside_solve(beside, fold, who));
+  BVL_TRY(bvl_cv_predict(cv, job, fold));
+  cv->done[fold] = 1.0 + (double)bvl_beside_unfinished(beside);
+  bvl_beside_end(beside);
+  if (job->options->checkpoint != NULL) BVL_TRY(bvl_job_save(job));
 cleanup:
-  cv->path = NULL;
-  status = name_fold(cv, status);
-  bvl_path_destroy(&path);
-  if (problem != NULL) X->bytes_touched += bvl_design_bytes_touched(bvl_problem_design(problem));
-  bvl_problem_destroy(&problem);
+  bvl_beside_end(beside);
   return status;
 }
 
@@ -303,32 +208,18 @@ static void report_choice(bvl_cv_job *cv, const bvl_job *job)
 /* ---- the job ---------------------------------------------------------------------------------
  */
 
-/* A fold's time limit is what the full path and the folds before have left. Collective: all ranks
- * get rank 0's. */
-static bvl_status limit_time(const bvl_job *job, double start_s, bvl_path_options *options)
-{
-  const double most = job->options->path.max_seconds;
-  if (!(most > 0.0)) return BVL_OK;
-  options->max_seconds = fmax(most - (bvl_now_s() - start_s), 1e-9);
-  return bvl_bcast(&job->comm, 0, &options->max_seconds, 1);
-}
-
-static bvl_status solve_folds(bvl_cv_job *cv, bvl_job *job, bvl_path_options *options,
-                              const int64_t *at, double start_s)
+static bvl_status solve_folds(bvl_cv_job *cv, bvl_job *job)
 {
   bvl_status status = BVL_OK;
   for (int64_t f = 0; f < cv->n_folds; f++) {
     if (cv->done[f] == 0.0) {
-      cv->now = f;
-      BVL_TRY(limit_time(job, start_s, options));
-      BVL_TRY(solve_fold(cv, job, options, at));
+      BVL_TRY(solve_fold(cv, job, f));
       bvl_job_log(job, "fold %" PRId64 " of %" PRId64, f + 1, cv->n_folds);
     }
-    cv->outcome->n_points += options->n_lambda;
+    cv->outcome->n_points += cv->beside.n_lambda;
     cv->outcome->n_unfinished += (int64_t)cv->done[f] - 1;
   }
 cleanup:
-  cv->now = -1;
   return status;
 }
 
@@ -336,27 +227,13 @@ static bvl_status solved(void *context, bvl_job *job, bvl_run_outcome *outcome)
 {
   bvl_cv_job *cv = context;
   bvl_status status = BVL_OK;
-  bvl_path_options options = job->options->path;
-  double *lambda = NULL;
-  int64_t *at = NULL;
-  const double start_s = bvl_now_s() - outcome->solve_s;
   cv->outcome->path_s = outcome->solve_s;
   BVL_TRY(bvl_cv_allocate(cv, job));
-  status = BVL_ALLOC(&lambda, cv->n_lambda);
-  if (status == BVL_OK) status = BVL_ALLOC(&at, cv->n_lambda);
-  BVL_TRY(bvl_agree(&job->comm, status));
-  options.n_lambda = list_lambdas(job, lambda, at);
-  options.lambda = lambda;
-  options.dfmax = -1;
-  options.rounded = options.rounded && job->rounded;
-  if (options.gram_limit == 0)
-    BVL_TRY(bvl_memory_gram_limit(&job->comm, job->options->memory_limit, &options.gram_limit));
-  if (options.n_lambda > 0) BVL_TRY(solve_folds(cv, job, &options, at, start_s));
+  BVL_TRY(bvl_beside_prepare(&cv->beside, outcome->solve_s));
+  if (cv->beside.n_lambda > 0) BVL_TRY(solve_folds(cv, job));
   BVL_TRY(draw_curve(cv, job));
   report_choice(cv, job);
 cleanup:
-  free(at);
-  free(lambda);
   return status;
 }
 
@@ -364,9 +241,6 @@ static void free_cv(bvl_cv_job *cv)
 {
   free(cv->fold);
   free(cv->fold_id);
-  free(cv->y);
-  free(cv->w);
-  free(cv->offset);
   free(cv->all_y);
   free(cv->all_w);
   free(cv->oof);
@@ -374,12 +248,13 @@ static void free_cv(bvl_cv_job *cv)
   free(cv->curve.mean);
   free(cv->curve.sd);
   free(cv->curve.by_fold);
+  bvl_beside_free(&cv->beside);
 }
 
 bvl_status bvl_run_cv(MPI_Comm comm, const bvl_run_options *run, const bvl_cv_options *options,
                       const bvl_monitor *monitor, bvl_cv_outcome *outcome)
 {
-  bvl_cv_job cv = {.options = options, .outcome = outcome, .now = -1, .taken = -1};
+  bvl_cv_job cv = {.options = options, .outcome = outcome, .beside.prefix = "fold"};
   const bvl_job_steps steps = {
       .context = &cv,
       .folded = 1,

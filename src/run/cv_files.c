@@ -22,61 +22,6 @@ void bvl_cv_identify(void *context, FILE *text)
   fprintf(text, "folds=%" PRId64 "\nfold=%016" PRIx64 "\n", cv->n_folds, hash);
 }
 
-/* ---- a store within a store ------------------------------------------------------------------
- */
-
-enum { NAME_BYTES = 96 };
-
-static const char *inside(const char *name, char out[NAME_BYTES])
-{
-  snprintf(out, NAME_BYTES, "fold/%s", name);
-  return out;
-}
-
-static bvl_status put_f64(void *context, const char *name, int64_t n, int64_t first, int64_t count,
-                          const double *values)
-{
-  const bvl_store *store = context;
-  char longer[NAME_BYTES];
-  return store->put_f64(store->context, inside(name, longer), n, first, count, values);
-}
-
-static bvl_status put_i64(void *context, const char *name, int64_t n, int64_t first, int64_t count,
-                          const int64_t *values)
-{
-  const bvl_store *store = context;
-  char longer[NAME_BYTES];
-  return store->put_i64(store->context, inside(name, longer), n, first, count, values);
-}
-
-static bvl_status length(void *context, const char *name, int64_t *n)
-{
-  const bvl_store *store = context;
-  char longer[NAME_BYTES];
-  return store->length(store->context, inside(name, longer), n);
-}
-
-static bvl_status get_f64(void *context, const char *name, int64_t first, int64_t count,
-                          double *values)
-{
-  const bvl_store *store = context;
-  char longer[NAME_BYTES];
-  return store->get_f64(store->context, inside(name, longer), first, count, values);
-}
-
-static bvl_status get_i64(void *context, const char *name, int64_t first, int64_t count,
-                          int64_t *values)
-{
-  const bvl_store *store = context;
-  char longer[NAME_BYTES];
-  return store->get_i64(store->context, inside(name, longer), first, count, values);
-}
-
-static bvl_store fold_store(bvl_store *store)
-{
-  return (bvl_store){store, put_f64, put_i64, length, get_f64, get_i64};
-}
-
 /* ---- checkpoints -----------------------------------------------------------------------------
  */
 
@@ -87,18 +32,12 @@ bvl_status bvl_cv_save(void *context, bvl_job *job, const bvl_store *store)
   BVL_TRY(bvl_cv_allocate(cv, job)); /* the full path may still be in work */
   const bvl_rows *rows = &bvl_problem_design(job->problem)->rows;
   const int64_t width = cv->outputs * cv->n_lambda;
-  const double now = (double)(cv->path != NULL ? cv->now : -1);
   const int root = job->comm.rank == 0, speaks = job->grid->j == 0;
   BVL_TRY(
       store->put_f64(store->context, "cv/done", cv->n_folds, 0, root ? cv->n_folds : 0, cv->done));
-  BVL_TRY(store->put_f64(store->context, "cv/now", 1, 0, root, &now));
   BVL_TRY(store->put_f64(store->context, "cv/oof", job->n * width, rows->row0 * width,
                          speaks ? rows->n_local * width : 0, cv->oof));
-  if (cv->path != NULL) {
-    bvl_store whole = *store;
-    const bvl_store part = fold_store(&whole);
-    BVL_TRY(bvl_path_save(cv->path, &part));
-  }
+  status = bvl_beside_save(&cv->beside, store);
 cleanup:
   return status;
 }
@@ -107,41 +46,14 @@ bvl_status bvl_cv_restore(void *context, bvl_job *job, const bvl_store *store)
 {
   bvl_cv_job *cv = context;
   bvl_status status = BVL_OK;
-  double now = -1.0;
   BVL_TRY(bvl_cv_allocate(cv, job));
   const bvl_rows *rows = &bvl_problem_design(job->problem)->rows;
   const int64_t width = cv->outputs * cv->n_lambda;
   BVL_TRY(store->get_f64(store->context, "cv/done", 0, cv->n_folds, cv->done));
-  BVL_TRY(store->get_f64(store->context, "cv/now", 0, 1, &now));
   BVL_TRY(
       store->get_f64(store->context, "cv/oof", rows->row0 * width, rows->n_local * width, cv->oof));
-  cv->taken = (int64_t)now;
+  status = bvl_beside_restore(&cv->beside, store);
 cleanup:
-  return status;
-}
-
-bvl_status bvl_cv_restore_fold(bvl_cv_job *cv, const bvl_job *job)
-{
-  bvl_status status = BVL_OK;
-  bvl_checkpoint *checkpoint = NULL;
-  bvl_store store;
-  char *text = NULL;
-  if (cv->taken != cv->now) return BVL_OK;
-  cv->taken = -1;
-  BVL_TRY(bvl_checkpoint_open(&job->comm, job->options->checkpoint, &checkpoint, &store, &text));
-  if (checkpoint == NULL) goto cleanup;
-  int64_t there = -1; /* it may have been written since */
-  const bvl_store part = fold_store(&store);
-  BVL_TRY(part.length(part.context, "path/stops", &there));
-  if (there < 0) goto cleanup;
-  BVL_TRY(bvl_path_restore(cv->path, &part));
-  bvl_job_log(job, "fold %" PRId64 " goes on where it was", cv->now + 1);
-cleanup:
-  free(text);
-  if (checkpoint != NULL) {
-    const bvl_status closed = bvl_checkpoint_end(&checkpoint, 0);
-    if (status == BVL_OK) status = closed;
-  }
   return status;
 }
 

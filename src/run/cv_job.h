@@ -3,6 +3,7 @@
 #ifndef BVL_RUN_CV_JOB_H
 #define BVL_RUN_CV_JOB_H
 
+#include "run/beside.h"
 #include "run/cv.h"
 #include "run/cv_measure.h"
 #include "run/job.h"
@@ -12,12 +13,9 @@ typedef struct bvl_cv_job {
   bvl_cv_outcome *outcome;       /* borrowed */
   bvl_fold_kind kind;            /* what it came to */
   int64_t n_folds;
-  int64_t *fold;    /* n: 0 .. n_folds - 1, replicated, owned */
-  int64_t *fold_id; /* n_folds: what the folds are called, replicated, owned */
-  /* this rank's block rows, in input order, owned */
-  double *y; /* n_local x responses */
-  double *w; /* NULL = ones */
-  double *offset;
+  int64_t *fold;     /* n: 0 .. n_folds - 1, replicated, owned */
+  int64_t *fold_id;  /* n_folds: what the folds are called, replicated, owned */
+  bvl_beside beside; /* the fold in work, and what all folds share */
   /* rank 0: all rows, in input order, owned; NULL elsewhere */
   double *all_y;    /* n x responses */
   double *all_w;    /* n */
@@ -26,10 +24,7 @@ typedef struct bvl_cv_job {
   /* Linear predictors of rows by the fold that left them out: n_local block rows in input order x
    * K x L, row-major, owned; NaN where there is none (yet). */
   double *oof;
-  double *done;   /* n_folds: 0, or when solved 1 and its unfinished lambdas; replicated, owned */
-  int64_t now;    /* the fold in work, -1 = none */
-  int64_t taken;  /* the fold whose path a checkpoint holds, -1 = none */
-  bvl_path *path; /* of the fold in work, borrowed */
+  double *done; /* n_folds: 0, or when solved 1 and its unfinished lambdas; replicated, owned */
   bvl_cv_curve curve;
 } bvl_cv_job;
 
@@ -37,10 +32,9 @@ typedef struct bvl_cv_job {
  */
 bvl_status bvl_cv_make_folds(bvl_cv_job *cv, const bvl_job *job);
 
-/** Predictors of the rows of `fold` at all lambdas of its path into cv->oof: column q of the path
- * is column at[q] of cv->oof. Collective: a reduction along the grid row. */
-bvl_status bvl_cv_predict(bvl_cv_job *cv, const bvl_job *job, int64_t fold, bvl_problem *problem,
-                          const bvl_path *path, const int64_t *at);
+/** Predictors of the rows of `fold` at all lambdas of the path in work into cv->oof. Collective: a
+ * reduction along the grid row. */
+bvl_status bvl_cv_predict(bvl_cv_job *cv, const bvl_job *job, int64_t fold);
 
 /** Room for cv->oof, done and the curve, once. Collective. */
 bvl_status bvl_cv_allocate(bvl_cv_job *cv, const bvl_job *job);
@@ -52,7 +46,5 @@ void bvl_cv_identify(void *context, FILE *text);
 bvl_status bvl_cv_save(void *context, bvl_job *job, const bvl_store *store);
 bvl_status bvl_cv_restore(void *context, bvl_job *job, const bvl_store *store);
 bvl_status bvl_cv_write(void *context, bvl_job *job);
-/** Takes up the path of the fold in work where the checkpoint holds it. Collective. */
-bvl_status bvl_cv_restore_fold(bvl_cv_job *cv, const bvl_job *job);
 
 #endif

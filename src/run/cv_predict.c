@@ -108,10 +108,13 @@ static double intercept_of(const bvl_path_point *point, int64_t k)
 }
 
 /* Into cv->oof, with intercept and offset. */
-static void keep(bvl_cv_job *cv, const bvl_rows *rows, const bvl_path *path, const int64_t *at,
-                 const int64_t *place, int64_t n_out, const double *eta)
+static void keep(bvl_cv_job *cv, const bvl_rows *rows, const int64_t *place, int64_t n_out,
+                 const double *eta)
 {
   const int64_t K = cv->outputs, L = cv->n_lambda;
+  const bvl_path *path = cv->beside.path;
+  const double *offset = cv->beside.offset;
+  const int64_t *at = cv->beside.at;
   for (int64_t q = 0; q < bvl_path_n_lambda(path); q++) {
     bvl_path_point point;
     bvl_path_get(path, q, &point);
@@ -121,17 +124,17 @@ static void keep(bvl_cv_job *cv, const bvl_rows *rows, const bvl_path *path, con
         if (place[i] < 0) continue;
         const int64_t row = rows->input[i] - rows->row0;
         cv->oof[(row * K + k) * L + at[q]] = eta[place[i] + (q * K + k) * n_out] + base +
-                                             (cv->offset != NULL ? cv->offset[row] : 0.0);
+                                             (offset != NULL ? offset[row] : 0.0);
       }
     }
   }
 }
 
-bvl_status bvl_cv_predict(bvl_cv_job *cv, const bvl_job *job, int64_t fold, bvl_problem *problem,
-                          const bvl_path *path, const int64_t *at)
+bvl_status bvl_cv_predict(bvl_cv_job *cv, const bvl_job *job, int64_t fold)
 {
   bvl_status status = BVL_OK;
-  const bvl_design *X = problem->X;
+  const bvl_path *path = cv->beside.path;
+  const bvl_design *X = cv->beside.problem->X;
   const int64_t sides = bvl_path_n_lambda(path) * cv->outputs;
   entries e = {0};
   int64_t *place = NULL, n_out = 0;
@@ -144,7 +147,7 @@ bvl_status bvl_cv_predict(bvl_cv_job *cv, const bvl_job *job, int64_t fold, bvl_
   if (status == BVL_OK) status = multiply(X, &e, place, n_out, eta);
   BVL_TRY(bvl_agree(&job->comm, status));
   BVL_TRY(bvl_sum(&job->grid->row, eta, n_out * sides));
-  keep(cv, &X->rows, path, at, place, n_out, eta);
+  keep(cv, &X->rows, place, n_out, eta);
 cleanup:
   free(eta);
   free(place);

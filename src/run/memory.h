@@ -26,7 +26,8 @@ typedef struct bvl_memory_shape {
   int coupled;       /* which are of classes: the class engine's matrices come on top */
   int bounded;       /* coefficients have bounds */
   int64_t n_free;    /* unpenalised columns */
-  int folded;        /* a second problem on the same X, and what it predicts for all rows */
+  int folded; /* a second problem on the same X, and a number a row and lambda (predictions) or less
+               */
   int64_t n_factors; /* of a column, for solvers on a surrogate; 0 = 2 */
   int64_t most_df;   /* the path ends at more nonzero coefficients than this; 0 = not known */
   int weighted;      /* the loss is not quadratic */

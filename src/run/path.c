@@ -19,8 +19,10 @@
 #include "data/design.h"
 #include "data/rounded.h"
 #include "loss/loss.h"
+#include "run/criteria.h"
 #include "run/grid.h"
 #include "run/memory.h"
+#include "run/relax.h"
 #include "surrogate/surrogate.h"
 
 enum { DEFAULT_BATCH = 256 };
@@ -35,6 +37,7 @@ void bvl_run_options_init(bvl_run_options *options)
   options->intercept = 1;
   options->standardize = 1;
   options->collective_io = 1;
+  options->ebic_gamma = 1.0;
   bvl_path_options_init(&options->path);
 }
 
@@ -462,6 +465,7 @@ bvl_status bvl_job_run(MPI_Comm comm, const bvl_run_options *options, const bvl_
 {
   int64_t n_lambda = options->path.path_to > 0.0 ? 1 : options->path.n_lambda;
   bvl_job job = {.steps = steps, .options = options, .monitor = monitor};
+  bvl_relaxed *relaxed = NULL;
   bvl_status status = BVL_OK;
   double start_s = bvl_now_s();
   const bvl_phases start = bvl_phases_now();
@@ -472,6 +476,7 @@ bvl_status bvl_job_run(MPI_Comm comm, const bvl_run_options *options, const bvl_
   bvl_time_now(job.start_time);
   BVL_TRY(bvl_comm_dup(comm, &job.traffic, &job.comm));
   BVL_TRY(bvl_job_open(&job));
+  if (options->relax) BVL_TRY(bvl_relax_check(&job));
   outcome->n = job.n;
   outcome->convex = job.penalty.type->convex;
   outcome->p = job.p;
@@ -494,10 +499,14 @@ bvl_status bvl_job_run(MPI_Comm comm, const bvl_run_options *options, const bvl_
   BVL_TRY(solve(&job, outcome));
   outcome->solve_s = bvl_now_s() - start_s - outcome->load_s;
   if (steps != NULL && steps->solved != NULL) BVL_TRY(steps->solved(steps->context, &job, outcome));
+  if (options->relax) BVL_TRY(bvl_relax_solve(&job, &relaxed));
+  if (relaxed != NULL) bvl_relax_count(relaxed, outcome);
   outcome->solve_s = bvl_now_s() - start_s - outcome->load_s;
   bvl_phase_enter(BVL_PHASE_WRITE);
   BVL_TRY(measure(&job, outcome));
   BVL_TRY(bvl_job_write(&job, outcome));
+  BVL_TRY(bvl_job_write_criteria(&job, outcome));
+  if (relaxed != NULL) BVL_TRY(bvl_relax_write(relaxed, &job));
   if (steps != NULL && steps->write != NULL) BVL_TRY(steps->write(steps->context, &job));
   BVL_TRY(bvl_result_close(&job.writer, 1));
   outcome->write_s = bvl_now_s() - start_s - outcome->load_s - outcome->solve_s;
@@ -506,6 +515,7 @@ cleanup:
   bvl_phase_leave(before);
   if (status != BVL_OK) bvl_run_outcome_free(outcome);
   status = bvl_name_file(options->data, status);
+  bvl_relax_free(&relaxed);
   bvl_job_close(&job);
   return status;
 }

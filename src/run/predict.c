@@ -17,6 +17,7 @@
 #include "io/network.h"
 #include "loss/multi.h"
 #include "run/classes.h"
+#include "run/criteria.h"
 #include "run/match.h"
 #include "run/memory.h"
 #include "run/predict_network.h"
@@ -77,11 +78,18 @@ static bvl_status choose_lambda(prediction *job, double at)
   return BVL_OK;
 }
 
-/* lambda.min and lambda.1se as numbers. */
+/* lambda.min, lambda.1se and what the criteria chose as numbers. */
 static bvl_status find_choice(const prediction *job, double *at)
 {
   const int is_min = *at == BVL_AT_LAMBDA_MIN;
   if (isnan(*at) || *at >= 0.0) return BVL_OK;
+  if (*at <= BVL_AT_AIC) {
+    const int criterion = (int)(BVL_AT_AIC - *at);
+    *at = job->model.lambda_criterion[criterion];
+    if (!isnan(*at)) return BVL_OK;
+    return bvl_fail(BVL_ERR_USAGE, "at %s: the model does not have it",
+                    bvl_criterion_name((bvl_criterion)criterion));
+  }
   *at = is_min ? job->model.lambda_min : job->model.lambda_1se;
   if (!isnan(*at)) return BVL_OK;
   return bvl_fail(BVL_ERR_USAGE, "at %s: the model is not one of bevel cv",
@@ -339,7 +347,8 @@ cleanup:
 
 void bvl_predict_options_init(bvl_predict_options *options)
 {
-  *options = (bvl_predict_options){.type = "link", .at = NAN, .collective_io = 1};
+  *options = (bvl_predict_options){
+      .type = "link", .at = NAN, .relax_gamma = 1.0, .collective_io = 1};
 }
 
 static bvl_status predict_model(MPI_Comm comm, const bvl_predict_options *options,
@@ -355,6 +364,8 @@ static bvl_status predict_model(MPI_Comm comm, const bvl_predict_options *option
   bvl_time_now(start_time);
   BVL_TRY(bvl_comm_dup(comm, &job.traffic, &job.comm));
   BVL_TRY(bvl_result_read(&job.comm, options->model, &job.model));
+  if (options->relax_gamma < 1.0)
+    BVL_TRY(bvl_result_relax(&job.comm, options->model, options->relax_gamma, &job.model));
   BVL_TRY(check_type(&job, options->type));
   BVL_TRY(bvl_agree(&job.comm, find_choice(&job, &at)));
   BVL_TRY(bvl_agree(&job.comm, choose_lambdas(&job, at)));
@@ -425,6 +436,8 @@ bvl_status bvl_run_predict(MPI_Comm comm, const bvl_predict_options *options,
   if (!network) return predict_model(comm, options, outcome);
   if (!isnan(options->at))
     return bvl_fail(BVL_ERR_USAGE, "a lambda: %.80s is a network", options->model);
+  if (options->relax_gamma < 1.0)
+    return bvl_fail(BVL_ERR_USAGE, "relax-gamma: %.80s is a network", options->model);
   if (options->missing > BVL_MISSING_ERROR)
     return bvl_fail(BVL_ERR_USAGE, "missing mean and drop: %.80s is a network", options->model);
   return bvl_run_predict_network(comm, options, outcome);

@@ -12,6 +12,10 @@
 #include "bevel/path.h"
 #include "io/io.h"
 
+/** Information criteria of a path's points; run/criteria.h has the formulas. */
+typedef enum bvl_criterion { BVL_AIC, BVL_BIC, BVL_EBIC } bvl_criterion;
+enum { BVL_N_CRITERIA = 3 };
+
 /** A path (or fit) job. Strings are borrowed during the call. bvl_run_options_init sets defaults.
  */
 typedef struct bvl_run_options {
@@ -34,6 +38,8 @@ typedef struct bvl_run_options {
   int64_t memory_limit;   /* bytes a rank, 0 = the machine's or cgroup's share */
   const char *checkpoint; /* NULL = none */
   int resume;
+  double ebic_gamma;        /* 1 */
+  int relax;                /* 0; 1: relaxed fits too (run/relax.h) */
   const char *command_line; /* for the result's attributes */
   bvl_path_options path;
 } bvl_run_options;
@@ -50,7 +56,12 @@ typedef struct bvl_run_outcome {
   double worst_gap; /* over the lambdas attempted; NaN when no gap is known */
   double worst_kkt;
   double lambda_max;
-  double passes; /* bytes of X touched / bytes of X */
+  double lambda_criterion[BVL_N_CRITERIA]; /* where each is least; NaN = unknown */
+  int64_t df_criterion[BVL_N_CRITERIA];    /* nonzero coefficients there */
+  int64_t relaxed_fits;                    /* made */
+  int64_t relaxed_unfinished; /* lambdas whose relaxed fit is not finite or stationary */
+  int64_t relaxed_left_out;   /* lambdas with none attempted */
+  double passes;              /* bytes of X touched / bytes of X */
   int grid_rows, grid_cols;
   int64_t resumed_from;       /* lambdas taken from a checkpoint, -1 = fresh */
   int64_t estimate_bytes;     /* what a rank was expected to need */
@@ -85,6 +96,8 @@ typedef struct bvl_predict_outcome {
 /** In place of a lambda: the one that cross-validation chose. */
 #define BVL_AT_LAMBDA_MIN (-1.0)
 #define BVL_AT_LAMBDA_1SE (-2.0)
+/** or that a criterion chose: BVL_AT_AIC - criterion. */
+#define BVL_AT_AIC (-3.0)
 
 /** A prediction. Strings are borrowed during the call. bvl_predict_options_init sets defaults. */
 typedef struct bvl_predict_options {
@@ -96,6 +109,7 @@ typedef struct bvl_predict_options {
   const char *type; /* "link", "response", "class" */
   double at;        /* NaN = every lambda of the model, else that lambda, interpolated linearly
                        between neighbours as glmnet does (clamped at the ends), or one of the above */
+  double relax_gamma; /* 1, or less of a model that has relaxed fits, whose share is 1 - this */
   int collective_io;
   const char *command_line; /* for the result's attributes */
 } bvl_predict_options;
@@ -104,7 +118,7 @@ typedef struct bvl_predict_options {
 void bvl_predict_options_init(bvl_predict_options *options);
 
 /** bevel predict. Collective over comm. @return BVL_ERR_USAGE also for a lambda of a network, and
- * for the choice of a path that was not cross-validated. */
+ * for the choice of a path that was not cross-validated or has no criteria. */
 bvl_status bvl_run_predict(MPI_Comm comm, const bvl_predict_options *options,
                            bvl_predict_outcome *outcome);
 

@@ -36,7 +36,7 @@ done
 
 # commands and flags
 expect 2 "unknown command pth" pth
-expect 2 "stability: not available yet" stability data.h5 -o out.h5
+expect 2 "study: not available yet" study data.h5 -o out.h5
 expect 2 "did you mean --lambda?" path data.h5 -o out.h5 --lamda 1
 expect 2 "unknown flag --nlam" path data.h5 -o out.h5 --nlam 5
 expect 2 "unknown flag --nlam" path data.h5 -o out.h5 --nlam=5

@@ -25,6 +25,7 @@ walk 2 path data.h5 path.h5 --nlambda 5
 walk 1 path more.h5 other.h5 --nlambda 5
 walk 1 fit data.h5 fit.h5 --lambda 0.1
 walk 1 cv data.h5 cv.h5 --folds 3 --nlambda 5
+walk 1 stability data.h5 stability.h5 --subsamples 4 --nlambda 5
 walk 2 predict data.h5 pred.h5 --model path.h5
 walk 1 train data.h5 net.h5 --layers 20-3-1 --epochs 2 --batch 10
 walk 2 predict more.h5 outputs.h5 --model net.h5

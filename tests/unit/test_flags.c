@@ -169,8 +169,8 @@ static void test_later_versions(void **state)
   assert_refused("d -o o --penalty l1-l2 --alpha 1", "[0, 1)");
   assert_refused("d -o o --penalty l1-l2 --solver lbfgs", "penalty l1-l2");
   assert_refused("d -o o --penalty group-l1-l2 --lower 0", "lasso or enet");
-  command_refuse("stability", error);
-  assert_non_null(strstr(error, "stability: not available yet"));
+  command_refuse("study", error);
+  assert_non_null(strstr(error, "study: not available yet"));
   assert_non_null(strstr(error, "predict"));
   command_refuse("pth", error);
   assert_non_null(strstr(error, "unknown command pth"));
@@ -247,6 +247,27 @@ static void test_what_goes_together(void **state)
   assert_int_equal(parse_with(COMMAND_PREDICT, NULL, "d -o o --model m --at -1"), -1);
   assert_int_equal(parse_with(COMMAND_PREDICT, NULL, "d -o o --model m --at lambda.max"), -1);
   assert_non_null(strstr(error, "lambda.min or lambda.1se"));
+}
+
+static void test_stability(void **state)
+{
+  (void)state;
+  const command which = COMMAND_STABILITY;
+  assert_int_equal(parse_with(which, NULL, "d -o o --nlambda 7"), 0);
+  assert_true(s.stability.subsamples == 100 && s.stability.complementary);
+  assert_true(s.stability.fraction == 0.5 && isnan(s.stability.threshold));
+  assert_true(s.stability.assumption == BVL_ASSUME_UNIMODAL && s.stability.selected == 0);
+  assert_true(s.run.path.n_lambda == 7);
+  assert_int_equal(
+      parse_with(which, NULL, "d -o o --no-complementary --subsamples 5 --pfer 2 --threshold 0.7"),
+      0);
+  assert_true(s.stability.assumption == BVL_ASSUME_NONE && s.stability.pfer == 2.0);
+  assert_int_equal(parse_with(which, NULL, "d -o o --subsamples 5"), -1);
+  assert_int_equal(parse_with(which, NULL, "d -o o --threshold 0.5"), -1);
+  assert_int_equal(parse_with(which, NULL, "d -o o --pfer 1 --fraction 0.4"), -1);
+  assert_int_equal(parse_with(which, NULL, "d -o o --no-complementary --assumption unimodal"), -1);
+  assert_int_equal(parse_with(which, NULL, "d -o o --selected 3 --solver adam --no-polish"), -1);
+  assert_int_equal(parse_with(COMMAND_CV, NULL, "d -o o --subsamples 4"), -1);
 }
 
 static void test_cv(void **state)
@@ -357,6 +378,7 @@ int main(void)
       cmocka_unit_test(test_import),
       cmocka_unit_test(test_later_versions),
       cmocka_unit_test(test_cv),
+      cmocka_unit_test(test_stability),
       cmocka_unit_test(test_prune),
       cmocka_unit_test(test_impossible_values),
       cmocka_unit_test(test_what_goes_together),
