@@ -12,6 +12,7 @@
 
 #include "base/beat.h"
 #include "base/checked.h"
+#include "base/clock.h"
 #include "comm/comm.h"
 
 /* What is known of a rank of this node. */
@@ -227,17 +228,10 @@ static int is_substitute(bvl_watchdog *w)
 /* ---- the thread --------------------------------------------------------------------------------
  */
 
-static double now_s(clockid_t clock)
-{
-  struct timespec now;
-  clock_gettime(clock, &now);
-  return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
-
 /* Sleeps for a period; 1 = it is over. */
 static int rest(bvl_watchdog *w)
 {
-  const double until = now_s(CLOCK_REALTIME) + w->period_s;
+  const double until = bvl_now_s() + w->period_s;
   const struct timespec at = {(time_t)until, (long)(1e9 * (until - (double)(time_t)until))};
   pthread_mutex_lock(&w->lock);
   if (!w->over) pthread_cond_timedwait(&w->wake, &w->lock, &at);
@@ -249,9 +243,9 @@ static int rest(bvl_watchdog *w)
 static void *watch(void *context)
 {
   bvl_watchdog *w = context;
-  double last_s = now_s(CLOCK_MONOTONIC);
+  double last_s = bvl_now_s();
   while (!rest(w)) {
-    const double at_s = now_s(CLOCK_MONOTONIC);
+    const double at_s = bvl_now_s();
     double passed_s = at_s - last_s;
     if (passed_s > 2.0 * w->period_s) passed_s = 2.0 * w->period_s; /* it did not run itself */
     last_s = at_s;
@@ -303,6 +297,7 @@ bvl_status bvl_watchdog_start(MPI_Comm comm, double seconds, bvl_watchdog_fn say
   bvl_watchdog *w = NULL;
   bvl_comm all = {.mpi = MPI_COMM_NULL};
   bvl_traffic nobodys = {0};
+  pthread_condattr_t monotonic;
   *out = NULL;
   BVL_TRY(bvl_comm_dup(comm, &nobodys, &all));
   if (all.size == 1) goto cleanup;
@@ -316,7 +311,11 @@ bvl_status bvl_watchdog_start(MPI_Comm comm, double seconds, bvl_watchdog_fn say
   w->say = say;
   w->context = context;
   pthread_mutex_init(&w->lock, NULL);
-  pthread_cond_init(&w->wake, NULL);
+  pthread_condattr_init(
+      &monotonic); /* bvl_now_s's clock: a time of day set back is no longer rest */
+  pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+  pthread_cond_init(&w->wake, &monotonic);
+  pthread_condattr_destroy(&monotonic);
   BVL_TRY(BVL_MPI(
       MPI_Comm_split_type(all.mpi, MPI_COMM_TYPE_SHARED, all.rank, MPI_INFO_NULL, &w->node)));
   MPI_Comm_set_errhandler(w->node, MPI_ERRORS_RETURN);

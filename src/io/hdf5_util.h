@@ -40,12 +40,7 @@ enum { BVL_H5_NAME_BYTES = 1024 };
 
 /** What stands at `name` below `file`. Broken: something that is neither dataset nor group, or the
  * file cannot say whether there is anything; neither must be taken for nothing. */
-typedef enum bvl_h5_kind {
-  BVL_H5_NONE,
-  BVL_H5_DATASET,
-  BVL_H5_GROUP,
-  BVL_H5_BROKEN
-} bvl_h5_kind;
+typedef enum bvl_h5_kind { BVL_H5_NONE, BVL_H5_DATASET, BVL_H5_GROUP, BVL_H5_BROKEN } bvl_h5_kind;
 bvl_h5_kind bvl_h5_kind_of(hid_t file, const char *name);
 
 /** Attribute of `object` as integers: how many were read (at most `max`), or -1 when there is no
