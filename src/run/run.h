@@ -106,9 +106,9 @@ typedef struct bvl_predict_options {
   bvl_missing missing; /* in X; networks refuse all but errors */
   const char *model;   /* a path's result or a network */
   const char *output;
-  const char *type; /* "link", "response", "class" */
-  double at;        /* NaN = every lambda of the model, else that lambda, interpolated linearly
-                       between neighbours as glmnet does (clamped at the ends), or one of the above */
+  const char *type;   /* "link", "response", "class" */
+  double at;          /* NaN = every lambda of the model, else that lambda, interpolated linearly
+                         between neighbours as glmnet does (clamped at the ends), or one of the above */
   double relax_gamma; /* 1, or less of a model that has relaxed fits, whose share is 1 - this */
   int collective_io;
   const char *command_line; /* for the result's attributes */
