@@ -360,6 +360,7 @@ static int check_solve(settings *s, char error[FLAGS_ERROR_BYTES])
   s->run.output = s->output;
   path->solver = (bvl_solver)s->solver;
   path->gram = (bvl_gram)s->gram;
+  s->run.stream = (bvl_streaming)s->stream;
   if (s->run.checkpoint == NULL) path->checkpoint_every_s = 0.0;
   if (s->command == COMMAND_FIT) {
     path->path_to = s->lambda[0];
@@ -441,6 +442,7 @@ int flags_parse(command which, int argc, char **argv, const char *run_text, sett
   out->run.path.checkpoint_every_s = 600.0;
   out->solver = (int)out->run.path.solver;
   out->gram = (int)out->run.path.gram;
+  out->stream = (int)out->run.stream;
   out->type = "link";
   out->watchdog = 600.0;
   out->at = NAN;

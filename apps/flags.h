@@ -47,6 +47,7 @@ typedef struct settings {
   double depth;              /* NaN = not given */
   int solver;                /* as bvl_solver */
   int gram;                  /* as bvl_gram */
+  int stream;                /* as bvl_streaming */
   double *lambda;            /* owned */
   int64_t n_lambda;
   bvl_simulate_options simulate;

@@ -145,6 +145,8 @@ static void json_path(const settings *s, const bvl_run_outcome *o, const bvl_cv_
   json_real("lambda_aic", o->lambda_criterion[BVL_AIC]);
   json_real("lambda_bic", o->lambda_criterion[BVL_BIC]);
   json_real("lambda_ebic", o->lambda_criterion[BVL_EBIC]);
+  json_integer("streamed", o->streamed);
+  json_real("file_passes", o->file_passes);
   json_run(ranks, o->grid_rows, o->grid_cols, o->load_s, o->solve_s, o->write_s);
   json_resources(o->resumed_from, o->estimate_bytes, o->peak_bytes, &o->traffic);
   json_integer("estimate_all_bytes", o->estimate_all_bytes);
@@ -187,6 +189,9 @@ static void last_lines(const settings *s, progress *p, FILE *to, int ranks,
 {
   int64_t spent = o->n_lambda - o->n_converged - o->n_diverged - o->n_not_attempted;
   char gap[48] = "";
+  char file_passes[48] = "";
+  if (o->streamed)
+    snprintf(file_passes, sizeof file_passes, ", %.1f over its file", o->file_passes);
   if (!isnan(o->worst_gap)) snprintf(gap, sizeof gap, "largest gap %.1e, ", o->worst_gap);
   if (o->n_converged == o->n_lambda)
     progress_say(p, to, "bevel %s: all %" PRId64 " lambdas converged", p->command, o->n_lambda);
@@ -223,9 +228,9 @@ static void last_lines(const settings *s, progress *p, FILE *to, int ranks,
                  o->lambda_criterion[BVL_EBIC], o->df_criterion[BVL_EBIC]);
   progress_say(p, to,
                "bevel %s: %.2f s (load %.2f, solve %.2f, write %.2f) on %d rank%s (%dx%d), %.1f "
-               "passes over X",
+               "passes over X%s",
                p->command, o->load_s + o->solve_s + o->write_s, o->load_s, o->solve_s, o->write_s,
-               ranks, ranks == 1 ? "" : "s", o->grid_rows, o->grid_cols, o->passes);
+               ranks, ranks == 1 ? "" : "s", o->grid_rows, o->grid_cols, o->passes, file_passes);
   progress_say(p, to, "bevel %s: result in %s", p->command, s->output);
 }
 

@@ -30,6 +30,10 @@ typedef struct bvl_design_options {
   int64_t n_blocks;     /**< column blocks that no rank boundary may cross; 0 = every column */
   const int64_t *block_begin; /**< n_blocks + 1 positions; borrowed during create */
   const int64_t *input;       /**< p: input column at each position, NULL = identity; copied */
+  int64_t stream_bytes; /**< dense: 0 = X is held. Else it is not: sweeps read it from the source
+                           each time, rows in order and without collectives, and at most about this
+                           many bytes a rank hold strips on their way and columns in use. With
+                           n_slices 1 alone. What is not finite is then found by the first sweep */
   int equal_columns; /**< sparse: cut columns by their number, as dense ones are, not by nonzeros */
 } bvl_design_options;
 
@@ -39,7 +43,8 @@ typedef struct bvl_design_options {
  * that no rank ever holds more than its share and that buffer. Validates what it reads.
  *
  * @param[in]  grid    outlives the design.
- * @param[in]  source  used only during this call.
+ * @param[in]  source  used only during this call; streamed, copied, and its context used for as
+ *                     long as the design lives.
  * @param[in]  options NULL = all defaults; equal on all ranks.
  * @param[out] out     the caller's, freed by bvl_design_destroy; NULL on failure.
  * @return BVL_OK; BVL_ERR_INPUT (NaN or Inf, bad sparse index; dataset, row and column in the
@@ -57,8 +62,9 @@ void bvl_design_destroy(bvl_design **X);
  *     m_j = sum_i w_i x_ij / sum w (center) or 0,   s_j = sqrt(sum_i w_i (x_ij - mean_j)^2 / sum w)
  *     (scale) or 1; a constant column gets s_j = 1.
  *
- * Collective; two passes over X, three allreduces of at most 2 p_local + 1 along grid columns. int8
- * data with a missing code need this call (center = scale = 0 will do): before it the code reads 0.
+ * Collective; two passes over X (one when it is streamed), three allreduces of at most 2 p_local +
+ * 1 along grid columns. int8 data with a missing code need this call (center = scale = 0 will do):
+ * before it the code reads 0.
  *
  * @param[in] X       made by bvl_design_create; not standardised yet.
  * @param[in] w       block rows (n_local), replicated over the grid row, not all zero; NULL = ones.
@@ -82,10 +88,12 @@ int64_t bvl_design_first(const bvl_design *X);
 int64_t bvl_design_input_column(const bvl_design *X, int64_t k);
 /** Input row of local row i, 0 <= i < n_local. Not collective. */
 int64_t bvl_design_input_row(const bvl_design *X, int64_t i);
-/** Bytes of X held here. Not collective. */
+/** Bytes of X here, held or streamed. Not collective. */
 int64_t bvl_design_bytes(const bvl_design *X);
 /** Bytes of X touched by this rank's products so far. Not collective. */
 int64_t bvl_design_bytes_touched(const bvl_design *X);
+/** Bytes of X that this rank has read from the source so far. Not collective. */
+int64_t bvl_design_bytes_read(const bvl_design *X);
 /** m (p_local, owned by X; NULL before bvl_design_standardize). Not collective. */
 const double *bvl_design_center(const bvl_design *X);
 /** s (p_local, owned by X; NULL before bvl_design_standardize). Not collective. */

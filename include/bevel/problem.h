@@ -45,7 +45,8 @@ typedef struct bvl_problem_data {
   int64_t n_slices;  /**< minibatches an epoch, 1 = none */
   int stochastic;    /**< lay X out for minibatch steps */
   int store_float32; /**< round dense float64 X to float32: all that follows is of the rounded X */
-  void *context;     /**< handed to read_rows */
+  int64_t stream_bytes; /**< 0 = X is held; else see bvl_design_options: dense X, full batches */
+  void *context;        /**< handed to read_rows */
   /** Fills out with "y" (n_responses a row), "weights" or "offset" of input rows row0 .. row0 +
    * count
    * - 1; collective; sets *present = 0 (and nothing else) when there are none. Used during create.

@@ -24,7 +24,7 @@ int64_t bvl_dtype_bytes(bvl_dtype dtype);
  * the design that reads: every rank calls each equally often, a rank with nothing left asks for
  * zero rows or entries. They fill native-endian memory and return the same status on every rank
  * with the dataset's name in the message. The struct is the caller's and only used during
- * bvl_design_create. */
+ * bvl_design_create; what `context` points to must outlive a design that streams. */
 typedef struct bvl_source {
   void *context;              /**< handed to the callbacks */
   const char *name;           /**< what to call the matrix in messages: "/X" */
@@ -42,6 +42,11 @@ typedef struct bvl_source {
    * NULL = 0 .. n_cols - 1), row-major with n_cols elements a row. */
   bvl_status (*read_dense)(void *context, int64_t row0, int64_t n_rows, int64_t n_cols,
                            const int64_t *cols, void *out);
+  /** Dense, may be NULL (then X cannot be streamed): as read_dense, but not collective: any rank
+   * calls it as often as it likes. *elements grows by the number of elements that were read to get
+   * at those asked for. */
+  bvl_status (*read_alone)(void *context, int64_t row0, int64_t n_rows, int64_t n_cols,
+                           const int64_t *cols, void *out, int64_t *elements);
   /** Sparse: indptr[first .. first + count) (columns when CSC, rows when CSR). */
   bvl_status (*read_indptr)(void *context, int64_t first, int64_t count, int64_t *indptr);
   /** Sparse: stored entries begin .. begin + count - 1. Indices are returned as they are in the

@@ -10,6 +10,7 @@
 
 #include "base/checked.h"
 #include "data/active_storage.h"
+#include "data/streamed.h"
 #include "kernels/kernels.h"
 
 enum { GRAM_ROWS = 256, PRODUCT_ROWS = 4096 }; /* rows at a time: what they need stays in a cache */
@@ -52,7 +53,9 @@ static void fill_send(const bvl_active *A, bvl_append *a, double *column, double
   const bvl_design *X = A->X;
   const int64_t n_local = X->rows.n_local;
   const int size = X->grid->row.size;
+  const int64_t most = bvl_design_fetch_most(X);
   for (int64_t k = 0; k < a->n_mine; k++) {
+    if (k % most == 0) bvl_design_fetch(X, bvl_lesser(most, a->n_mine - k), a->mine + k);
     densify(X, a->mine[k], column);
     for (int j = 0; j < size; j++) {
       const int64_t begin = bvl_cut(n_local, size, j);
@@ -77,6 +80,7 @@ bvl_status bvl_active_dense_append(bvl_active *A, bvl_append *a)
   if (status == BVL_OK) status = BVL_ALLOC(&send, X->rows.n_local * a->n_mine);
   BVL_TRY(bvl_agree(&X->grid->all, status));
   fill_send(A, a, column, send);
+  if (X->streamed != NULL) BVL_TRY(bvl_agree(&X->grid->all, bvl_design_failure(X)));
   BVL_TRY(bvl_exchange(&X->grid->row, send, a->send_counts, A->values + A->n_cols * A->n_split,
                        a->recv_counts));
 cleanup:

@@ -33,6 +33,7 @@ bvl_status bvl_column_subset_create(const bvl_source *base, int64_t n, const int
   out->source.nnz = base->n * n;
   out->source.column_name = columns;
   out->source.read_dense = read_dense;
+  out->source.read_alone = NULL;
   return BVL_ALLOC(&out->asked, n);
 }
 

@@ -12,6 +12,7 @@
 
 #include "base/checked.h"
 #include "data/row_products.h"
+#include "data/streamed.h"
 
 enum { CHUNK_ROWS = BVL_PANEL_ROWS };
 
@@ -146,17 +147,32 @@ static void load_sparse(const bvl_design *X, int64_t c, int64_t row0, int64_t m,
     out[X->row_idx[e] - row0] = X->col_val[e];
 }
 
-/* This rank's columns over some local rows, standardised: out is m x p_local. */
+typedef struct chunk {
+  int64_t row0, m;
+  double *out; /* m x p_local */
+} chunk;
+
+static void load_piece(void *context, const bvl_design *X, const bvl_piece *piece)
+{
+  const chunk *s = context;
+  for (int64_t k = 0; k < piece->n_cols; k++)
+    bvl_piece_load(X, piece, k, s->out + (piece->first + k) * s->m + (piece->row0 - s->row0));
+}
+
+/* This rank's columns over some local rows, standardised: out is m x p_local. A failure to read is
+ * left to bvl_design_failure: the ranks of a grid row are on their way to an exchange. */
 static void load_rows(bvl_design *X, int64_t row0, int64_t m, double *out)
 {
   int64_t panel = 0;
+  chunk s = {row0, m, out};
   if (m == 0) return;
+  if (X->streamed != NULL) (void)bvl_design_walk(X, row0, row0 + m, 0, NULL, load_piece, &s);
   for (int64_t c = 0; c < X->columns.p_local; c++, out += m) {
     const double centre = X->centered ? X->center[c] : 0;
     const double inv_s = X->scaled ? X->inv_scale[c] : 1;
-    if (X->format == BVL_DENSE)
+    if (X->streamed == NULL && X->format == BVL_DENSE)
       load_dense(X, &panel, c, row0, m, out);
-    else
+    else if (X->streamed == NULL)
       load_sparse(X, c, row0, m, out);
     if (X->has_missing)
       for (int64_t i = 0; i < m; i++) out[i] = isnan(out[i]) ? X->fill[c] : out[i];
@@ -234,6 +250,7 @@ bvl_status bvl_covariance_add(bvl_covariance *s, int64_t part, int64_t n_parts)
     weigh(s, m, w, u);
     cblas_dsyrk(CblasColMajor, CblasUpper, CblasTrans, d, (int)m, 1, s->Z, (int)m, 1, s->M, d);
   }
+  status = bvl_design_failure(s->X);
 cleanup:
   return status;
 }

@@ -10,6 +10,7 @@
 
 #include "base/checked.h"
 #include "data/read.h"
+#include "data/streamed.h"
 
 enum { DEFAULT_BUFFER_BYTES = 8 << 20, ALIGNMENT = 64 };
 
@@ -55,8 +56,11 @@ static bvl_status check_request(const bvl_source *source, const bvl_design_optio
   if (options->n_slices < 0 || options->n_slices > source->n)
     return bvl_fail(BVL_ERR_USAGE, "%" PRId64 " slices of %" PRId64 " rows", options->n_slices,
                     source->n);
-  if (options->panel_bytes < 0 || options->buffer_bytes < 0)
-    return bvl_fail(BVL_ERR_USAGE, "negative panel_bytes or buffer_bytes");
+  if (options->panel_bytes < 0 || options->buffer_bytes < 0 || options->stream_bytes < 0)
+    return bvl_fail(BVL_ERR_USAGE, "negative panel_bytes, buffer_bytes or stream_bytes");
+  if (options->stream_bytes > 0 && (source->format != BVL_DENSE || options->n_slices > 1))
+    return bvl_fail(BVL_ERR_USAGE, "%s: streamed it must be dense, and not in minibatches",
+                    source->name);
   bvl_status status = check_blocks(source->p, options->n_blocks, options->block_begin);
   if (status != BVL_OK) return status;
   return options->input != NULL ? check_permutation(source->p, options->input) : BVL_OK;
@@ -87,10 +91,13 @@ static bvl_status cut_panels(bvl_design *X, int64_t panel_bytes)
   return BVL_OK;
 }
 
-static bvl_status allocate_dense(bvl_design *X, int64_t panel_bytes)
+static bvl_status allocate_dense(bvl_design *X, const bvl_source *source,
+                                 const bvl_design_options *options)
 {
-  bvl_status status = cut_panels(X, panel_bytes);
+  bvl_status status = cut_panels(X, options->panel_bytes);
+  if (status == BVL_OK && X->has_missing) status = BVL_ALLOC(&X->fill, X->columns.p_local);
   if (status != BVL_OK) return status;
+  if (options->stream_bytes > 0) return bvl_streamed_create(X, source, options->stream_bytes);
   int64_t width = X->columns.p_local * bvl_dtype_bytes(X->dtype);
   if (X->rows.n_local > 0 && width > (INT64_MAX - ALIGNMENT) / X->rows.n_local)
     return bvl_fail(BVL_ERR_NOMEM, "%" PRId64 " rows of %" PRId64 " bytes", X->rows.n_local, width);
@@ -98,27 +105,41 @@ static bvl_status allocate_dense(bvl_design *X, int64_t panel_bytes)
   X->values = aligned_alloc(ALIGNMENT, (size_t)bytes);
   if (X->values == NULL)
     return bvl_fail(BVL_ERR_NOMEM, "cannot allocate %" PRId64 " bytes of X", bytes);
-  return X->has_missing ? BVL_ALLOC(&X->fill, X->columns.p_local) : BVL_OK;
+  return BVL_OK;
+}
+
+/* The file's order: a strip of rows is then contiguous there. */
+static void order_rows(bvl_rows *rows)
+{
+  for (int64_t i = 0; i < rows->n_local; i++) rows->input[i] = rows->row0 + i;
 }
 
 void bvl_design_load(const bvl_design *X, int64_t panel, int64_t c, double *out)
 {
-  int64_t begin = X->panel_begin[panel];
-  int64_t m = X->panel_begin[panel + 1] - begin;
-  int64_t first = begin * X->columns.p_local + c * m;
+  const int64_t begin = X->panel_begin[panel];
+  const int64_t m = X->panel_begin[panel + 1] - begin;
+  if (X->streamed != NULL)
+    bvl_design_convert(X, bvl_streamed_column(X, c), begin, m, out);
+  else
+    bvl_design_convert(X, X->values, begin * X->columns.p_local + c * m, m, out);
+}
+
+void bvl_design_convert(const bvl_design *X, const void *values, int64_t first, int64_t m,
+                        double *out)
+{
   if (X->dtype == BVL_F64) {
-    const double *x = (const double *)X->values + first;
+    const double *x = (const double *)values + first;
     for (int64_t i = 0; i < m; i++) out[i] = x[i];
   } else if (X->dtype == BVL_F32) {
-    const float *x = (const float *)X->values + first;
+    const float *x = (const float *)values + first;
     for (int64_t i = 0; i < m; i++) out[i] = x[i];
   } else if (X->dtype == BVL_I8) {
-    const int8_t *x = (const int8_t *)X->values + first;
+    const int8_t *x = (const int8_t *)values + first;
     for (int64_t i = 0; i < m; i++) out[i] = x[i];
     for (int64_t i = 0; i < m && X->has_missing; i++)
       if (x[i] == X->missing) out[i] = NAN;
   } else {
-    const uint8_t *x = (const uint8_t *)X->values + first;
+    const uint8_t *x = (const uint8_t *)values + first;
     for (int64_t i = 0; i < m; i++) out[i] = x[i];
   }
 }
@@ -141,8 +162,9 @@ static bvl_status create_dense(bvl_design *X, const bvl_source *source,
   BVL_TRY(bvl_agree(all, bvl_columns_create(X->grid, source->p, options->input, options->n_blocks,
                                             options->n_blocks > 0 ? options->block_begin : NULL,
                                             NULL, &X->columns)));
-  BVL_TRY(bvl_agree(all, allocate_dense(X, options->panel_bytes)));
-  BVL_TRY(bvl_read_dense(X, source, buffer_bytes));
+  if (options->stream_bytes > 0) order_rows(&X->rows);
+  BVL_TRY(bvl_agree(all, allocate_dense(X, source, options)));
+  if (options->stream_bytes == 0) BVL_TRY(bvl_read_dense(X, source, buffer_bytes));
 cleanup:
   return status;
 }
@@ -221,6 +243,7 @@ static void free_entries(bvl_design *X)
   bvl_rows_free(&X->rows);
   bvl_columns_free(&X->columns);
   free(X->values);
+  bvl_streamed_destroy(&X->streamed);
   free(X->panel_begin);
   free(X->col_ptr);
   free(X->row_idx);

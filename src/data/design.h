@@ -13,6 +13,8 @@
  * 32-bit local columns when row_access was asked for. */
 enum { BVL_PANEL_ROWS = 512 }; /* no panel has more rows */
 
+typedef struct bvl_streamed bvl_streamed; /* data/streamed.h */
+
 struct bvl_design {
   const bvl_grid *grid; /* borrowed */
   bvl_rows rows;        /* owned */
@@ -23,7 +25,9 @@ struct bvl_design {
                       NaN is left */
   int missing;
   /* dense */
-  void *values; /* n_local x p_local elements of dtype, by panels, 64-byte aligned, owned */
+  void *values; /* n_local x p_local elements of dtype, by panels, 64-byte aligned, owned; NULL when
+                   X is streamed */
+  bvl_streamed *streamed; /* owned; NULL when X is held */
   int64_t n_panels;
   int64_t *panel_begin; /* n_panels + 1 local rows, owned */
   /* sparse */
@@ -86,9 +90,12 @@ bvl_status bvl_design_adjoint_local(bvl_design *X, int64_t row0, int64_t row1, i
  * collective. */
 void bvl_design_fill_in(bvl_design *X);
 
-/** Column c of a panel of a dense design as it is stored, in double, a missing code as NaN. Not
- * collective. */
+/** Column c of a panel of a dense design as it is stored, in double, a missing code as NaN.
+ * Streamed: of the whole column in the cache (data/streamed.h). Not collective. */
 void bvl_design_load(const bvl_design *X, int64_t panel, int64_t c, double *out);
+/** m elements of X's type from values[first], in double, a missing code as NaN. */
+void bvl_design_convert(const bvl_design *X, const void *values, int64_t first, int64_t m,
+                        double *out);
 
 /** Sets the lazy standardisation from outside: m = center, s = scale (p_local each, copied), as
  * another matrix had them. Not collective. @return BVL_ERR_NOMEM. */

@@ -118,16 +118,19 @@ static void multiply_columns(bvl_design *X, bvl_direction direction, int64_t row
   bvl_product_count(X, row1 - row0, n_cols, cols);
 }
 
-void bvl_product_raw(bvl_design *X, bvl_direction direction, int64_t row0, int64_t row1,
-                     int64_t n_cols, const int64_t *cols, int64_t k, const double *in,
-                     int64_t ld_in, double *out, int64_t ld_out)
+bvl_status bvl_product_raw(bvl_design *X, bvl_direction direction, int64_t row0, int64_t row1,
+                           int64_t n_cols, const int64_t *cols, int64_t k, const double *in,
+                           int64_t ld_in, double *out, int64_t ld_out)
 {
+  if (X->streamed != NULL)
+    return bvl_product_streamed(X, direction, row0, row1, n_cols, cols, k, in, ld_in, out, ld_out);
   if (X->format == BVL_DENSE)
     multiply_dense(X, direction, row0, row1, n_cols, cols, k, in, ld_in, out, ld_out);
   else if (bvl_product_by_rows(X, row0, row1))
     multiply_rows(X, direction, row0, row1, k, in, ld_in, out, ld_out);
   else
     multiply_columns(X, direction, row0, row1, n_cols, cols, k, in, ld_in, out, ld_out);
+  return BVL_OK;
 }
 
 double bvl_product_scale(const bvl_design *X, int64_t n_cols, const int64_t *cols, int clear,
@@ -173,8 +176,8 @@ bvl_status bvl_design_forward_local(bvl_design *X, int64_t row0, int64_t row1, i
     double shift = bvl_product_scale(X, n_cols, cols, clear, B + q * ld_b, X->work + q * p_local);
     for (int64_t i = 0; shift != 0.0 && i < row1 - row0; i++) eta[i + q * ld_eta] -= shift;
   }
-  bvl_product_raw(X, BVL_FORWARD, row0, row1, n_cols, cols, k, X->work, p_local, eta, ld_eta);
-  return BVL_OK;
+  return bvl_product_raw(X, BVL_FORWARD, row0, row1, n_cols, cols, k, X->work, p_local, eta,
+                         ld_eta);
 }
 
 static double sum_of(const double *values, int64_t n)
@@ -197,7 +200,8 @@ bvl_status bvl_design_adjoint_local(bvl_design *X, int64_t row0, int64_t row1, i
   int whole = bvl_product_by_rows(X, row0, row1);
   for (int64_t q = 0; q < k; q++)
     bvl_product_clear(whole ? p_local : n_cols, whole ? NULL : cols, X->work + q * p_local);
-  bvl_product_raw(X, BVL_ADJOINT, row0, row1, n_cols, cols, k, R, ld_r, X->work, p_local);
+  status = bvl_product_raw(X, BVL_ADJOINT, row0, row1, n_cols, cols, k, R, ld_r, X->work, p_local);
+  if (status != BVL_OK) return status;
   for (int64_t q = 0; q < k; q++) {
     double r_sum = X->centered ? sum_of(R + q * ld_r, row1 - row0) : 0.0;
     bvl_product_unscale(X, n_cols, cols, X->work + q * p_local, r_sum, V + q * ld_v);
@@ -230,6 +234,12 @@ static bvl_status reserve(bvl_design *X, int64_t k, int64_t n_extra)
   return BVL_OK;
 }
 
+/* Reading may fail on one rank alone: where X is streamed ranks agree before they reduce. */
+static bvl_status settle(const bvl_design *X, bvl_status status)
+{
+  return X->streamed != NULL ? bvl_agree(&X->grid->all, status) : status;
+}
+
 bvl_status bvl_design_forward(bvl_design *X, int64_t n_cols, const int64_t *cols, int64_t k,
                               const double *B, double *eta)
 {
@@ -237,8 +247,8 @@ bvl_status bvl_design_forward(bvl_design *X, int64_t n_cols, const int64_t *cols
   int64_t n_local = X->rows.n_local;
   BVL_TRY(reserve(X, k, 0));
   memset(eta, 0, (size_t)(n_local * k) * sizeof *eta);
-  BVL_TRY(bvl_design_forward_local(X, 0, n_local, n_cols, cols, k, B, X->columns.p_local, eta,
-                                   n_local));
+  BVL_TRY(settle(X, bvl_design_forward_local(X, 0, n_local, n_cols, cols, k, B, X->columns.p_local,
+                                             eta, n_local)));
   BVL_TRY(bvl_sum(&X->grid->row, eta, n_local * k));
 cleanup:
   return status;
@@ -278,7 +288,8 @@ bvl_status bvl_design_adjoint(bvl_design *X, int64_t n_cols, const int64_t *cols
     BVL_TRY(bvl_product_adjoint_wide(X, 0, n_local, n_cols, cols, k, R, n_local, 0, V, p_local));
   } else {
     for (int64_t q = 0; q < k; q++) bvl_product_clear(n_cols, cols, V + q * p_local);
-    BVL_TRY(bvl_design_adjoint_local(X, 0, n_local, n_cols, cols, k, R, n_local, V, p_local));
+    BVL_TRY(settle(
+        X, bvl_design_adjoint_local(X, 0, n_local, n_cols, cols, k, R, n_local, V, p_local)));
   }
   if (X->grid->col.size > 1) {
     int64_t count = pack(X, n_cols, cols, k, V, n_extra, extra);

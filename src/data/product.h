@@ -10,10 +10,11 @@ typedef enum bvl_direction { BVL_FORWARD, BVL_ADJOINT } bvl_direction;
 
 /** Over local rows row0 .. row1 - 1, with vectors over rows starting at row0:
  *     BVL_FORWARD  out += X in: columns outside cols must be 0 in `in` when bvl_product_by_rows,
- *     BVL_ADJOINT  out += X'in: columns outside cols are undefined in `out` when it is. */
-void bvl_product_raw(bvl_design *X, bvl_direction direction, int64_t row0, int64_t row1,
-                     int64_t n_cols, const int64_t *cols, int64_t k, const double *in,
-                     int64_t ld_in, double *out, int64_t ld_out);
+ *     BVL_ADJOINT  out += X'in: columns outside cols are undefined in `out` when it is.
+ * @return BVL_OK where X is held; streamed, why reading failed. */
+bvl_status bvl_product_raw(bvl_design *X, bvl_direction direction, int64_t row0, int64_t row1,
+                           int64_t n_cols, const int64_t *cols, int64_t k, const double *in,
+                           int64_t ld_in, double *out, int64_t ld_out);
 
 /** One past the rows that are best done together with `row`: its panel, or BVL_PANEL_ROWS. */
 int64_t bvl_product_rows_end(const bvl_design *X, int64_t row);
@@ -35,6 +36,12 @@ void bvl_product_count(bvl_design *X, int64_t m, int64_t n_cols, const int64_t *
 
 /** Sets v[c] = 0 over cols (NULL = 0 .. n_cols - 1). */
 void bvl_product_clear(int64_t n_cols, const int64_t *cols, double *v);
+
+/** bvl_product_raw for a streamed X (product_streamed.c); by columns (cols not NULL) in the order
+ * of those in its cache first. @return BVL_ERR_NOMEM or what reading failed with. */
+bvl_status bvl_product_streamed(bvl_design *X, bvl_direction direction, int64_t row0, int64_t row1,
+                                int64_t n_cols, const int64_t *cols, int64_t k, const double *in,
+                                int64_t ld_in, double *out, int64_t ld_out);
 
 /** Several vectors at once by the compressed columns of a sparse X (product_wide.c): is that how k
  * of them go, what X->work must have room for, and bvl_design_forward_local and _adjoint_local over

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 
 #include "base/checked.h"
-#include "data/design.h"
+#include "data/streamed.h"
 
 /* Share of a column's variance that must be left: it costs 3 of 16 digits. */
 static const double LEAST_LEFT = 1e-3;
@@ -83,6 +83,46 @@ ADD_PANEL(float)
 ADD_PANEL(int8_t)
 ADD_PANEL(uint8_t)
 
+typedef struct addition {
+  const left_out *out;
+  int64_t row; /* local, the run's first ... */
+  int64_t at;  /* ... which is out's at-th */
+  const double *mean;
+  double *sums;
+} addition;
+
+static void add_piece(void *context, const bvl_design *X, const bvl_piece *piece)
+{
+  const addition *a = context;
+  const int64_t p_local = X->columns.p_local;
+  double x[BVL_PANEL_ROWS];
+  for (int64_t k = 0; k < piece->n_cols; k++) {
+    const int64_t c = piece->first + k;
+    bvl_piece_load(X, piece, k, x);
+    for (int64_t i = 0; i < piece->n_rows; i++) {
+      const double d = x[i] - a->mean[c], w = a->out->w[a->at + piece->row0 - a->row + i];
+      a->sums[c] += w * d;
+      a->sums[p_local + c] += w * d * d;
+    }
+  }
+}
+
+/* A run of rows at a time: they are short where rows were drawn, and a row is contiguous. */
+static bvl_status add_streamed(const bvl_design *X, const left_out *out, const double *mean,
+                               double *sums)
+{
+  bvl_status status = BVL_OK;
+  addition a = {out, 0, 0, mean, sums};
+  while (status == BVL_OK && a.at < out->n) {
+    int64_t m = 1;
+    a.row = out->row[a.at];
+    while (a.at + m < out->n && out->row[a.at + m] == a.row + m) m++;
+    status = bvl_design_walk(X, a.row, a.row + m, 0, NULL, add_piece, &a);
+    a.at += m;
+  }
+  return status;
+}
+
 static void add_rows(const bvl_design *X, const left_out *out, const double *mean, double *sums)
 {
   const int64_t p_local = X->columns.p_local;
@@ -136,7 +176,10 @@ static bvl_status downdate(bvl_design *X, const bvl_design *base, const left_out
   if (status == BVL_OK) status = BVL_ALLOC(&X->scale, p_local);
   if (status == BVL_OK) status = BVL_ALLOC(&X->inv_scale, p_local);
   BVL_TRY(bvl_agree(&X->grid->all, status));
-  add_rows(X, out, base->center, sums);
+  if (X->streamed != NULL)
+    BVL_TRY(bvl_agree(&X->grid->all, add_streamed(X, out, base->center, sums)));
+  else
+    add_rows(X, out, base->center, sums);
   BVL_TRY(bvl_sum(&X->grid->col, sums, 2 * p_local));
   int64_t lost = set_columns(X, base, out, sums);
   BVL_TRY(bvl_max_i64(&X->grid->all, &lost, 1));

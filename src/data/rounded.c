@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/checked.h"
-#include "data/design.h"
+#include "data/streamed.h"
 #include "kernels/kernels.h"
 
 enum {
@@ -71,6 +71,13 @@ static const double *find_group(const bvl_design *X, int64_t group, int64_t pane
   return x;
 }
 
+static void set_step(bvl_rounded *s, int64_t c, double low, double high)
+{
+  const double mid = low / 2 + high / 2;
+  s->mid[c] = mid;
+  s->step[c] = fmax(high - mid, mid - low) / MOST_CODE;
+}
+
 /* Middle and step from the range of each column over this rank's rows. */
 static void find_steps(bvl_rounded *s, int64_t group, double *x)
 {
@@ -88,11 +95,8 @@ static void find_steps(bvl_rounded *s, int64_t group, double *x)
     const double *at = find_group(X, group, panel, x, &ld);
     for (int c = 0; c < GROUP; c++) kernels->range(at + c * ld, m, &low[c], &high[c]);
   }
-  for (int c = 0; c < GROUP && X->rows.n_local > 0; c++) {
-    const double mid = low[c] / 2 + high[c] / 2;
-    s->mid[group * GROUP + c] = mid;
-    s->step[group * GROUP + c] = fmax(high[c] - mid, mid - low[c]) / MOST_CODE;
-  }
+  for (int c = 0; c < GROUP && X->rows.n_local > 0; c++)
+    set_step(s, group * GROUP + c, low[c], high[c]);
 }
 
 /* error and size, p_local each, are sums of squares. */
@@ -112,6 +116,62 @@ static void round_columns(bvl_rounded *s, double *x, double *error, double *size
                      size + group * GROUP);
     }
   }
+}
+
+/* The same of a streamed X, in one pass: ranges are known from the one that standardised. */
+typedef struct rounding {
+  bvl_rounded *s;
+  double *x;     /* GROUP x BVL_PANEL_ROWS */
+  double *error; /* as in round_columns */
+  double *size;
+} rounding;
+
+static void round_piece(void *context, const bvl_design *X, const bvl_piece *piece)
+{
+  const rounding *r = context;
+  const bvl_rounded_kernels *kernels = bvl_kernels_get()->rounded;
+  for (int64_t k = 0; k < piece->n_cols; k += GROUP) {
+    const int64_t c = piece->first + k, group = c / GROUP;
+    const double *at = (const double *)piece->values + k * piece->ld;
+    int64_t ld = piece->ld;
+    if (X->dtype != BVL_F64 || k + GROUP > piece->n_cols) {
+      at = r->x;
+      ld = BVL_PANEL_ROWS;
+      memset(r->x, 0, (size_t)GROUP * BVL_PANEL_ROWS * sizeof *r->x);
+      for (int64_t l = 0; l < GROUP && k + l < piece->n_cols; l++)
+        bvl_piece_load(X, piece, k + l, r->x + l * BVL_PANEL_ROWS);
+    }
+    kernels->round(at, ld, piece->n_rows, r->s->mid + c, r->s->step + c,
+                   r->s->codes + (group * X->rows.n_local + piece->row0) * GROUP, r->error + c,
+                   r->size + c);
+  }
+}
+
+static void range_piece(void *context, const bvl_design *X, const bvl_piece *piece)
+{
+  const rounding *r = context;
+  double *low = NULL, *high = NULL;
+  bvl_streamed_range(X, &low, &high);
+  for (int64_t k = 0; k < piece->n_cols; k++) {
+    bvl_piece_load(X, piece, k, r->x);
+    bvl_kernels_get()->rounded->range(r->x, piece->n_rows, &low[piece->first + k],
+                                      &high[piece->first + k]);
+  }
+}
+
+static bvl_status round_streamed(bvl_rounded *s, double *x, double *error, double *size)
+{
+  const bvl_design *X = s->X;
+  rounding r = {s, x, error, size};
+  double *low = NULL, *high = NULL;
+  bvl_status status = BVL_OK;
+  bvl_streamed_range(X, &low, &high);
+  if (X->columns.p_local > 0 && X->rows.n_local > 0 && low[0] > high[0]) /* not standardised */
+    status = bvl_design_walk(X, 0, X->rows.n_local, 0, NULL, range_piece, &r);
+  if (status != BVL_OK) return status;
+  for (int64_t c = 0; c < X->columns.p_local && X->rows.n_local > 0; c++)
+    set_step(s, c, low[c], high[c]);
+  return bvl_design_walk(X, 0, X->rows.n_local, 0, NULL, round_piece, &r);
 }
 
 /* What is bounded is bounded with room for the rounding of the bound itself. */
@@ -157,7 +217,10 @@ bvl_status bvl_rounded_create(bvl_design *X, bvl_rounded **out)
   BVL_TRY(bvl_agree(all, allocate(s)));
   BVL_TRY(bvl_agree(all, BVL_ALLOC(&x, (int64_t)GROUP * BVL_PANEL_ROWS)));
   BVL_TRY(bvl_agree(all, BVL_ALLOC(&squares, 2 * room)));
-  round_columns(s, x, squares, squares + room);
+  if (X->streamed != NULL)
+    BVL_TRY(bvl_agree(all, round_streamed(s, x, squares, squares + room)));
+  else
+    round_columns(s, x, squares, squares + room);
   if (X->grid->col.size > 1) BVL_TRY(bvl_sum(&X->grid->col, squares, 2 * room));
   bound_errors(s, squares, squares + room);
   X->bytes_touched += bvl_design_bytes(X);

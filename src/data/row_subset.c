@@ -324,6 +324,7 @@ bvl_status bvl_row_subset_create(const bvl_comm *comm, const bvl_source *base, i
   if (base->format == BVL_DENSE) {
     out->source.nnz = n * base->p;
     out->source.read_dense = read_dense;
+    out->source.read_alone = NULL;
     return BVL_OK;
   }
   BVL_TRY(read_bounds(out));

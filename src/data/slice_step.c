@@ -24,10 +24,11 @@ static void do_rows(bvl_design *X, step *s, int64_t row0, int64_t row1, double *
   int64_t p_local = X->columns.p_local;
   int64_t m = row1 - row0;
   for (int64_t i = 0; i < m; i++) eta[i] = s->constant;
-  bvl_product_raw(X, BVL_FORWARD, row0, row1, s->n_cols, s->cols, 1, s->scaled, p_local, eta, m);
+  (void)bvl_product_raw(X, BVL_FORWARD, row0, row1, s->n_cols, s->cols, 1, s->scaled, p_local, eta,
+                        m);
   s->residual(s->context, row0, m, eta, eta);
   const int64_t from_memory = X->bytes_touched; /* what follows finds the rows in the cache */
-  bvl_product_raw(X, BVL_ADJOINT, row0, row1, s->n_cols, s->cols, 1, eta, m, s->raw, p_local);
+  (void)bvl_product_raw(X, BVL_ADJOINT, row0, row1, s->n_cols, s->cols, 1, eta, m, s->raw, p_local);
   X->bytes_touched = from_memory;
   for (int64_t i = 0; i < m; i++) s->r_sum += eta[i];
 }
@@ -36,7 +37,7 @@ bvl_status bvl_design_slice_step(bvl_design *X, int64_t slice, int64_t n_cols, c
                                  const double *b, double base, bvl_residual_fn residual,
                                  void *context, double *V)
 {
-  BVL_ASSERT(X->grid->n_cols == 1);
+  BVL_ASSERT(X->grid->n_cols == 1 && X->streamed == NULL);
   double eta[BVL_PANEL_ROWS];
   int64_t p_local = X->columns.p_local;
   int64_t row0 = X->rows.slice_begin[slice];

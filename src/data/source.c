@@ -45,6 +45,13 @@ static bvl_status read_dense(void *context, int64_t row0, int64_t n_rows, int64_
   return BVL_OK;
 }
 
+static bvl_status read_alone(void *context, int64_t row0, int64_t n_rows, int64_t n_cols,
+                             const int64_t *cols, void *out, int64_t *elements)
+{
+  *elements += n_rows * n_cols;
+  return read_dense(context, row0, n_rows, n_cols, cols, out);
+}
+
 static bvl_status read_indptr(void *context, int64_t first, int64_t count, int64_t *indptr)
 {
   const memory *m = context;
@@ -82,7 +89,8 @@ bvl_status bvl_source_dense_borrow(bvl_dtype dtype, int64_t n, int64_t p, const 
                       .n = n,
                       .p = p,
                       .nnz = n * p,
-                      .read_dense = read_dense};
+                      .read_dense = read_dense,
+                      .read_alone = read_alone};
 cleanup:
   return status;
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Weighted column means and deviations in two passes over X, and exact detection of constant
- * columns: by comparison, never by a small variance. A missing code counts as the weighted mean of
- * what is observed, so it moves neither mean nor sum of squares.
- * Traffic: three reductions along the grid column, of at most 2 p_local + 1 doubles. */
+/* Weighted column means and deviations in two passes over X (in one when it is streamed: moments of
+ * a piece in the cache, pieces joined as Chan, Golub and LeVeque 1983 do), and exact detection of
+ * constant columns: by comparison, never by a small variance. A missing code counts as the weighted
+ * mean of what is observed, so it moves neither mean nor sum of squares. Traffic: three reductions
+ * along the grid column, of at most 2 p_local + 1 doubles. */
 #include "data/design.h"
 
 #include <inttypes.h>
@@ -12,6 +13,8 @@
 #include <string.h>
 
 #include "base/checked.h"
+#include "data/streamed.h"
+#include "kernels/kernels.h"
 
 /* Sums over this rank's rows, then over the grid column; p_local each. */
 typedef struct moments {
@@ -20,14 +23,24 @@ typedef struct moments {
   double *high;   /* max x over observed rows with w > 0 */
   double *low;    /* -min x, behind `high` */
   double *mean;   /* of the observed rows */
+  /* streamed X: of this rank's rows alone, p_local each, from one pass; else NULL */
+  double *own_weight;
+  double *own_shift;
+  double *own_mean;               /* less own_shift */
+  double *own_squares;            /* about their mean */
+  double *range_low, *range_high; /* X's: of all rows whatever they weigh */
 } moments;
 
-static bvl_status allocate(int64_t p_local, moments *m)
+static bvl_status allocate(int64_t p_local, int streamed, moments *m)
 {
   bvl_status status = BVL_OK;
   BVL_TRY(BVL_ALLOC(&m->sum, 2 * p_local + 1));
   BVL_TRY(BVL_ALLOC(&m->high, 2 * p_local));
   BVL_TRY(BVL_ALLOC(&m->mean, p_local));
+  if (streamed) BVL_TRY(BVL_ALLOC(&m->own_weight, 4 * p_local));
+  m->own_mean = streamed ? m->own_weight + p_local : NULL;
+  m->own_squares = streamed ? m->own_mean + p_local : NULL;
+  m->own_shift = streamed ? m->own_squares + p_local : NULL;
   m->weight = m->sum + p_local;
   m->low = m->high + p_local;
   for (int64_t c = 0; c < 2 * p_local; c++) m->high[c] = -INFINITY;
@@ -52,13 +65,17 @@ static void observe(moments *m, int64_t c, double x, double w)
  * sums run in independent lanes. */
 enum { LANES = 4 };
 
-static int64_t load_weights(const bvl_design *X, const double *w, int64_t panel, double *out)
+static int64_t load_run_weights(const double *w, int64_t row0, int64_t m, double *out)
 {
-  int64_t begin = X->panel_begin[panel];
-  int64_t m = X->panel_begin[panel + 1] - begin;
-  for (int64_t i = 0; i < m; i++) out[i] = weight_of(w, begin + i);
+  for (int64_t i = 0; i < m; i++) out[i] = weight_of(w, row0 + i);
   for (; m % LANES != 0; m++) out[m] = 0.0;
   return m;
+}
+
+static int64_t load_weights(const bvl_design *X, const double *w, int64_t panel, double *out)
+{
+  const int64_t begin = X->panel_begin[panel];
+  return load_run_weights(w, begin, X->panel_begin[panel + 1] - begin, out);
 }
 
 static void load_column(const bvl_design *X, int64_t panel, int64_t c, int64_t padded, double *out)
@@ -105,6 +122,80 @@ static void first_dense(const bvl_design *X, const double *w, moments *m)
   }
 }
 
+static double squares(const double *x, const double *w, int64_t count, double mean)
+{
+  double sum[LANES] = {0.0};
+  for (int64_t i = 0; i < count; i += LANES) {
+    for (int l = 0; l < LANES; l++) {
+      double d = isnan(x[i + l]) ? 0.0 : x[i + l] - mean;
+      sum[l] += w[i + l] * d * d;
+    }
+  }
+  return (sum[0] + sum[1]) + (sum[2] + sum[3]);
+}
+
+/* One pass over a streamed X: the sums that first_dense finds, and second_dense's about this rank's
+ * own means. */
+typedef struct single_pass {
+  const double *w;
+  moments *m;
+} single_pass;
+
+/* x is taken relative to own_shift: a mean far above the deviation then costs no digits, as it
+ * would in the distance of two means. */
+static void join_moments(moments *m, int64_t c, double *x, const double *w, int64_t count,
+                         double before, double here)
+{
+  double sum[LANES] = {0.0};
+  for (int64_t i = 0; i < count; i++) x[i] -= m->own_shift[c];
+  for (int64_t i = 0; i < count; i += LANES)
+    for (int l = 0; l < LANES; l++) sum[l] += w[i + l] * (isnan(x[i + l]) ? 0.0 : x[i + l]);
+  const double mean = ((sum[0] + sum[1]) + (sum[2] + sum[3])) / here;
+  const double apart = mean - m->own_mean[c];
+  m->own_squares[c] += squares(x, w, count, mean) +
+                       apart * apart * here * (before / (before + here));
+  m->own_mean[c] += apart * (here / (before + here));
+}
+
+static void join_piece(void *context, const bvl_design *X, const bvl_piece *piece)
+{
+  const single_pass *s = context;
+  moments *m = s->m;
+  double x[BVL_PANEL_ROWS], weight[BVL_PANEL_ROWS];
+  const int64_t padded = load_run_weights(s->w, piece->row0, piece->n_rows, weight);
+  for (int64_t k = 0; k < piece->n_cols; k++) {
+    const int64_t c = piece->first + k;
+    const double sum = m->sum[c], total = m->weight[c];
+    bvl_piece_load(X, piece, k, x);
+    bvl_kernels_get()->rounded->range(x, piece->n_rows, &m->range_low[c], &m->range_high[c]);
+    for (int64_t i = piece->n_rows; i < padded; i++) x[i] = NAN;
+    m->sum[c] = m->weight[c] = 0.0;
+    observe_run(m, c, x, weight, padded);
+    const double here = m->weight[c];
+    if (here > 0.0 && total == 0.0) m->own_shift[c] = m->sum[c] / here;
+    if (here > 0.0) join_moments(m, c, x, weight, padded, total, here);
+    m->sum[c] += sum;
+    m->weight[c] += total;
+  }
+}
+
+static bvl_status first_streamed(const bvl_design *X, const double *w, moments *m)
+{
+  single_pass s = {w, m};
+  bvl_streamed_range(X, &m->range_low, &m->range_high);
+  const bvl_status status = bvl_design_walk(X, 0, X->rows.n_local, 0, NULL, join_piece, &s);
+  for (int64_t c = 0; c < X->columns.p_local; c++) m->own_weight[c] = m->weight[c];
+  return bvl_agree(&X->grid->all, status);
+}
+
+static void second_streamed(const bvl_design *X, moments *m)
+{
+  for (int64_t c = 0; c < X->columns.p_local; c++) {
+    const double apart = (m->own_shift[c] - m->mean[c]) + m->own_mean[c];
+    m->sum[c] = m->own_squares[c] + m->own_weight[c] * apart * apart;
+  }
+}
+
 /* Rows of this rank with w > 0, and their weight. */
 static int64_t count_rows(const bvl_design *X, const double *w, double *total)
 {
@@ -142,18 +233,6 @@ static void first_sparse(const bvl_design *X, const double *w, moments *m)
     double rest = implicit_weight(X, w, c, n_positive, total);
     if (rest > 0.0) observe(m, c, 0.0, rest);
   }
-}
-
-static double squares(const double *x, const double *w, int64_t count, double mean)
-{
-  double sum[LANES] = {0.0};
-  for (int64_t i = 0; i < count; i += LANES) {
-    for (int l = 0; l < LANES; l++) {
-      double d = isnan(x[i + l]) ? 0.0 : x[i + l] - mean;
-      sum[l] += w[i + l] * d * d;
-    }
-  }
-  return (sum[0] + sum[1]) + (sum[2] + sum[3]);
 }
 
 static void second_dense(const bvl_design *X, const double *w, moments *m)
@@ -234,26 +313,33 @@ bvl_status bvl_design_standardize(bvl_design *X, const double *w, int center, in
   bvl_status status = BVL_OK;
   moments m = {0};
   int64_t p_local = X->columns.p_local;
-  int dense = X->format == BVL_DENSE;
+  const int dense = X->format == BVL_DENSE, streamed = X->streamed != NULL;
   const bvl_comm *col = &X->grid->col;
-  status = allocate(p_local, &m);
+  status = allocate(p_local, streamed, &m);
   if (status == BVL_OK) status = allocate_scales(X);
   BVL_TRY(bvl_agree(&X->grid->all, status));
-  (dense ? first_dense : first_sparse)(X, w, &m);
+  if (streamed)
+    BVL_TRY(first_streamed(X, w, &m));
+  else
+    (dense ? first_dense : first_sparse)(X, w, &m);
   count_rows(X, w, &m.weight[p_local]);
   BVL_TRY(bvl_sum(col, m.sum, 2 * p_local + 1));
   BVL_TRY(bvl_max(col, m.high, 2 * p_local));
   double total = m.weight[p_local];
   find_means(X, &m);
   memset(m.sum, 0, (size_t)p_local * sizeof *m.sum);
-  (dense ? second_dense : second_sparse)(X, w, &m);
+  if (streamed)
+    second_streamed(X, &m);
+  else
+    (dense ? second_dense : second_sparse)(X, w, &m);
   BVL_TRY(bvl_sum(col, m.sum, p_local));
   BVL_TRY(bvl_agree(&X->grid->all, set_scales(X, &m, total, center, scale)));
   bvl_design_fill_in(X);
-  X->bytes_touched += 2 * bvl_design_bytes(X);
+  X->bytes_touched += (streamed ? 1 : 2) * bvl_design_bytes(X);
 cleanup:
   free(m.sum);
   free(m.high);
   free(m.mean);
+  free(m.own_weight);
   return status;
 }

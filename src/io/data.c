@@ -307,6 +307,7 @@ void bvl_data_close(bvl_data **handle)
   bvl_array *arrays[N_ARRAYS];
   list_arrays(data, arrays);
   for (int k = 0; k < N_ARRAYS; k++) bvl_array_close(arrays[k]);
+  bvl_data_pieces_free(&data->pieces);
   bvl_h5_release(&data->file); /* after everything inside it */
   bvl_comm_free(&data->comm);
   free(data->family);

@@ -23,6 +23,7 @@ struct bvl_data {
   bvl_array lower, upper;
   char *family; /* owned; NULL when the file names none */
   bvl_source source;
+  struct bvl_data_pieces *pieces; /* owned; dense X read by a rank for itself, NULL before */
 };
 
 /** X as an AnnData sparse group: opens its arrays, checks them against each other and fills the
@@ -37,6 +38,14 @@ bvl_status bvl_anndata_var_index(hid_t file, char out[BVL_H5_NAME_BYTES]);
 /** Rows first .. first + count - 1 of a vector; ranks ask for what they like. Collective. */
 bvl_status bvl_data_read_slice(bvl_data *data, const bvl_array *array, hid_t memory_type,
                                int64_t first, int64_t count, void *out);
+
+/** read_alone of a dense X (data_pieces.c), and what it keeps open. Not collective. */
+bvl_status bvl_data_read_alone(void *data, int64_t row0, int64_t n_rows, int64_t n_cols,
+                               const int64_t *cols, void *out, int64_t *elements);
+void bvl_data_pieces_free(struct bvl_data_pieces **pieces);
+
+/** The type of `dtype` in memory. */
+hid_t bvl_data_native_type(bvl_dtype dtype);
 
 /** The reading callbacks of data->source, by its format. Not collective. */
 void bvl_data_set_callbacks(bvl_data *data);

@@ -70,7 +70,7 @@ bvl_status bvl_data_read_slice(bvl_data *data, const bvl_array *array, hid_t mem
   return read_block(data, array, memory_type, first, count, 0, array->dims[1], out);
 }
 
-static hid_t native_type(bvl_dtype dtype)
+hid_t bvl_data_native_type(bvl_dtype dtype)
 {
   switch (dtype) {
   case BVL_F32: return H5T_NATIVE_FLOAT;
@@ -171,7 +171,7 @@ static bvl_status read_dense(void *context, int64_t row0, int64_t n_rows, int64_
                              const int64_t *cols, void *out)
 {
   bvl_data *data = context;
-  hid_t type = native_type(data->source.dtype);
+  hid_t type = bvl_data_native_type(data->source.dtype);
   return read_columns(data, type, row0, n_rows, n_cols, cols, out);
 }
 
@@ -198,6 +198,7 @@ void bvl_data_set_callbacks(bvl_data *data)
   bvl_source *source = &data->source;
   if (source->format == BVL_DENSE) {
     source->read_dense = read_dense;
+    source->read_alone = bvl_data_read_alone;
   } else {
     source->read_indptr = read_indptr;
     source->read_entries = read_entries;

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/checked.h"
-#include "data/design.h"
+#include "data/streamed.h"
 #include "model/problem.h"
 #include "run/cv_job.h"
 
@@ -88,17 +88,24 @@ static bvl_status multiply(const bvl_design *X, const entries *e, const int64_t 
                            int64_t n_out, double *eta)
 {
   double *x = NULL;
+  int64_t *used = NULL, n_used = 0;
+  const int64_t most = bvl_design_fetch_most(X);
   bvl_status status = BVL_ALLOC(&x, n_out);
-  for (int64_t c = 0; status == BVL_OK && c < X->columns.p_local; c++) {
-    if (e->begin[c] == e->begin[c + 1]) continue;
+  if (status == BVL_OK) status = BVL_ALLOC(&used, X->columns.p_local);
+  for (int64_t c = 0; status == BVL_OK && c < X->columns.p_local; c++)
+    if (e->begin[c] < e->begin[c + 1]) used[n_used++] = c;
+  for (int64_t u = 0; status == BVL_OK && u < n_used; u++) {
+    const int64_t c = used[u];
+    if (u % most == 0) bvl_design_fetch(X, bvl_lesser(most, n_used - u), used + u);
     load_rows(X, c, place, n_out, x);
     for (int64_t a = e->begin[c]; a < e->begin[c + 1]; a++) {
       double *to = eta + e->side[a] * n_out;
       for (int64_t i = 0; i < n_out; i++) to[i] += e->value[a] * x[i];
     }
   }
+  free(used);
   free(x);
-  return status;
+  return status == BVL_OK ? bvl_design_failure(X) : status;
 }
 
 static double intercept_of(const bvl_path_point *point, int64_t k)

@@ -68,15 +68,14 @@ static int64_t estimate(const job *j)
 static bvl_status check(job *j)
 {
   const bvl_dictionary_run *r = j->run;
-  int64_t allowed = 0;
+
   bvl_status status = BVL_OK;
   if (bvl_data_source(j->data)->format != BVL_DENSE)
     BVL_TRY(bvl_fail(BVL_ERR_USAGE, "dictionary wants a dense X"));
   if (r->solver == BVL_DICTIONARY_ADAM && r->batch > j->n)
     BVL_TRY(
         bvl_fail(BVL_ERR_USAGE, "--batch %" PRId64 ": there are %" PRId64 " rows", r->batch, j->n));
-  BVL_TRY(bvl_memory_allowed(&j->comm, r->memory_limit, &allowed));
-  BVL_TRY(bvl_memory_check(&j->comm, estimate(j), allowed));
+  BVL_TRY(bvl_memory_check(&j->comm, estimate(j), r->memory_limit));
 cleanup:
   return status;
 }

@@ -27,6 +27,20 @@ static void describe_machine(const bvl_lines *to)
   bvl_say(to, "memory   %s", memory);
 }
 
+/* Rows are the source's own type: what is left of X is little. */
+static void describe_streamed(const bvl_lines *to, const bvl_step_shape *step,
+                              bvl_memory_shape *shape)
+{
+  char words[2][32];
+  for (int k = 0; k < 2; k++) {
+    bvl_grid_choose(step, 1 + k, &shape->grid_rows, &shape->grid_cols);
+    bvl_memory_words(bvl_memory_least_streamed(shape), words[k], sizeof words[k]);
+  }
+  bvl_say(to,
+          "streamed from the file (below that, or --stream on): at least %s, on 2 ranks %s each",
+          words[0], words[1]);
+}
+
 static void describe_memory(const bvl_lines *to, const bvl_source *source)
 {
   const bvl_step_shape step = {source->n, source->p, source->nnz, source->n, 0};
@@ -55,6 +69,7 @@ static void describe_memory(const bvl_lines *to, const bvl_source *source)
             shape.grid_rows, shape.grid_cols, words[0], choice ? " (" : "", choice ? words[1] : "",
             choice ? ")" : "");
   }
+  if (source->read_alone != NULL) describe_streamed(to, &step, &shape);
 }
 
 /* Rank 0 alone. A file that does not open as data is a result or a checkpoint: no memory to tell.

@@ -35,14 +35,15 @@ struct bvl_job {
   const bvl_monitor *monitor;     /* borrowed, may be NULL */
   bvl_traffic traffic;            /* of comm; the grid counts its own */
   bvl_comm comm;
-  bvl_data *data;        /* owned; closed once X is in memory */
+  bvl_data *data;        /* owned; closed once X is in memory, kept while it is streamed */
   bvl_missing_rows rows; /* X and the rows of it that are used, owned */
   bvl_data_names names;  /* what is used: defaults filled in, "none" for what is absent */
   char family[32];
   bvl_penalty penalty;
-  bvl_format format; /* of /X */
-  bvl_dtype dtype;   /* as held in memory */
-  int rounded;       /* is there memory for an 8-bit copy of X? */
+  bvl_format format;    /* of /X */
+  bvl_dtype dtype;      /* as held in memory */
+  int rounded;          /* is there memory for an 8-bit copy of X? */
+  int64_t stream_bytes; /* a rank's of X that is streamed; 0 = X is held */
   int64_t n, p, nnz;
   int64_t n_responses; /* columns of y */
   uint64_t fingerprint;
@@ -81,6 +82,14 @@ bvl_memory_shape bvl_job_shape(const bvl_job *job, int64_t n_lambda);
 /** The job's problem in words; vectors over rows come from the job's data file. *parameters is
  * filled in and must live as long. Not collective. */
 bvl_problem_data bvl_job_problem_data(const bvl_job *job, bvl_penalty_parameters *parameters);
+
+/** Several coefficients a column: they are a group, with no groups of columns as well. Not
+ * collective. */
+int bvl_job_is_multi(const bvl_job *job);
+/** Fills job->rounded, job->stream_bytes and the outcome's estimates, says so where X is to be
+ * streamed, and refuses what does not fit either way. Collective. @return BVL_ERR_NOMEM;
+ * BVL_ERR_USAGE for a stream that is asked for and impossible. */
+bvl_status bvl_job_plan_memory(bvl_job *job, int64_t n_lambda, bvl_run_outcome *outcome);
 
 /** "sgd" for BVL_SOLVER_SGD; whether it steps on minibatches; whether it works on factors. Not
  * collective. */

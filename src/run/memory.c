@@ -81,7 +81,7 @@ bvl_status bvl_memory_allowed(const bvl_comm *comm, int64_t limit, int64_t *allo
 {
   int ranks = 1;
   bvl_status status = bvl_agree(comm, ranks_on_node(comm, &ranks)); /* whatever the limit says */
-  int64_t negated = -(limit > 0 ? limit : bvl_memory_machine() / ranks); /* the least of all */
+  int64_t negated = -((limit > 0 ? limit : bvl_memory_machine()) / ranks); /* the least of all */
   BVL_TRY(status);
   BVL_TRY(bvl_max_i64(comm, &negated, 1));
   *allowed = -negated;
@@ -97,7 +97,8 @@ bvl_status bvl_memory_check(const bvl_comm *comm, int64_t estimate, int64_t limi
   if (status != BVL_OK || estimate <= bytes) return status;
   bvl_memory_words(estimate, needed, sizeof needed);
   bvl_memory_words(bytes, allowed, sizeof allowed);
-  return bvl_fail(BVL_ERR_NOMEM, "about %s a rank needed, the limit is %s a rank", needed, allowed);
+  return bvl_fail(BVL_ERR_NOMEM, "about %s a rank needed, the limit is %s a rank%s", needed,
+                  allowed, comm->size > 1 ? " (its share of the node's)" : "");
 }
 
 bvl_status bvl_memory_gram_limit(const bvl_comm *comm, int64_t limit, int64_t *columns)

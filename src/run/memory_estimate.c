@@ -67,10 +67,13 @@ static double entries(const part *at)
   return share(at->s->nnz, at->s->grid_rows * at->s->grid_cols);
 }
 
-/* Dense panels, or CSC with 32-bit rows (and CSR beside it for minibatches). */
+/* Dense panels, or what is kept where they are streamed; or CSC with 32-bit rows (and CSR beside it
+ * for minibatches). */
 static double matrix_bytes(const part *at)
 {
   const bvl_memory_shape *s = at->s;
+  if (s->streamed) /* lists of columns, and products' copies of vectors over columns */
+    return 180.0 * at->cols + (double)s->stream_bytes;
   if (s->format == BVL_DENSE) return at->rows * at->cols * (double)bvl_dtype_bytes(s->dtype);
   const int stochastic = s->solver >= BVL_SOLVER_SGD && s->solver <= BVL_SOLVER_ADAM;
   return (stochastic ? 2.0 : 1.0) * 12.0 * entries(at) + 8.0 * (at->rows + at->cols);
@@ -219,11 +222,17 @@ static double folded_bytes(const part *at)
          8.0 * 6.0 * (double)at->s->n;
 }
 
-static double rank_bytes(const bvl_memory_shape *s, int is_root)
+/* Rows of the largest rank. */
+static double most_rows(const bvl_memory_shape *s)
 {
   const int64_t n_tiles = bvl_tile_count(s->n);
+  return n_tiles > 0 ? share(n_tiles, s->grid_rows) * (double)s->n / (double)n_tiles : 0.0;
+}
+
+static double rank_bytes(const bvl_memory_shape *s, int is_root)
+{
   part at = {.s = s, .is_root = is_root};
-  at.rows = n_tiles > 0 ? share(n_tiles, s->grid_rows) * (double)s->n / (double)n_tiles : 0.0;
+  at.rows = most_rows(s);
   at.cols = share(s->p, s->grid_cols);
   at.split = ceil(at.rows / s->grid_cols);
   at.ranks = (double)s->grid_rows * s->grid_cols;
@@ -256,4 +265,36 @@ int64_t bvl_memory_estimate_all(const bvl_memory_shape *s)
                                          1.0)
                            : 1.0;
   return bounded(rank_bytes(s, 1) + (ranks - 1.0) * rank_bytes(s, 0) * fmin(ratio, 1.0));
+}
+
+/* ---- streaming --------------------------------------------------------------------------------
+ */
+
+static const double STREAM_SHARE = 0.8; /* of what is left: the estimate is not that exact */
+
+/* Buffers, and a few columns. */
+static double least_stream(const bvl_memory_shape *s)
+{
+  enum { FEWEST_COLUMNS = 64 };
+  const double column = most_rows(s) * (double)bvl_dtype_bytes(s->dtype);
+  return MEGA + 8.0 * share(s->p, s->grid_cols) + FEWEST_COLUMNS * column;
+}
+
+int64_t bvl_memory_least_streamed(const bvl_memory_shape *shape)
+{
+  bvl_memory_shape s = *shape;
+  s.streamed = 1;
+  s.rounded = 0;
+  s.stream_bytes = (int64_t)(least_stream(&s) / STREAM_SHARE) + 1;
+  return bvl_memory_estimate(&s);
+}
+
+int64_t bvl_memory_for_stream(const bvl_memory_shape *s, int64_t others, int64_t allowed)
+{
+  enum { MOST_BUFFERS = 32 << 20 };
+  const double cols = share(s->p, s->grid_cols);
+  const double column = most_rows(s) * (double)bvl_dtype_bytes(s->dtype);
+  const double left = STREAM_SHARE * (double)(allowed - others);
+  if (left < least_stream(s)) return -1;
+  return (int64_t)fmin(left, cols * column + MOST_BUFFERS);
 }

@@ -184,14 +184,13 @@ static double estimate(const bvl_network_job *job, double share_doubles)
 
 static bvl_status check_memory(bvl_network_job *job, double share_doubles)
 {
-  int64_t allowed = 0, most = 0;
-  bvl_status status = bvl_memory_allowed(&job->comm, job->options->memory_limit, &allowed);
-  if (status != BVL_OK) return status;
+  int64_t most = 0;
+  bvl_status status = BVL_OK;
   const double bytes = estimate(job, share_doubles);
   most = bytes < 0x1p62 ? (int64_t)bytes : INT64_C(1) << 62;
   BVL_TRY(bvl_max_i64(&job->comm, &most, 1)); /* the largest rank's */
   job->estimate_bytes = most;
-  status = bvl_memory_check(&job->comm, most, allowed);
+  status = bvl_memory_check(&job->comm, most, job->options->memory_limit);
 cleanup:
   return status;
 }

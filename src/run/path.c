@@ -17,7 +17,6 @@
 #include "base/clock.h"
 #include "base/phase.h"
 #include "data/design.h"
-#include "data/rounded.h"
 #include "loss/loss.h"
 #include "run/criteria.h"
 #include "run/grid.h"
@@ -160,8 +159,7 @@ cleanup:
   return status;
 }
 
-/* Several coefficients a column: they are a group, with no groups of columns as well. */
-static int is_multi(const bvl_job *job)
+int bvl_job_is_multi(const bvl_job *job)
 {
   return job->n_responses > 1 || bvl_loss_find(job->family)->coupled;
 }
@@ -187,7 +185,8 @@ static bvl_status read_columns(bvl_job *job)
   used->groups = used_name(job->groups, asked->groups, "/groups");
   used->group_weights = used_name(job->group_weights, asked->group_weights, "/group_weights");
   used->penalty_factor = used_name(job->penalty_factor, asked->penalty_factor, "/penalty_factor");
-  if (strcmp(job->penalty.type->name, "group-lasso") == 0 && job->groups == NULL && is_multi(job))
+  if (strcmp(job->penalty.type->name, "group-lasso") == 0 && job->groups == NULL &&
+      bvl_job_is_multi(job))
     status = bvl_penalty_init(bvl_penalty_find("lasso"), NULL, &job->penalty);
   else if (job->penalty.type->grouped && job->groups == NULL &&
            (job->penalty.type->whole || !job->penalty.type->difference))
@@ -224,61 +223,6 @@ bvl_status bvl_job_choose_grid(bvl_job *job, int n_ranks)
   } else if (o->grid_rows == 0 && o->grid_cols == 0)
     bvl_grid_choose(&step, n_ranks, &job->grid_rows, &job->grid_cols);
   return bvl_grid_check(n_ranks, job->grid_rows, job->grid_cols);
-}
-
-static int64_t count_free(const bvl_job *job)
-{
-  int64_t count = 0;
-  for (int64_t j = 0; job->penalty_factor != NULL && j < job->p; j++)
-    count += job->penalty_factor[j] == 0;
-  return count;
-}
-
-bvl_memory_shape bvl_job_shape(const bvl_job *job, int64_t n_lambda)
-{
-  const bvl_solver solver = job->options->path.solver;
-  const int certified = solver == BVL_SOLVER_AUTO || solver == BVL_SOLVER_NEWTON;
-  const int64_t dfmax = job->options->path.dfmax;
-  bvl_memory_shape shape = {
-      .n = job->n,
-      .p = job->p,
-      .nnz = job->nnz,
-      .format = job->format,
-      .dtype = job->dtype,
-      .solver = solver,
-      .gram = job->options->path.gram,
-      .grouped = job->penalty.type->grouped,
-      .whole = bvl_penalty_is_whole(&job->penalty, job->groups != NULL),
-      .rounded = certified && !is_multi(job) && bvl_rounded_pays(job->format, job->dtype, job->n),
-      .responses = bvl_loss_find(job->family)->coupled ? 10 : job->n_responses,
-      .coupled = bvl_loss_find(job->family)->coupled,
-      .bounded = job->lower != NULL || job->upper != NULL,
-      .n_free = count_free(job),
-      .folded = job->steps != NULL && job->steps->folded,
-      .most_df = dfmax >= 0 ? bvl_greater(dfmax, 1) : 0,
-      .weighted = !bvl_loss_find(job->family)->quadratic,
-      .concave = !job->penalty.type->convex,
-      .unpolished = !certified && !job->options->path.polish && solver != BVL_SOLVER_CD,
-      .n_lambda = n_lambda,
-      .grid_rows = job->grid_rows,
-      .grid_cols = job->grid_cols,
-  };
-  bvl_job_param(job, &shape.n_factors);
-  return shape;
-}
-
-/* A rank's memory against the limit; without the 8-bit copy of X where that is what is too much. */
-static bvl_status check_memory(bvl_job *job, int64_t n_lambda, bvl_run_outcome *outcome)
-{
-  bvl_memory_shape shape = bvl_job_shape(job, n_lambda);
-  int64_t allowed = 0;
-  bvl_status status = bvl_memory_allowed(&job->comm, job->options->memory_limit, &allowed);
-  if (status != BVL_OK) return status;
-  if (bvl_memory_estimate(&shape) > allowed) shape.rounded = 0;
-  job->rounded = shape.rounded;
-  outcome->estimate_bytes = bvl_memory_estimate(&shape);
-  outcome->estimate_all_bytes = bvl_memory_estimate_all(&shape);
-  return bvl_memory_check(&job->comm, outcome->estimate_bytes, allowed);
 }
 
 /* ---- the phases -------------------------------------------------------------------------------
@@ -330,6 +274,7 @@ bvl_problem_data bvl_job_problem_data(const bvl_job *job, bvl_penalty_parameters
       .n_slices = job->n_slices,
       .stochastic = bvl_solver_is_stochastic(o->path.solver),
       .store_float32 = o->single,
+      .stream_bytes = job->stream_bytes,
       .context = job->rows.context,
       .read_rows = job->rows.read_rows,
   };
@@ -418,16 +363,18 @@ void bvl_run_outcome_free(bvl_run_outcome *outcome)
 static bvl_status measure(bvl_job *job, bvl_run_outcome *outcome)
 {
   const bvl_design *X = bvl_problem_design(job->problem);
-  int64_t bytes[2] = {bvl_design_bytes_touched(X), bvl_design_bytes(X)};
+  int64_t bytes[3] = {bvl_design_bytes_touched(X), bvl_design_bytes(X), bvl_design_bytes_read(X)};
   struct rusage usage;
   bvl_status status = BVL_OK;
   outcome->traffic = bvl_traffic_add(&job->traffic, &job->grid->traffic, 1);
   getrusage(RUSAGE_SELF, &usage);
   outcome->peak_bytes = (int64_t)usage.ru_maxrss * 1024;
   BVL_TRY(bvl_max_i64(&job->comm, &outcome->peak_bytes, 1));
-  BVL_TRY(bvl_sum_i64(&job->comm, bytes, 2));
+  BVL_TRY(bvl_sum_i64(&job->comm, bytes, 3));
   BVL_TRY(keep_batches(&job->comm, job->path, outcome));
   outcome->passes = bytes[1] > 0 ? (double)bytes[0] / (double)bytes[1] : 0.0;
+  outcome->file_passes = bytes[1] > 0 ? (double)bytes[2] / (double)bytes[1] : 0.0;
+  outcome->streamed = job->stream_bytes > 0;
   count_points(job->path, job->options->path.dfmax, outcome);
 cleanup:
   return status;
@@ -483,7 +430,7 @@ bvl_status bvl_job_run(MPI_Comm comm, const bvl_run_options *options, const bvl_
   outcome->nnz = job.nnz;
   outcome->grid_rows = job.grid_rows;
   outcome->grid_cols = job.grid_cols;
-  BVL_TRY(check_memory(&job, n_lambda, outcome));
+  BVL_TRY(bvl_job_plan_memory(&job, n_lambda, outcome));
   bvl_phase_enter(BVL_PHASE_WRITE);
   if (!bvl_loss_find(job.family)->coupled) /* a result that cannot be written is known of early */
     BVL_TRY(bvl_result_create(&job.comm, options->output, job.p * job.n_responses, n_lambda,
@@ -493,7 +440,7 @@ bvl_status bvl_job_run(MPI_Comm comm, const bvl_run_options *options, const bvl_
   if (job.writer == NULL)
     BVL_TRY(bvl_result_create(&job.comm, options->output, job.p * bvl_problem_outputs(job.problem),
                               n_lambda, &job.writer));
-  bvl_data_close(&job.data);
+  if (job.stream_bytes == 0) bvl_data_close(&job.data);
   outcome->load_s = bvl_now_s() - start_s;
   bvl_phase_enter(BVL_PHASE_OTHER);
   BVL_TRY(solve(&job, outcome));

@@ -16,6 +16,14 @@
 typedef enum bvl_criterion { BVL_AIC, BVL_BIC, BVL_EBIC } bvl_criterion;
 enum { BVL_N_CRITERIA = 3 };
 
+/** Whether X is read from the file each time it is needed instead of being held: where it does not
+ * fit, always, never. Dense X, solver auto, newton or cd. */
+typedef enum bvl_streaming {
+  BVL_STREAMING_AUTO,
+  BVL_STREAMING_ON,
+  BVL_STREAMING_OFF
+} bvl_streaming;
+
 /** A path (or fit) job. Strings are borrowed during the call. bvl_run_options_init sets defaults.
  */
 typedef struct bvl_run_options {
@@ -35,7 +43,8 @@ typedef struct bvl_run_options {
   int collective_io;      /* 1 */
   bvl_missing missing;    /* see run/missing.h; AUTO = ERROR */
   int single;             /* --precision single: dense float64 X is rounded to float32 */
-  int64_t memory_limit;   /* bytes a rank, 0 = the machine's or cgroup's share */
+  int64_t memory_limit;   /* bytes for all ranks of a node, 0 = the machine's or cgroup's */
+  bvl_streaming stream;   /* BVL_STREAMING_AUTO */
   const char *checkpoint; /* NULL = none */
   int resume;
   double ebic_gamma;        /* 1 */
@@ -61,7 +70,10 @@ typedef struct bvl_run_outcome {
   int64_t relaxed_fits;                    /* made */
   int64_t relaxed_unfinished; /* lambdas whose relaxed fit is not finite or stationary */
   int64_t relaxed_left_out;   /* lambdas with none attempted */
-  double passes;              /* bytes of X touched / bytes of X */
+
+  double passes;      /* bytes of X touched / bytes of X */
+  int streamed;       /* X was not held ... */
+  double file_passes; /* ... but read this often; 1 when it was held */
   int grid_rows, grid_cols;
   int64_t resumed_from;       /* lambdas taken from a checkpoint, -1 = fresh */
   int64_t estimate_bytes;     /* what a rank was expected to need */

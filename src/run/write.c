@@ -249,6 +249,7 @@ static bvl_status write_numbers(bvl_job *job, const bvl_run_outcome *outcome)
       {"lambda_max", outcome->lambda_max},
       {"half_null_deviance", bvl_problem_null_deviance_half(job->problem)},
       {"passes", outcome->passes},
+      {"file_passes", outcome->file_passes},
   };
   const integer_attribute integer[] = {
       {"intercept", o->intercept},
@@ -268,6 +269,7 @@ static bvl_status write_numbers(bvl_job *job, const bvl_run_outcome *outcome)
       {"seed", (int64_t)o->path.seed},
       {"slices", job->n_slices},
       {"memory_limit", o->memory_limit},
+      {"streamed", outcome->streamed},
       {"ranks", job->comm.size},
       {"resumed_from", outcome->resumed_from},
       {"reductions", outcome->traffic.reductions},

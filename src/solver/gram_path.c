@@ -589,8 +589,8 @@ bvl_status bvl_gram_path_run(bvl_gram_path *s, int64_t n, const double *lambdas,
   while (s->problem->bounds != NULL && n > 0 && lambdas[n - 1] == 0) n--; /* no signs to go by */
   *general = n == 0;
   /* fewer sweeps than this would cost less than the copy */
-  if (control->options->rounded && n > MAX_BATCH && s->multi == NULL)
-    BVL_TRY(bvl_problem_round(s->problem));
+  const int pays = n > MAX_BATCH || s->problem->X->streamed != NULL;
+  if (control->options->rounded && pays && s->multi == NULL) BVL_TRY(bvl_problem_round(s->problem));
   while (*n_done < n && !*general) {
     int wants = 0;
     int64_t done = 0;

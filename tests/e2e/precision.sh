@@ -99,9 +99,10 @@ bevel 1 info "$work/double.h5" >"$work/info"
 limit=$(sed -n 's/^ *1 rank .* \([0-9.]*\) MiB (\([0-9.]*\) MiB)$/\1 \2/p' "$work/info" |
   awk '{ if ($1 - $2 < 1.5) exit 1; printf "%d", ($1 + $2) / 2 * 1048576 }') || fail "info: $(cat "$work/info")"
 code=0
-bevel 1 path "$work/double.h5" -o "$work/m.h5" --nlambda 100 --memory-limit "$limit" --quiet 2>"$work/err" || code=$?
+bevel 1 path "$work/double.h5" -o "$work/m.h5" --nlambda 100 --memory-limit "$limit" --stream off --quiet 2>"$work/err" || code=$?
 [ $code -eq 5 ] || fail "--memory-limit $limit: exit code $code, not 5"
 bevel 1 path "$work/double.h5" -o "$work/m.h5" --nlambda 100 --memory-limit "$limit" --precision single --quiet
+[ "$(attr "$work/m.h5" streamed)" = 0 ] || fail "float32 fits, and was streamed"
 
 # too large for float32: refused by place; in double it is a number like any other
 code=0

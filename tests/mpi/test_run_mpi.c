@@ -262,9 +262,10 @@ static void test_gram_limit_of_a_single_rank(void **state)
   bvl_traffic traffic = {0};
   bvl_comm comm;
   int64_t columns = 0;
-  const int is_last = bvl_test_rank() == bvl_test_size() - 1;
+  const int64_t size = bvl_test_size();
+  const int is_last = bvl_test_rank() == size - 1;
   ASSERT_OK(bvl_comm_dup(MPI_COMM_WORLD, &traffic, &comm));
-  ASSERT_OK(bvl_memory_gram_limit(&comm, is_last ? INT64_C(1) << 25 : INT64_C(1) << 30, &columns));
+  ASSERT_OK(bvl_memory_gram_limit(&comm, is_last ? size << 25 : size << 30, &columns));
   ASSERT_ALL(columns == 323);
   ASSERT_OK(bvl_memory_gram_limit(&comm, INT64_C(1) << 50, &columns));
   ASSERT_ALL(columns == 8000);
@@ -277,7 +278,7 @@ static void test_memory_of_a_single_rank(void **state)
   bvl_run_outcome outcome;
   make("data.h5");
   bvl_run_options o = run_options("data.h5", "out.h5");
-  if (bvl_test_rank() == bvl_test_size() - 1) o.memory_limit = 1 << 20;
+  if (bvl_test_rank() == bvl_test_size() - 1) o.memory_limit = bvl_test_size() << 20; /* a node's */
   ASSERT_ALL(run(&o, &outcome) == BVL_ERR_NOMEM);
   ASSERT_ALL(strstr(bvl_last_error(), "limit is 1.0 MiB") != NULL);
   ASSERT_ALL(outcome.estimate_bytes > 1 << 20);

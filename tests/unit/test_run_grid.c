@@ -87,6 +87,30 @@ static bvl_memory_shape shape_of(int64_t n, int64_t p, int rows, int cols)
   return shape;
 }
 
+/* Streamed, X counts with what is kept of it alone: the limit is used, never passed, and what is
+ * too little for a few columns is told. */
+static void test_stream_stays_within_the_limit(void **state)
+{
+  (void)state;
+  bvl_memory_shape shape = shape_of(7500, 100000, 1, 2);
+  const int64_t held = bvl_memory_estimate(&shape);
+  shape.streamed = 1;
+  shape.rounded = 1;
+  const int64_t others = bvl_memory_estimate(&shape);
+  assert_true(others > INT64_C(7500) * 50000 && others < held / 3); /* the 8-bit copy */
+  const int64_t limit = INT64_C(1) << 30;
+  shape.stream_bytes = bvl_memory_for_stream(&shape, others, limit);
+  assert_true(shape.stream_bytes > (limit - others) / 2);
+  assert_true(bvl_memory_estimate(&shape) <= limit);
+  assert_true(bvl_memory_for_stream(&shape, others, others + (1 << 20)) < 0);
+  assert_true(bvl_memory_for_stream(&shape, others, INT64_C(1) << 50) < held); /* no more than X */
+  shape.rounded = 0;
+  shape.stream_bytes = 0;
+  const int64_t bare = bvl_memory_estimate(&shape), least = bvl_memory_least_streamed(&shape);
+  assert_true(bvl_memory_for_stream(&shape, bare, least) > 0);
+  assert_true(bvl_memory_for_stream(&shape, bare, least - (1 << 20)) < 0);
+}
+
 /* The estimate is at least what the blocks of X must take, and not far above for a large X. */
 static void test_estimate_holds_x(void **state)
 {
@@ -214,16 +238,14 @@ static void test_words(void **state)
   assert_true(bvl_memory_machine() > 0);
 }
 
-BVL_TEST_MAIN(cmocka_unit_test(test_wide_paths_split_columns),
-              cmocka_unit_test(test_tall_paths_split_rows),
-              cmocka_unit_test(test_dense_minibatches_split_rows),
-              cmocka_unit_test(test_sparse_minibatches_split_columns),
-              cmocka_unit_test(test_square_problems_split_both),
-              cmocka_unit_test(test_nothing_to_share), cmocka_unit_test(test_estimate_holds_x),
-              cmocka_unit_test(test_estimate_follows_type_and_solver),
-              cmocka_unit_test(test_estimate_follows_the_gram),
-              cmocka_unit_test(test_estimate_of_all_ranks),
-              cmocka_unit_test(test_estimate_of_tall_data),
-              cmocka_unit_test(test_estimate_follows_groups),
-              cmocka_unit_test(test_estimate_follows_free_columns_and_bounds),
-              cmocka_unit_test(test_estimate_saturates), cmocka_unit_test(test_words))
+BVL_TEST_MAIN(
+    cmocka_unit_test(test_wide_paths_split_columns), cmocka_unit_test(test_tall_paths_split_rows),
+    cmocka_unit_test(test_dense_minibatches_split_rows),
+    cmocka_unit_test(test_sparse_minibatches_split_columns),
+    cmocka_unit_test(test_square_problems_split_both), cmocka_unit_test(test_nothing_to_share),
+    cmocka_unit_test(test_estimate_holds_x), cmocka_unit_test(test_stream_stays_within_the_limit),
+    cmocka_unit_test(test_estimate_follows_type_and_solver),
+    cmocka_unit_test(test_estimate_follows_the_gram), cmocka_unit_test(test_estimate_of_all_ranks),
+    cmocka_unit_test(test_estimate_of_tall_data), cmocka_unit_test(test_estimate_follows_groups),
+    cmocka_unit_test(test_estimate_follows_free_columns_and_bounds),
+    cmocka_unit_test(test_estimate_saturates), cmocka_unit_test(test_words))
