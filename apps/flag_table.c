@@ -24,8 +24,9 @@ enum {
   STABLE = COMMAND_STABILITY,
   PATHS = COMMAND_PATH | COMMAND_CV | COMMAND_STABILITY,
   ASK = COMMAND_INFO, /* what a path's memory depends on */
+  STUDY = COMMAND_STUDY,
   SAYS = COMMANDS_SOLVE | COMMAND_PREDICT | COMMAND_SIMULATE | COMMAND_TRAIN | COMMAND_PRUNE |
-         COMMAND_PARETO | COMMAND_DICTIONARY | COMMAND_IMPORT
+         COMMAND_PARETO | COMMAND_DICTIONARY | COMMAND_IMPORT | COMMAND_STUDY
 };
 
 #define AT(member) offsetof(settings, member)
@@ -41,8 +42,9 @@ enum {
 #define ANY 0, 0, NULL
 
 const flag flag_table[] = {
-    {"output", KIND_TEXT, SOLVE | COMMAND_PREDICT | NETWORK | COMMAND_PRUNE | WORDS | IMPORT,
-     AT(output), ANY, "FILE", "result file (also -o)"},
+    {"output", KIND_TEXT,
+     SOLVE | COMMAND_PREDICT | NETWORK | COMMAND_PRUNE | WORDS | IMPORT | STUDY, AT(output), ANY,
+     "FILE", "result file (also -o)"},
     {"family", KIND_WORD, SOLVE | ASK, AT(run.family), 0, 0, FAMILIES, "NAME",
      "default: the data's attribute, else gaussian"},
     {"penalty", KIND_WORD, SOLVE | ASK, AT(run.penalty), 0, 0, PENALTIES, "NAME",
@@ -132,6 +134,8 @@ const flag flag_table[] = {
      "dataset of an integer a row, for --fold-kind grouped"},
     {"fold-id", KIND_TEXT, COMMAND_CV, AT(cv.fold_id), ANY, "PATH",
      "dataset of an integer a row: equal ones are a fold"},
+    {"replicas", KIND_INTEGER, COMMAND_CV, AT(cv.replicas), COUNT, "R",
+     "R groups of ranks, each with all of X, share out the folds; default 1: all ranks on each"},
     {"type-measure", KIND_INDEX, COMMAND_CV, AT(measure), 0, 0, "deviance|mse|mae|class|auc",
      "NAME",
      "error of the rows left out: deviance (default; gaussian: mse), mse, mae, class "
@@ -403,6 +407,16 @@ const flag flag_table[] = {
      "X in the file: double (default) or single"},
     {"memory-limit", KIND_BYTES, IMPORT, AT(import.memory_limit), 1, 0x1p62,
      "bytes, as in 500M or 4G", "BYTES", "of a rank's buffers, default 256M"},
+    {"checkpoint", KIND_TEXT, STUDY, AT(run.checkpoint), ANY, "FOLDER",
+     "keep tasks there, to go on with after an interruption"},
+    {"checkpoint-every", KIND_REAL, STUDY, AT(run.path.checkpoint_every_s), POSITIVE, "SECONDS",
+     "inside a task; default 600"},
+    {"resume", KIND_SWITCH, STUDY, AT(run.resume), 1, 1, NULL, NULL,
+     "leave out what is finished there, go on inside what is not"},
+    {"memory-limit", KIND_BYTES, STUDY, AT(run.memory_limit), 1, 0x1p62, "bytes, as in 500M or 4G",
+     "BYTES", "for all ranks of a node; default: what machine or cgroup have"},
+    {"task", KIND_INTEGER, COMMAND_PREDICT, AT(task), 0, 0x1p31, "an integer of at least 0", "K",
+     "of a study, counted from 0; default: the best one"},
     {"run", KIND_TEXT, SOLVE | NETWORK | WORDS, AT(run_file), ANY, "FILE",
      "ini file with the same keys; the command line wins"},
     {"quiet", KIND_SWITCH, SAYS, AT(quiet), 1, 1, NULL, NULL, "errors and warnings only"},
@@ -418,18 +432,6 @@ const flag flag_table[] = {
 const int n_flags = sizeof flag_table / sizeof flag_table[0];
 _Static_assert(sizeof flag_table / sizeof flag_table[0] <= FLAGS_MAX,
                "settings.given is too short");
-
-/* Announced, refused by name until they exist. */
-static const char *const later_flags[] = {"replicas"};
-static const char *const later_commands[] = {"study"};
-
-static int is_in(const char *word, const char *const *list, size_t n)
-{
-  for (size_t k = 0; k < n; k++)
-    if (strcmp(word, list[k]) == 0) return 1;
-  return 0;
-}
-#define IS_IN(word, list) is_in((word), (list), sizeof(list) / sizeof((list)[0]))
 
 /* ---- commands ------------------------------------------------------------------------------- */
 
@@ -452,6 +454,8 @@ const manual manuals[] = {
      "Finds the front between a network's loss and its l1 norm."},
     {COMMAND_DICTIONARY, "dictionary", "DATA.h5 -o OUT.h5 --atoms K --lambda L",
      "Learns a dictionary of the rows, and their sparse codes in it."},
+    {COMMAND_STUDY, "study", "STUDY.ini -o OUT.h5",
+     "Runs a grid of paths or cross-validations as one job."},
     {COMMAND_IMPORT, "import", "FILE -o DATA.h5", "Makes a data file of csv, libsvm or PLINK."},
     {COMMAND_INFO, "info", "[FILE.h5]",
      "Describes a file, the machine, or the memory a path would need."},
@@ -506,21 +510,10 @@ void line_append(char *line, size_t size, const char *a, const char *b)
   snprintf(line + used, size - used, "%s%s", a, b);
 }
 
-static void list_flags(command which, char *line, size_t size)
-{
-  for (int k = 0; k < n_flags; k++)
-    if (flag_table[k].commands & which) line_append(line, size, " --", flag_table[k].name);
-}
-
 int flag_refuse(command which, const char *name, char error[FLAGS_ERROR_BYTES])
 {
   const char *nearest = NULL;
   int least = 3; /* two slips at most */
-  if (IS_IN(name, later_flags)) {
-    snprintf(error, FLAGS_ERROR_BYTES, "--%.40s: not available yet; available:", name);
-    list_flags(which, error, FLAGS_ERROR_BYTES);
-    return -1;
-  }
   for (int k = 0; k < n_flags; k++) {
     int far = distance(name, flag_table[k].name);
     if ((flag_table[k].commands & which) == 0 || far >= least || far >= (int)strlen(name)) continue;
@@ -537,10 +530,7 @@ int flag_refuse(command which, const char *name, char error[FLAGS_ERROR_BYTES])
 
 void command_refuse(const char *name, char error[FLAGS_ERROR_BYTES])
 {
-  int later = IS_IN(name, later_commands);
-  snprintf(
-      error, FLAGS_ERROR_BYTES,
-      later ? "%.40s: not available yet; available:" : "unknown command %.40s; commands:", name);
+  snprintf(error, FLAGS_ERROR_BYTES, "unknown command %.40s; commands:", name);
   for (int k = 0; k < n_manuals; k++) line_append(error, FLAGS_ERROR_BYTES, " ", manuals[k].name);
 }
 

@@ -48,7 +48,7 @@ const manual *manual_of(command which);
 
 /** Row of an exact name of `length` characters for this command, -1 when there is none. */
 int flag_find(command which, const char *name, size_t length);
-/** Writes why `name` is no flag of this command: a later version's, or misspelt. Returns -1. */
+/** Writes why `name` is no flag of this command, and what may be meant. Returns -1. */
 int flag_refuse(command which, const char *name, char error[FLAGS_ERROR_BYTES]);
 /** The words a row takes, separated by '|', in `out`. */
 const char *flag_words(const flag *f, char *out, size_t size);
@@ -57,6 +57,11 @@ const char *flag_words(const flag *f, char *out, size_t size);
 int flag_set(settings *s, int row, const char *text, char error[FLAGS_ERROR_BYTES]);
 /** Whether a flag of that name was given. */
 int flag_given(const settings *s, const char *name);
+/** A flag that was given and that the chosen solver or penalty would ignore, and what it goes with;
+ * NULL when there is none. */
+const char *flag_idle(const settings *s, const char **goes_with);
+/** "name=value" and an end of line, as the settings have it. */
+void flag_print(const flag *f, const settings *s, FILE *to);
 /** Copies a sentence to `error` and returns -1. */
 int flag_complain(char error[FLAGS_ERROR_BYTES], const char *text);
 /** Whether the flags of train make sense together, and what follows from them. 0, or -1. */
@@ -72,6 +77,8 @@ int check_pareto_flags(settings *s, char error[FLAGS_ERROR_BYTES]);
 int check_dictionary_flags(settings *s, char error[FLAGS_ERROR_BYTES]);
 /** The same for import. */
 int check_import_flags(settings *s, char error[FLAGS_ERROR_BYTES]);
+/** The same for study. */
+int check_study_flags(settings *s, char error[FLAGS_ERROR_BYTES]);
 /** Appends a and b to a bounded line. */
 void line_append(char *line, size_t size, const char *a, const char *b);
 

@@ -168,3 +168,34 @@ int flag_set(settings *s, int row, const char *text, char error[FLAGS_ERROR_BYTE
     line_append(error, FLAGS_ERROR_BYTES, "wanted ", f->allowed);
   return -1;
 }
+
+void flag_print(const flag *f, const settings *s, FILE *to)
+{
+  const char *at = (const char *)s + f->offset, *text = NULL;
+  int64_t integer = 0;
+  double real = 0.0;
+  int index = 0;
+  fprintf(to, "%s=", f->name);
+  switch (f->kind) {
+  case KIND_TEXT:
+  case KIND_WORD:
+    memcpy(&text, at, sizeof text);
+    fprintf(to, "%s\n", text != NULL ? text : "");
+    return;
+  case KIND_INTEGER:
+  case KIND_BYTES:
+    memcpy(&integer, at, sizeof integer);
+    fprintf(to, "%" PRId64 "\n", integer);
+    return;
+  case KIND_REAL:
+    memcpy(&real, at, sizeof real);
+    fprintf(to, "%.17g\n", real);
+    return;
+  case KIND_REALS:
+    for (int64_t k = 0; k < s->n_lambda; k++) fprintf(to, "%.17g ", s->lambda[k]);
+    fprintf(to, "\n");
+    return;
+  case KIND_GRID: fprintf(to, "%dx%d\n", s->run.grid_rows, s->run.grid_cols); return;
+  default: memcpy(&index, at, sizeof index); fprintf(to, "%d\n", index);
+  }
+}

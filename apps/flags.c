@@ -88,7 +88,7 @@ typedef struct run_reader {
   char error[FLAGS_ERROR_BYTES]; /* of the first bad line; empty so far */
 } run_reader;
 
-static const char *keep_copy(settings *s, const char *text)
+const char *settings_keep(settings *s, const char *text)
 {
   char **grown = realloc(s->owned, (size_t)(s->n_owned + 1) * sizeof *grown);
   if (grown == NULL) return NULL;
@@ -115,7 +115,7 @@ static int take_key(void *context, const char *section, const char *key, const c
     flag_refuse(s->command, key, reader->error);
     return 0;
   }
-  const char *copy = keep_copy(s, value);
+  const char *copy = settings_keep(s, value);
   if (copy == NULL) return 0;
   return flag_set(s, row, copy, reader->error) == 0;
 }
@@ -206,8 +206,7 @@ static int take_depth(settings *s, char error[FLAGS_ERROR_BYTES])
              "depth 2)");
 }
 
-/* Flags that the chosen solver or penalty would ignore. */
-static int check_ignored(const settings *s, char error[FLAGS_ERROR_BYTES])
+const char *flag_idle(const settings *s, const char **goes_with)
 {
   static const char *const minibatch[] = {"epochs", "batch", "lr", "schedule"};
   static const char *const polish[] = {"polish", "no-polish"};
@@ -264,6 +263,14 @@ static int check_ignored(const settings *s, char error[FLAGS_ERROR_BYTES])
     idle = "dfmax"; /* a surrogate's own answer has no exact zeros to count */
     who = "--polish";
   }
+  *goes_with = who;
+  return idle;
+}
+
+/* Flags that the chosen solver or penalty would ignore. */
+static int check_ignored(const settings *s, char error[FLAGS_ERROR_BYTES])
+{
+  const char *who = NULL, *idle = flag_idle(s, &who);
   if (idle == NULL) return 0;
   snprintf(error, FLAGS_ERROR_BYTES, "--%s goes with %s", idle, who);
   return -1;
@@ -404,6 +411,7 @@ static int check(settings *s, char error[FLAGS_ERROR_BYTES])
   if (s->command == COMMAND_PARETO) return check_pareto_flags(s, error);
   if (s->command == COMMAND_DICTIONARY) return check_dictionary_flags(s, error);
   if (s->command == COMMAND_IMPORT) return check_import_flags(s, error);
+  if (s->command == COMMAND_STUDY) return check_study_flags(s, error);
   if (s->command == COMMAND_PREDICT && s->model == NULL)
     return flag_complain(error, "--model RESULT.h5 is missing");
   if (s->command == COMMAND_PREDICT) return check_at(s, error);
@@ -447,6 +455,7 @@ int flags_parse(command which, int argc, char **argv, const char *run_text, sett
   out->watchdog = 600.0;
   out->at = NAN;
   out->relax_gamma = 1.0;
+  out->task = -1;
   out->command = which;
   out->run_file = flags_run_file(argc, argv);
   error[0] = '\0';

@@ -29,7 +29,8 @@ typedef enum command {
   COMMAND_DICTIONARY = 256,
   COMMAND_CV = 512,
   COMMAND_IMPORT = 1024,
-  COMMAND_STABILITY = 2048
+  COMMAND_STABILITY = 2048,
+  COMMAND_STUDY = 4096
 } command;
 
 enum { FLAGS_ERROR_BYTES = 1024, FLAGS_MAX = 256 };
@@ -73,6 +74,7 @@ typedef struct settings {
   const char *at_text; /* of --at; NULL = not given */
   double at;
   double relax_gamma;             /* 1 */
+  int64_t task;                   /* of predict with a study; -1 = not given */
   unsigned char given[FLAGS_MAX]; /* by row of the table */
   char **owned;
   int n_owned;
@@ -81,7 +83,7 @@ typedef struct settings {
 /** The command of that name, COMMAND_NONE when there is none, and back. */
 command command_find(const char *name);
 const char *command_name(command which);
-/** Writes why `name` is no command: a later version's, or misspelt. */
+/** Writes why `name` is no command. */
 void command_refuse(const char *name, char error[FLAGS_ERROR_BYTES]);
 
 /** The value of --run in argv, NULL when there is none. argv begins after the command. */
@@ -93,6 +95,8 @@ const char *flags_run_file(int argc, char **argv);
 int flags_parse(command which, int argc, char **argv, const char *run_text, settings *out,
                 char error[FLAGS_ERROR_BYTES]);
 void settings_free(settings *s);
+/** A copy of the text that lives as long as the settings; NULL without memory. */
+const char *settings_keep(settings *s, const char *text);
 
 /** Prints the manual of a command (COMMAND_NONE: of the program). */
 void flags_help(command which, FILE *to);

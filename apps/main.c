@@ -19,6 +19,7 @@
 #include "run/estimate.h"
 #include "run/lock.h"
 #include "signals.h"
+#include "study_plan.h"
 
 /* Before MPI_Init only the environment knows whether another rank will say the same. */
 static int speaks_before_mpi(void)
@@ -189,6 +190,44 @@ static bvl_status run_import(settings *s, MPI_Comm comm, progress *p, int *code)
   return status;
 }
 
+/* The whole study is read and checked before any of it is run. */
+static bvl_status run_study(settings *s, MPI_Comm comm, progress *p, int *code)
+{
+  study_plan plan = {.n_tasks = 0};
+  bvl_study_outcome outcome = {.rows = NULL};
+  char error[FLAGS_ERROR_BYTES], *text = NULL;
+  bvl_status status = BVL_OK;
+  int rank = 0, bad;
+  MPI_Comm_rank(comm, &rank);
+  bad = share_run_file(comm, rank, s->file, &text);
+  if (bad)
+    snprintf(error, sizeof error, "%.200s: cannot read it", s->file);
+  else
+    bad = study_plan_make(s->file, text, s->output, &plan, error);
+  if (!bad) {
+    const bvl_monitor monitor = progress_monitor(p);
+    const bvl_study_options options = {
+        .file = s->file,
+        .output = s->output,
+        .scratch = s->run.checkpoint,
+        .resume = s->run.resume,
+        .checkpoint_every_s = s->run.path.checkpoint_every_s,
+        .memory_limit = s->run.memory_limit,
+        .command_line = s->run.command_line,
+        .plan = text,
+    };
+    status = bvl_run_study(comm, &options, plan.tasks, plan.n_tasks, &monitor, &outcome);
+    if (status == BVL_OK) *code = report_study(s, comm, p, &outcome);
+    bvl_study_outcome_free(&outcome);
+  } else {
+    if (rank == 0) progress_say(p, NULL, "%s", error);
+    *code = report_usage("bevel study", rank, error);
+  }
+  study_plan_free(&plan);
+  free(text);
+  return status;
+}
+
 static bvl_status run_predict(settings *s, MPI_Comm comm, progress *p, int *code)
 {
   int rank = 0;
@@ -197,6 +236,7 @@ static bvl_status run_predict(settings *s, MPI_Comm comm, progress *p, int *code
                                        .names = s->run.names,
                                        .missing = s->run.missing,
                                        .model = s->model,
+                                       .task = s->task,
                                        .output = s->output,
                                        .type = s->type,
                                        .at = s->at,
@@ -300,6 +340,7 @@ static const struct {
             {COMMAND_PARETO, run_pareto, 1},
             {COMMAND_DICTIONARY, run_dictionary, 1},
             {COMMAND_IMPORT, run_import, 1},
+            {COMMAND_STUDY, run_study, 1},
             {COMMAND_PREDICT, run_predict, 0},
             {COMMAND_PRUNE, run_prune, 0},
             {COMMAND_SIMULATE, run_simulate, 0}};

@@ -23,7 +23,7 @@ int report_exit_code(bvl_status status)
 
 /* ---- the machine-readable line --------------------------------------------------------------- */
 
-static void json_text(const char *key, const char *value)
+void json_text(const char *key, const char *value)
 {
   printf("\"%s\": \"", key);
   for (const char *c = value; *c != '\0'; c++) {
@@ -35,7 +35,7 @@ static void json_text(const char *key, const char *value)
   printf("\"");
 }
 
-static void json_real(const char *key, double value)
+void json_real(const char *key, double value)
 {
   if (isfinite(value))
     printf(", \"%s\": %.17g", key, value);
@@ -43,12 +43,12 @@ static void json_real(const char *key, double value)
     printf(", \"%s\": null", key);
 }
 
-static void json_integer(const char *key, int64_t value)
+void json_integer(const char *key, int64_t value)
 {
   printf(", \"%s\": %" PRId64, key, value);
 }
 
-static void json_begin(const settings *s, const char *status, int code)
+void json_begin(const settings *s, const char *status, int code)
 {
   printf("{");
   json_text("command", command_name(s->command));
@@ -57,7 +57,7 @@ static void json_begin(const settings *s, const char *status, int code)
   json_integer("exit", code);
 }
 
-static void json_end(void)
+void json_end(void)
 {
   printf("}\n");
   fflush(stdout);

@@ -7,6 +7,7 @@
 
 #include "flags.h"
 #include "progress.h"
+#include "run/study.h"
 
 enum {
   EXIT_DONE = 0,
@@ -51,6 +52,16 @@ int report_dictionary(const settings *s, MPI_Comm comm, progress *p,
 
 /** The last lines of import. Collective over comm. Returns the exit code. */
 int report_import(const settings *s, MPI_Comm comm, progress *p, const bvl_import_outcome *outcome);
+
+/** The table of a study and its last lines. Collective over comm. Returns the exit code. */
+int report_study(const settings *s, MPI_Comm comm, progress *p, const bvl_study_outcome *outcome);
+
+/** Pieces of the machine-readable line, for the files that print one; rank 0 alone. */
+void json_text(const char *key, const char *value);
+void json_real(const char *key, double value);
+void json_integer(const char *key, int64_t value);
+void json_begin(const settings *s, const char *status, int code);
+void json_end(void);
 
 /** The last line of simulate. */
 int report_file(const settings *s, int rank, progress *p);

@@ -300,6 +300,9 @@ bvl_status bvl_describe_file(const char *path, const bvl_lines *lines)
   else if (bvl_h5_kind_of(to.file, "/codes") == BVL_H5_GROUP &&
            bvl_h5_kind_of(to.file, "/dictionary") == BVL_H5_DATASET)
     status = bvl_describe_dictionary(&to, path);
+  else if (bvl_h5_kind_of(to.file, "/summary") == BVL_H5_GROUP &&
+           bvl_h5_kind_of(to.file, "/tasks") == BVL_H5_GROUP)
+    status = bvl_describe_study(&to, path);
   else
     status = describe_data(&to, path);
   say_stamp(&to, stamp);

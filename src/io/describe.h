@@ -21,6 +21,8 @@ bvl_status bvl_load_vector(const bvl_printer *to, const char *name, int64_t *n, 
 
 /** A dictionary and its codes. */
 bvl_status bvl_describe_dictionary(const bvl_printer *to, const char *path);
+/** A study: its summary, a line a task. */
+bvl_status bvl_describe_study(const bvl_printer *to, const char *path);
 /** A network, or a front of networks. */
 bvl_status bvl_describe_network(const bvl_printer *to, const char *path);
 

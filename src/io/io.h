@@ -152,10 +152,13 @@ typedef struct bvl_result {
   int single;         /* the model was fitted with --precision single */
 } bvl_result;
 bvl_status bvl_result_read(const bvl_comm *comm, const char *path, bvl_result *out);
-/** gamma times the coefficients that were read and 1 - gamma times those of the relaxed fits in the
- * same file; NaN intercepts and no coefficients where there is none. Collective. @return
- * BVL_ERR_USAGE: the file has no relaxed fits; BVL_ERR_INPUT: they are not the model's. */
-bvl_status bvl_result_relax(const bvl_comm *comm, const char *path, double gamma,
+/** The result at a group of the file, as /tasks/3 of a study; "/" = the root. */
+bvl_status bvl_result_read_at(const bvl_comm *comm, const char *path, const char *group,
+                              bvl_result *out);
+/** gamma times the coefficients that were read and 1 - gamma times those of the relaxed fits beside
+ * them in the same group; NaN intercepts and no coefficients where there is none. Collective.
+ * @return BVL_ERR_USAGE: there are no relaxed fits; BVL_ERR_INPUT: they are not the model's. */
+bvl_status bvl_result_relax(const bvl_comm *comm, const char *path, const char *group, double gamma,
                             bvl_result *result);
 void bvl_result_free(bvl_result *result);
 

@@ -34,7 +34,7 @@ static bvl_status read_vector(hid_t file, const char *name, hid_t memory_type, i
 static bvl_status read_intercepts(hid_t file, bvl_result *result)
 {
   bvl_array array;
-  bvl_status status = bvl_array_open(file, "/intercept", &array);
+  bvl_status status = bvl_array_open(file, "intercept", &array);
   if (status != BVL_OK) return status;
   result->outputs = array.dims[1];
   if (!bvl_array_is_numeric(&array) || result->outputs < 1)
@@ -71,9 +71,9 @@ static bvl_status read_coef(hid_t file, bvl_result *result)
   bvl_status status = BVL_OK;
   int64_t shape[2] = {-1, -1};
   int64_t nnz = -1, n_pointers = result->n_lambda + 1;
-  if (bvl_h5_kind_of(file, "/coef") != BVL_H5_GROUP)
+  if (bvl_h5_kind_of(file, "coef") != BVL_H5_GROUP)
     return bvl_fail(BVL_ERR_INPUT, "there is no group /coef: not a result file");
-  hid_t group = H5Gopen2(file, "/coef", H5P_DEFAULT);
+  hid_t group = H5Gopen2(file, "coef", H5P_DEFAULT);
   char *encoding = bvl_h5_attr_text(group, "encoding-type");
   int n_shape = bvl_h5_attr_i64(group, "shape", 2, shape);
   if (encoding == NULL || strcmp(encoding, "csc_matrix") != 0 || n_shape != 2 || shape[0] < 1 ||
@@ -83,9 +83,9 @@ static bvl_status read_coef(hid_t file, bvl_result *result)
     BVL_TRY(bvl_fail(BVL_ERR_INPUT, "/coef has %" PRId64 " rows, /intercept %" PRId64 " a lambda",
                      shape[0], result->outputs));
   result->p = shape[0] / result->outputs;
-  BVL_TRY(read_vector(file, "/coef/indptr", H5T_NATIVE_INT64, &n_pointers, &result->indptr));
-  BVL_TRY(read_vector(file, "/coef/data", H5T_NATIVE_DOUBLE, &nnz, &result->values));
-  BVL_TRY(read_vector(file, "/coef/indices", H5T_NATIVE_INT64, &nnz, &result->indices));
+  BVL_TRY(read_vector(file, "coef/indptr", H5T_NATIVE_INT64, &n_pointers, &result->indptr));
+  BVL_TRY(read_vector(file, "coef/data", H5T_NATIVE_DOUBLE, &nnz, &result->values));
+  BVL_TRY(read_vector(file, "coef/indices", H5T_NATIVE_INT64, &nnz, &result->indices));
   BVL_TRY(check_coef(result, nnz));
 cleanup:
   free(encoding);
@@ -97,8 +97,8 @@ bvl_status bvl_names_read(hid_t file, int64_t p, char ***out, int64_t *n_bytes)
 {
   bvl_array names;
   *n_bytes = -1;
-  if (bvl_h5_kind_of(file, "/feature_names") == BVL_H5_NONE) return BVL_OK;
-  bvl_status status = bvl_array_open(file, "/feature_names", &names);
+  if (bvl_h5_kind_of(file, "feature_names") == BVL_H5_NONE) return BVL_OK;
+  bvl_status status = bvl_array_open(file, "feature_names", &names);
   if (status != BVL_OK) return status;
   if (names.dims[0] != p || names.dims[1] != 1 || !bvl_array_is_string(&names))
     status = bvl_fail(BVL_ERR_INPUT, "/feature_names: not a name per column");
@@ -113,9 +113,9 @@ bvl_status bvl_names_read(hid_t file, int64_t p, char ***out, int64_t *n_bytes)
 static bvl_status read_fill(hid_t file, bvl_result *result)
 {
   int64_t p = result->p, intercept = 0;
-  const char *name = "/fill";
+  const char *name = "fill";
   if (bvl_h5_kind_of(file, name) == BVL_H5_NONE) {
-    name = "/center";
+    name = "center";
     if (bvl_h5_attr_i64(file, "intercept", 1, &intercept) != 1 || intercept == 0) return BVL_OK;
     if (bvl_h5_kind_of(file, name) == BVL_H5_NONE) return BVL_OK;
   }
@@ -147,19 +147,30 @@ static bvl_status read_choice(hid_t file, const char *name, double *value)
   return status;
 }
 
-/* Rank 0's part. */
-static bvl_status read_file(const char *path, bvl_result *result, int64_t *n_bytes)
+/* A group of the file, as one would open a file of its own; names are relative to it. */
+static bvl_status open_group(hid_t whole, const char *group, hid_t *out)
 {
-  hid_t file = 0;
+  if (strcmp(group, "/") != 0 && bvl_h5_kind_of(whole, group) != BVL_H5_GROUP)
+    return bvl_fail(BVL_ERR_INPUT, "there is no %s: not a study, or the task failed", group);
+  *out = H5Gopen2(whole, group, H5P_DEFAULT);
+  return *out >= 0 ? BVL_OK : bvl_h5_fail(BVL_ERR_IO, "cannot open %s", group);
+}
+
+/* Rank 0's part. */
+static bvl_status read_file(const char *path, const char *group, bvl_result *result,
+                            int64_t *n_bytes)
+{
+  hid_t whole = 0, file = 0;
   bvl_status status = BVL_OK;
-  BVL_TRY(bvl_h5_open_own(path, &file));
+  BVL_TRY(bvl_h5_open_own(path, &whole));
+  BVL_TRY(open_group(whole, group, &file));
   result->n_lambda = -1;
-  BVL_TRY(read_vector(file, "/lambda", H5T_NATIVE_DOUBLE, &result->n_lambda, &result->lambda));
-  BVL_TRY(read_choice(file, "/lambda_min", &result->lambda_min));
-  BVL_TRY(read_choice(file, "/lambda_1se", &result->lambda_1se));
-  BVL_TRY(read_choice(file, "/lambda_aic", &result->lambda_criterion[0]));
-  BVL_TRY(read_choice(file, "/lambda_bic", &result->lambda_criterion[1]));
-  BVL_TRY(read_choice(file, "/lambda_ebic", &result->lambda_criterion[2]));
+  BVL_TRY(read_vector(file, "lambda", H5T_NATIVE_DOUBLE, &result->n_lambda, &result->lambda));
+  BVL_TRY(read_choice(file, "lambda_min", &result->lambda_min));
+  BVL_TRY(read_choice(file, "lambda_1se", &result->lambda_1se));
+  BVL_TRY(read_choice(file, "lambda_aic", &result->lambda_criterion[0]));
+  BVL_TRY(read_choice(file, "lambda_bic", &result->lambda_criterion[1]));
+  BVL_TRY(read_choice(file, "lambda_ebic", &result->lambda_criterion[2]));
   BVL_TRY(read_intercepts(file, result));
   BVL_TRY(read_coef(file, result));
   BVL_TRY(read_fill(file, result));
@@ -167,6 +178,7 @@ static bvl_status read_file(const char *path, bvl_result *result, int64_t *n_byt
   read_attributes(file, result);
 cleanup:
   bvl_h5_release(&file);
+  bvl_h5_release(&whole);
   return status;
 }
 
@@ -201,10 +213,16 @@ cleanup:
 
 bvl_status bvl_result_read(const bvl_comm *comm, const char *path, bvl_result *out)
 {
+  return bvl_result_read_at(comm, path, "/", out);
+}
+
+bvl_status bvl_result_read_at(const bvl_comm *comm, const char *path, const char *group,
+                              bvl_result *out)
+{
   bvl_status status = BVL_OK;
   int64_t n_bytes = -1;
   memset(out, 0, sizeof *out);
-  if (comm->rank == 0) status = read_file(path, out, &n_bytes);
+  if (comm->rank == 0) status = read_file(path, group, out, &n_bytes);
   BVL_TRY(bvl_agree(comm, status));
   int64_t nnz = comm->rank == 0 ? out->indptr[out->n_lambda] : 0;
   int64_t head[] = {out->p,       out->n_lambda,    nnz, n_bytes, out->trained_offset, out->single,
@@ -254,34 +272,36 @@ static bvl_status mix_column(const bvl_result *from, int64_t k, double gamma, bv
 }
 
 /* On rank 0. */
-static bvl_status relax_file(const char *path, double gamma, bvl_result *result)
+static bvl_status relax_file(const char *path, const char *group, double gamma, bvl_result *result)
 {
-  hid_t file = 0;
+  hid_t whole = 0, file = 0;
   int64_t nnz = -1, n_pointers = result->n_lambda + 1;
   bvl_result relaxed = {.p = result->p, .outputs = 1, .n_lambda = result->n_lambda};
   bvl_status status = BVL_OK;
-  BVL_TRY(bvl_h5_open_serial(path, &file));
-  if (bvl_h5_kind_of(file, "/relaxed") != BVL_H5_GROUP || result->outputs != 1)
+  BVL_TRY(bvl_h5_open_serial(path, &whole));
+  BVL_TRY(open_group(whole, group, &file));
+  if (bvl_h5_kind_of(file, "relaxed") != BVL_H5_GROUP || result->outputs != 1)
     BVL_TRY(bvl_fail(BVL_ERR_USAGE, "relax-gamma: the model was fitted without --relax"));
-  BVL_TRY(read_vector(file, "/relaxed/intercept", H5T_NATIVE_DOUBLE, &relaxed.n_lambda,
+  BVL_TRY(read_vector(file, "relaxed/intercept", H5T_NATIVE_DOUBLE, &relaxed.n_lambda,
                       &relaxed.intercept));
   BVL_TRY(
-      read_vector(file, "/relaxed/coef/indptr", H5T_NATIVE_INT64, &n_pointers, &relaxed.indptr));
-  BVL_TRY(read_vector(file, "/relaxed/coef/data", H5T_NATIVE_DOUBLE, &nnz, &relaxed.values));
-  BVL_TRY(read_vector(file, "/relaxed/coef/indices", H5T_NATIVE_INT64, &nnz, &relaxed.indices));
+      read_vector(file, "relaxed/coef/indptr", H5T_NATIVE_INT64, &n_pointers, &relaxed.indptr));
+  BVL_TRY(read_vector(file, "relaxed/coef/data", H5T_NATIVE_DOUBLE, &nnz, &relaxed.values));
+  BVL_TRY(read_vector(file, "relaxed/coef/indices", H5T_NATIVE_INT64, &nnz, &relaxed.indices));
   BVL_TRY(check_coef(&relaxed, nnz));
   for (int64_t k = 0; k < result->n_lambda; k++) BVL_TRY(mix_column(&relaxed, k, gamma, result));
 cleanup:
   bvl_h5_release(&file);
+  bvl_h5_release(&whole);
   bvl_result_free(&relaxed);
   return status;
 }
 
-bvl_status bvl_result_relax(const bvl_comm *comm, const char *path, double gamma,
+bvl_status bvl_result_relax(const bvl_comm *comm, const char *path, const char *group, double gamma,
                             bvl_result *result)
 {
   bvl_status status = BVL_OK;
-  if (comm->rank == 0) status = relax_file(path, gamma, result);
+  if (comm->rank == 0) status = relax_file(path, group, gamma, result);
   BVL_TRY(bvl_agree(comm, status));
   BVL_TRY(bvl_bcast(comm, 0, result->intercept, result->n_lambda * result->outputs));
   status = bvl_bcast(comm, 0, result->values, result->indptr[result->n_lambda]);

@@ -23,7 +23,7 @@ typedef struct bvl_beside {
   double *offset;               /* NULL = none */
   double *factor;               /* n_local: the next piece's weights are these times w */
   const double *penalty_factor; /* p: the next piece's, borrowed; NULL = the job's */
-  double start_s;               /* when solving began, MPI_Wtime */
+  double start_s;               /* when solving began, bvl_now_s */
   int64_t n_lambda;             /* of all pieces: what the job's path came to */
   double *lambda;               /* n_lambda, owned */
   int64_t *at;                  /* n_lambda, owned: their places in the job's path */

@@ -81,16 +81,17 @@ static void fill(const bvl_job *job, double penalised, double free_columns, doub
   }
 }
 
-static void choose(const bvl_job *job, const double *values, double *lambda, int64_t *df)
+static void choose(const bvl_job *job, const double *values, double *lambda, double *least,
+                   int64_t *df)
 {
-  double least = INFINITY;
-  *lambda = NAN;
+  *lambda = *least = NAN;
   *df = 0;
   for (int64_t q = 0; q < bvl_path_n_lambda(job->path); q++) {
     bvl_path_point point;
     bvl_path_get(job->path, q, &point);
-    if (!(values[q] < least) && !(values[q] == least && point.lambda > *lambda)) continue;
-    least = values[q];
+    if (isnan(values[q]) || values[q] > *least) continue;
+    if (values[q] == *least && !(point.lambda > *lambda)) continue;
+    *least = values[q];
     *lambda = point.lambda;
     *df = point.df;
   }
@@ -107,7 +108,8 @@ bvl_status bvl_job_write_criteria(bvl_job *job, bvl_run_outcome *outcome)
   fill(job, penalised, free_columns, n, values);
   for (int c = 0; c < BVL_N_CRITERIA; c++) {
     char name[32];
-    choose(job, values[c], &outcome->lambda_criterion[c], &outcome->df_criterion[c]);
+    choose(job, values[c], &outcome->lambda_criterion[c], &outcome->least_criterion[c],
+           &outcome->df_criterion[c]);
     snprintf(name, sizeof name, "/%s", bvl_criterion_name((bvl_criterion)c));
     BVL_TRY(bvl_result_put_f64(job->writer, name, L, values[c]));
     snprintf(name, sizeof name, "/lambda_%s", bvl_criterion_name((bvl_criterion)c));

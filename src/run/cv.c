@@ -16,7 +16,7 @@
 
 void bvl_cv_options_init(bvl_cv_options *options)
 {
-  *options = (bvl_cv_options){.folds = 10};
+  *options = (bvl_cv_options){.folds = 10, .replicas = 1};
 }
 
 const char *bvl_measure_name(bvl_measure measure)
@@ -81,6 +81,7 @@ static bvl_status loaded(void *context, bvl_job *job)
   bvl_status status = BVL_OK;
   cv->outputs = bvl_problem_outputs(job->problem);
   BVL_TRY(check_measure(cv, job));
+  BVL_TRY(bvl_cv_check_replicas(cv, job));
   BVL_TRY(read_vectors(cv, job));
   BVL_TRY(bvl_cv_make_folds(cv, job));
   if (cv->options->measure == BVL_MEASURE_AUC && job->comm.rank == 0) status = check_areas(cv, job);
@@ -110,7 +111,7 @@ bvl_status bvl_cv_allocate(bvl_cv_job *cv, const bvl_job *job)
 /* ---- a fold ----------------------------------------------------------------------------------
  */
 
-static bvl_status solve_fold(bvl_cv_job *cv, bvl_job *job, int64_t fold)
+bvl_status bvl_cv_solve_fold(bvl_cv_job *cv, bvl_job *job, int64_t fold)
 {
   const bvl_rows *rows = &bvl_problem_design(job->problem)->rows;
   bvl_beside *beside = &cv->beside;
@@ -211,9 +212,10 @@ static void report_choice(bvl_cv_job *cv, const bvl_job *job)
 static bvl_status solve_folds(bvl_cv_job *cv, bvl_job *job)
 {
   bvl_status status = BVL_OK;
+  if (cv->options->replicas > 1) BVL_TRY(bvl_cv_solve_replicas(cv, job));
   for (int64_t f = 0; f < cv->n_folds; f++) {
     if (cv->done[f] == 0.0) {
-      BVL_TRY(solve_fold(cv, job, f));
+      BVL_TRY(bvl_cv_solve_fold(cv, job, f));
       bvl_job_log(job, "fold %" PRId64 " of %" PRId64, f + 1, cv->n_folds);
     }
     cv->outcome->n_points += cv->beside.n_lambda;
@@ -237,7 +239,7 @@ cleanup:
   return status;
 }
 
-static void free_cv(bvl_cv_job *cv)
+void bvl_cv_job_free(bvl_cv_job *cv)
 {
   free(cv->fold);
   free(cv->fold_id);
@@ -267,6 +269,6 @@ bvl_status bvl_run_cv(MPI_Comm comm, const bvl_run_options *run, const bvl_cv_op
   };
   *outcome = (bvl_cv_outcome){.lambda_min = NAN, .lambda_1se = NAN, .cvm = NAN, .cvsd = NAN};
   const bvl_status status = bvl_job_run(comm, run, &steps, monitor, &outcome->path);
-  free_cv(&cv);
+  bvl_cv_job_free(&cv);
   return status;
 }

@@ -34,6 +34,7 @@ typedef struct bvl_cv_options {
   const char *fold_id;     /* dataset of n integers: equal ones are a fold; NULL = none */
   const char *fold_groups; /* dataset of n integers for BVL_FOLDS_GROUPED */
   bvl_measure measure;
+  int64_t replicas; /* 1; more: so many sub-grids, each with all of X, share out the folds */
 } bvl_cv_options;
 
 void bvl_cv_options_init(bvl_cv_options *options);
@@ -54,9 +55,10 @@ typedef struct bvl_cv_outcome {
 
 /** bevel cv: `run` as for bvl_run_path, not with path_to. Collective over comm. A checkpoint holds
  * the path, what the finished folds predicted, and the path of the fold in work. @return as
- * bvl_run_path; BVL_ERR_USAGE (fewer than 2 folds, more than rows; a kind or measure that is not
- * the family's), BVL_ERR_INPUT (fold ids of another length, fewer groups than folds, a fold whose
- * other rows lack a class, with auc one that lacks a class itself). */
+ * bvl_run_path; BVL_ERR_NOMEM (X does not fit so often);
+ * BVL_ERR_USAGE (fewer than 2 folds, more replicas than ranks, more than rows; a kind or measure
+ * that is not the family's), BVL_ERR_INPUT (fold ids of another length, fewer groups than folds, a
+ * fold whose other rows lack a class, with auc one that lacks a class itself). */
 bvl_status bvl_run_cv(MPI_Comm comm, const bvl_run_options *run, const bvl_cv_options *options,
                       const bvl_monitor *monitor, bvl_cv_outcome *outcome);
 

@@ -41,6 +41,17 @@ bvl_status bvl_cv_allocate(bvl_cv_job *cv, const bvl_job *job);
 /** Predictors at lambda q on rank 0: n x K, row-major. Collective. */
 bvl_status bvl_cv_gather(const bvl_cv_job *cv, const bvl_job *job, int64_t q, double *all);
 
+/** Solves a fold, keeps what it predicts and counts it as done. Collective. */
+bvl_status bvl_cv_solve_fold(bvl_cv_job *cv, bvl_job *job, int64_t fold);
+/** Whether every rank has room for what options->replicas asks. Collective. @return BVL_ERR_NOMEM
+ * with both figures, BVL_ERR_USAGE. */
+bvl_status bvl_cv_check_replicas(const bvl_cv_job *cv, const bvl_job *job);
+/** The folds that are not done, dealt to sub-grids; with a checkpoint in rounds, and one is written
+ * after each. Collective. */
+bvl_status bvl_cv_solve_replicas(bvl_cv_job *cv, bvl_job *job);
+/** Frees what cv owns. Not collective. */
+void bvl_cv_job_free(bvl_cv_job *cv);
+
 /** The steps of bvl_job_steps that are about files; context is the bvl_cv_job. */
 void bvl_cv_identify(void *context, FILE *text);
 bvl_status bvl_cv_save(void *context, bvl_job *job, const bvl_store *store);

@@ -92,7 +92,9 @@ bvl_status bvl_run_lock(MPI_Comm comm, const char *path, bvl_lock **out)
     status = BVL_ALLOC(&lock->path, (int64_t)n_bytes);
   }
   if (status == BVL_OK && all.rank == 0) {
-    snprintf(lock->path, n_bytes, "%s.lock", path);
+    int length = (int)strlen(path);
+    while (length > 1 && path[length - 1] == '/') length--; /* a folder's lock stands beside it */
+    snprintf(lock->path, n_bytes, "%.*s.lock", length, path);
     status = take(lock, path);
   }
   BVL_TRY(bvl_agree(&all, status));

@@ -89,6 +89,14 @@ cleanup:
   return status;
 }
 
+bvl_status bvl_memory_limit_of(const bvl_comm *comm, int64_t bytes, int64_t *limit)
+{
+  int ranks = 1;
+  const bvl_status status = bvl_agree(comm, ranks_on_node(comm, &ranks));
+  *limit = bytes * ranks;
+  return status;
+}
+
 bvl_status bvl_memory_check(const bvl_comm *comm, int64_t estimate, int64_t limit)
 {
   char needed[32], allowed[32];

@@ -53,6 +53,10 @@ int64_t bvl_memory_machine(void);
  * Collective. */
 bvl_status bvl_memory_allowed(const bvl_comm *comm, int64_t limit, int64_t *allowed);
 
+/** The limit that leaves each rank of comm `bytes`, whoever else is on its node; it may differ from
+ * rank to rank. Collective. */
+bvl_status bvl_memory_limit_of(const bvl_comm *comm, int64_t bytes, int64_t *limit);
+
 /** Refuses an estimate above what bvl_memory_allowed says. Collective. @return BVL_ERR_NOMEM with
  * both figures, the same on every rank. */
 bvl_status bvl_memory_check(const bvl_comm *comm, int64_t estimate, int64_t limit);

@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "data/design.h"
 #include "io/network.h"
+#include "io/study_file.h"
 #include "loss/multi.h"
 #include "run/classes.h"
 #include "run/criteria.h"
@@ -348,11 +349,11 @@ cleanup:
 void bvl_predict_options_init(bvl_predict_options *options)
 {
   *options = (bvl_predict_options){
-      .type = "link", .at = NAN, .relax_gamma = 1.0, .collective_io = 1};
+      .task = -1, .type = "link", .at = NAN, .relax_gamma = 1.0, .collective_io = 1};
 }
 
 static bvl_status predict_model(MPI_Comm comm, const bvl_predict_options *options,
-                                bvl_predict_outcome *outcome)
+                                const char *group, bvl_predict_outcome *outcome)
 {
   prediction job = {.n_lambda = 0};
   char start_time[24];
@@ -363,9 +364,9 @@ static bvl_status predict_model(MPI_Comm comm, const bvl_predict_options *option
   bvl_status status = BVL_OK;
   bvl_time_now(start_time);
   BVL_TRY(bvl_comm_dup(comm, &job.traffic, &job.comm));
-  BVL_TRY(bvl_result_read(&job.comm, options->model, &job.model));
+  BVL_TRY(bvl_result_read_at(&job.comm, options->model, group, &job.model));
   if (options->relax_gamma < 1.0)
-    BVL_TRY(bvl_result_relax(&job.comm, options->model, options->relax_gamma, &job.model));
+    BVL_TRY(bvl_result_relax(&job.comm, options->model, group, options->relax_gamma, &job.model));
   BVL_TRY(check_type(&job, options->type));
   BVL_TRY(bvl_agree(&job.comm, find_choice(&job, &at)));
   BVL_TRY(bvl_agree(&job.comm, choose_lambdas(&job, at)));
@@ -410,17 +411,27 @@ cleanup:
   return status;
 }
 
-/* Which kind of file it is, rank 0 says. */
-static bvl_status is_network(MPI_Comm mpi, const char *model, int *is)
+/* Which kind of file it is, rank 0 says; of a study the group of its task (`task` -1: the best). */
+static bvl_status find_kind(MPI_Comm mpi, const char *model, int64_t task, int *network,
+                            char group[48])
 {
   bvl_traffic traffic = {0};
   bvl_comm comm = {.size = 0};
-  int64_t found = 0;
+  int64_t found[2] = {0, -1}; /* a network; a task */
   bvl_status status = BVL_OK;
   BVL_TRY(bvl_comm_dup(mpi, &traffic, &comm));
-  if (comm.rank == 0) found = bvl_network_is(model);
-  BVL_TRY(bvl_bcast_i64(&comm, 0, &found, 1));
-  *is = found != 0;
+  if (comm.rank == 0) {
+    found[0] = bvl_network_is(model);
+    found[1] = task;
+    if (!found[0] && task < 0 && bvl_study_is(model)) status = bvl_study_best(model, &found[1]);
+  }
+  BVL_TRY(bvl_agree(&comm, status));
+  BVL_TRY(bvl_bcast_i64(&comm, 0, found, 2));
+  *network = found[0] != 0;
+  if (found[1] >= 0)
+    snprintf(group, 48, "/tasks/%" PRId64, found[1]);
+  else
+    snprintf(group, 48, "/");
 cleanup:
   bvl_comm_free(&comm);
   return status;
@@ -430,12 +441,15 @@ bvl_status bvl_run_predict(MPI_Comm comm, const bvl_predict_options *options,
                            bvl_predict_outcome *outcome)
 {
   int network = 0;
-  bvl_status status = is_network(comm, options->model, &network);
+  char group[48];
+  bvl_status status = find_kind(comm, options->model, options->task, &network, group);
   *outcome = (bvl_predict_outcome){.n = 0};
   if (status != BVL_OK) return status;
-  if (!network) return predict_model(comm, options, outcome);
+  if (!network) return predict_model(comm, options, group, outcome);
   if (!isnan(options->at))
     return bvl_fail(BVL_ERR_USAGE, "a lambda: %.80s is a network", options->model);
+  if (options->task >= 0)
+    return bvl_fail(BVL_ERR_USAGE, "a task: %.80s is a network", options->model);
   if (options->relax_gamma < 1.0)
     return bvl_fail(BVL_ERR_USAGE, "relax-gamma: %.80s is a network", options->model);
   if (options->missing > BVL_MISSING_ERROR)

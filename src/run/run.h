@@ -66,6 +66,7 @@ typedef struct bvl_run_outcome {
   double worst_kkt;
   double lambda_max;
   double lambda_criterion[BVL_N_CRITERIA]; /* where each is least; NaN = unknown */
+  double least_criterion[BVL_N_CRITERIA];  /* what it is there */
   int64_t df_criterion[BVL_N_CRITERIA];    /* nonzero coefficients there */
   int64_t relaxed_fits;                    /* made */
   int64_t relaxed_unfinished; /* lambdas whose relaxed fit is not finite or stationary */
@@ -116,7 +117,8 @@ typedef struct bvl_predict_options {
   const char *data;
   bvl_data_names names;
   bvl_missing missing; /* in X; networks refuse all but errors */
-  const char *model;   /* a path's result or a network */
+  const char *model;   /* a path's result, a study or a network */
+  int64_t task;        /* of a study, counted from 0; -1 = the best one, or no study */
   const char *output;
   const char *type;   /* "link", "response", "class" */
   double at;          /* NaN = every lambda of the model, else that lambda, interpolated linearly
@@ -129,8 +131,9 @@ typedef struct bvl_predict_options {
 /** Links at every lambda. */
 void bvl_predict_options_init(bvl_predict_options *options);
 
-/** bevel predict. Collective over comm. @return BVL_ERR_USAGE also for a lambda of a network, and
- * for the choice of a path that was not cross-validated or has no criteria. */
+/** bevel predict. Collective over comm. @return BVL_ERR_USAGE also for a lambda or a task of a
+ * network, for the choice of a path that was not cross-validated or has no criteria, and for a
+ * study whose tasks do not compare, without a task; BVL_ERR_INPUT for a task that is not there. */
 bvl_status bvl_run_predict(MPI_Comm comm, const bvl_predict_options *options,
                            bvl_predict_outcome *outcome);
 

@@ -36,13 +36,12 @@ done
 
 # commands and flags
 expect 2 "unknown command pth" pth
-expect 2 "study: not available yet" study data.h5 -o out.h5
 expect 2 "did you mean --lambda?" path data.h5 -o out.h5 --lamda 1
 expect 2 "unknown flag --nlam" path data.h5 -o out.h5 --nlam 5
 expect 2 "unknown flag --nlam" path data.h5 -o out.h5 --nlam=5
 expect 2 "--tol 2: wanted a number in (0, 1)" path data.h5 -o out.h5 --tol 2
 expect 2 "lasso, enet, group-lasso" path data.h5 -o out.h5 --penalty hoyer-square
-expect 2 "not available yet" path data.h5 -o out.h5 --replicas 2
+expect 2 "unknown flag --replicas" path data.h5 -o out.h5 --replicas 2
 expect 2 "unknown flag --folds" path data.h5 -o out.h5 --folds 3
 expect 2 "(2, inf)" path data.h5 -o out.h5 --penalty scad --gamma 1.5
 expect 2 "--dfmax -1: wanted an integer of at least 0" path data.h5 -o out.h5 --dfmax -1

@@ -53,6 +53,18 @@ penalty= one_by_one words 3 --nlambda 8
 penalty= one_by_one classes 3 --nlambda 6
 penalty=group-lasso one_by_one grouped 3 --nlambda 10 --penalty group-lasso
 
+# folds on sub-grids say the same, saved fold by fold or not; what does not fit is refused
+bevel 3 cv "$work/labels.h5" -o "$work/out.cv" --folds 3 --nlambda 12 --quiet --replicas 2 \
+  --checkpoint "$work/replicas.ck"
+cv same "$work/out.cv" "$work/labels.cv" 1e-8
+bevel 2 cv "$work/wide.h5" -o "$work/out.cv" --folds 4 --nlambda 25 --quiet --replicas 2
+cv same "$work/out.cv" "$work/wide.cv" 1e-8
+code=0
+bevel 2 cv "$work/wide.h5" -o "$work/no.cv" --replicas 2 --memory-limit 50M 2>"$work/said" || code=$?
+[ $code -eq 5 ] || fail "replicas beyond the memory: exit $code, not 5"
+grep -q '2 replicas of X: about .* a rank needed, the limit is 25.0 MiB' "$work/said" ||
+  fail "replicas beyond the memory: said $(cat "$work/said")"
+
 # every measure of every family, and leaving out row by row
 for measure in mse mae class auc; do
   bevel 1 cv "$work/labels.h5" -o "$work/$measure.cv" --folds 4 --nlambda 8 --quiet --type-measure $measure

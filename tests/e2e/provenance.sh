@@ -33,6 +33,8 @@ walk 1 prune net.h5 small.h5 --prune-std 0.5
 walk 1 pareto data.h5 front.h5 --layers 20-2-1 --points 2 --max-iter 2
 walk 1 dictionary data.h5 words.h5 --atoms 3 --lambda 0.1 --max-iter 3
 walk 2 import in.csv imported.h5
+printf 'data = data.h5\npenalty = lasso, mcp\nnlambda = 5\n' >grid.ini
+walk 1 study grid.ini study.h5
 for command in $("$BEVEL" help | sed -n 's/^  bevel \([a-z]*\) .*-o .*/\1/p'); do
   case " $walked " in *" $command "*) ;; *) fail "$command writes a file and is not walked" ;; esac
 done
@@ -47,6 +49,12 @@ for walk in open("walks"):
     ranks, source, out, line = walk.rstrip("\n").split(" ", 3)
     with h5py.File(out, "r") as f:
         a = {k: v.decode() if isinstance(v, bytes) else v for k, v in f.attrs.items()}
+        if line.startswith("bevel study"):  # grid and fingerprint are its tasks'
+            assert a["plan"] == open(source).read() and a["data"] == source, a
+            task = {k: v.decode() if isinstance(v, bytes) else v for k, v in f["tasks/0"].attrs.items()}
+            a.update({k: task[k] for k in ("grid", "fingerprint", "data")})
+            source = task["data"]
+            assert source == "data.h5", source
     said = {k: a.get(k) for k in ("version", "command_line", "ranks", "grid", "start_time", "end_time")}
     assert all(v is not None for v in said.values()), (out, said)
     assert a["version"] == version, (out, a["version"])
