@@ -116,28 +116,24 @@ cleanup:
   return status;
 }
 
-/* Whether the response is text, which the first one that is there says: rank 0 looks for it in its
- * first block. Collective. */
+/* Whether the response is text: the first one that is there says, and the lowest rank that has one
+ * in the first block of its range; a long header can leave rank 0 none. Collective. */
 static bvl_status look_for_words(csv_file *f)
 {
   const bvl_comm *comm = &f->job->comm;
-  bvl_status status = BVL_OK;
-  int64_t is = 0;
-  if (comm->rank == 0) {
-    const char *block;
-    int64_t n_bytes;
-    int found = -1;
-    status = bvl_text_next(&f->text, &block, &n_bytes);
-    if (status == BVL_OK)
-      for (const char *at = block, *last = block + n_bytes;
-           found < 0 && bvl_csv_skip_empty(&at, last);)
-        found = bvl_csv_is_word(&f->csv, f->response, &at, last);
-    is = found == 1;
-    bvl_text_rewind(&f->text);
-  }
+  const char *block;
+  int64_t n_bytes, latest = INT64_MIN; /* minus (2 rank + is a word) */
+  int found = -1;
+  bvl_status status = bvl_text_next(&f->text, &block, &n_bytes);
+  if (status == BVL_OK)
+    for (const char *at = block, *last = block + n_bytes;
+         found < 0 && bvl_csv_skip_empty(&at, last);)
+      found = bvl_csv_is_word(&f->csv, f->response, &at, last);
+  if (found >= 0) latest = -(2 * (int64_t)comm->rank + found);
+  bvl_text_rewind(&f->text);
   BVL_TRY(bvl_agree(comm, status));
-  BVL_TRY(bvl_bcast_i64(comm, 0, &is, 1));
-  if (!is) return BVL_OK;
+  BVL_TRY(bvl_max_i64(comm, &latest, 1));
+  if (latest == INT64_MIN || latest % 2 == 0) return BVL_OK;
   f->csv.worded = f->response;
   BVL_TRY(bvl_agree(comm, bvl_words_init(f->job, &f->labels)));
 cleanup:

@@ -97,16 +97,21 @@ bvl_status bvl_memory_limit_of(const bvl_comm *comm, int64_t bytes, int64_t *lim
   return status;
 }
 
+bvl_status bvl_memory_refuse(const bvl_comm *comm, int64_t estimate, int64_t allowed)
+{
+  char needed[32], limit[32];
+  if (estimate <= allowed) return BVL_OK;
+  bvl_memory_words(estimate, needed, sizeof needed);
+  bvl_memory_words(allowed, limit, sizeof limit);
+  return bvl_fail(BVL_ERR_NOMEM, "about %s a rank needed, the limit is %s a rank%s", needed, limit,
+                  comm->size > 1 ? " (its share of the node's)" : "");
+}
+
 bvl_status bvl_memory_check(const bvl_comm *comm, int64_t estimate, int64_t limit)
 {
-  char needed[32], allowed[32];
-  int64_t bytes = 0;
-  bvl_status status = bvl_memory_allowed(comm, limit, &bytes);
-  if (status != BVL_OK || estimate <= bytes) return status;
-  bvl_memory_words(estimate, needed, sizeof needed);
-  bvl_memory_words(bytes, allowed, sizeof allowed);
-  return bvl_fail(BVL_ERR_NOMEM, "about %s a rank needed, the limit is %s a rank%s", needed,
-                  allowed, comm->size > 1 ? " (its share of the node's)" : "");
+  int64_t allowed = 0;
+  const bvl_status status = bvl_memory_allowed(comm, limit, &allowed);
+  return status != BVL_OK ? status : bvl_memory_refuse(comm, estimate, allowed);
 }
 
 bvl_status bvl_memory_gram_limit(const bvl_comm *comm, int64_t limit, int64_t *columns)

@@ -57,7 +57,11 @@ bvl_status bvl_memory_allowed(const bvl_comm *comm, int64_t limit, int64_t *allo
  * rank to rank. Collective. */
 bvl_status bvl_memory_limit_of(const bvl_comm *comm, int64_t bytes, int64_t *limit);
 
-/** Refuses an estimate above what bvl_memory_allowed says. Collective. @return BVL_ERR_NOMEM with
+/** Refuses an estimate above what bvl_memory_allowed said. @return BVL_ERR_NOMEM with both figures.
+ * Not collective. */
+bvl_status bvl_memory_refuse(const bvl_comm *comm, int64_t estimate, int64_t allowed);
+
+/** As above of what bvl_memory_allowed says of the limit. Collective. @return BVL_ERR_NOMEM with
  * both figures, the same on every rank. */
 bvl_status bvl_memory_check(const bvl_comm *comm, int64_t estimate, int64_t limit);
 

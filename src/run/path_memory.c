@@ -107,7 +107,7 @@ bvl_status bvl_job_plan_memory(bvl_job *job, int64_t n_lambda, bvl_run_outcome *
   job->stream_bytes = shape.stream_bytes;
   outcome->estimate_bytes = bvl_memory_estimate(&shape);
   outcome->estimate_all_bytes = bvl_memory_estimate_all(&shape);
-  BVL_TRY(bvl_memory_check(&job->comm, outcome->estimate_bytes, job->options->memory_limit));
+  BVL_TRY(bvl_memory_refuse(&job->comm, outcome->estimate_bytes, allowed));
   say_stream(job);
 cleanup:
   return status;

@@ -162,7 +162,8 @@ static void test_refused(void **state)
       {"u,v\n1,2\n", "line 1: no column y among 2", BVL_MISSING_ERROR},
       {"y,y\n1,2\n", "line 1: several columns have the name y", BVL_MISSING_ERROR},
       {"y\n1\n", "line 1: no column besides the response", BVL_MISSING_ERROR},
-      {"u,y\n1,0x10\n", "line 2: column 2 (y): \"0x10\": not a number", BVL_MISSING_ERROR},
+      {"u,y\n1,2\n1,0x10\n", "line 3: column 2 (y): \"0x10\": not a number", BVL_MISSING_ERROR},
+      {"u,y\n1,0x10\n", "text with one class alone, \"0x10\"", BVL_MISSING_ERROR},
       {"\x1f\x8b\x08", "compressed by gzip", BVL_MISSING_ERROR},
       {"\xff\xfeu", "UTF-16", BVL_MISSING_ERROR}};
   (void)state;
