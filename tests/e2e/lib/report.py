@@ -188,9 +188,9 @@ def check_stability(most=100):
     same("sizes", array(trace("selected", "subsamples")["y"]), np.unique(f["subsample_selected"][:],
                                                                          return_counts=True)[1])
     holds("subsamples that were not solved", "2 subsamples were not solved" in words)
-    for name in ("aic", "bic"):
+    for name in ("aic", "bic", "ebic"):
         same(name, array(trace("criteria", name.upper())["customdata"]), f[name][:])
-        same(name, array(trace("criteria", f"least {name}")["x"]), f["lambda"][:][[np.argmin(f[name][:])]])
+        same(name, array(trace("criteria", f"least {name}")["x"]), f["lambda"][:][[np.nanargmin(f[name][:])]])
 
 
 def check_network():
