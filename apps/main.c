@@ -333,17 +333,14 @@ static const struct {
   unsigned commands;
   run_fn run;
   int polls; /* asks the monitor, so signals may wait for it */
-} jobs[] = {{COMMAND_PATH | COMMAND_FIT, run_path, 1},
-            {COMMAND_CV, run_cv, 1},
-            {COMMAND_STABILITY, run_stability, 1},
-            {COMMAND_TRAIN, run_train, 1},
-            {COMMAND_PARETO, run_pareto, 1},
-            {COMMAND_DICTIONARY, run_dictionary, 1},
-            {COMMAND_IMPORT, run_import, 1},
-            {COMMAND_STUDY, run_study, 1},
-            {COMMAND_PREDICT, run_predict, 0},
-            {COMMAND_PRUNE, run_prune, 0},
-            {COMMAND_SIMULATE, run_simulate, 0}};
+} jobs[] = {
+    {COMMAND_PATH | COMMAND_FIT, run_path, 1}, {COMMAND_CV, run_cv, 1},
+    {COMMAND_STABILITY, run_stability, 1},     {COMMAND_TRAIN, run_train, 1},
+    {COMMAND_PARETO, run_pareto, 1},           {COMMAND_DICTIONARY, run_dictionary, 1},
+    {COMMAND_IMPORT, run_import, 1},           {COMMAND_STUDY, run_study, 1},
+    {COMMAND_PREDICT, run_predict, 0},         {COMMAND_PRUNE, run_prune, 0},
+    {COMMAND_SIMULATE, run_simulate, 0},
+};
 
 static int run_command(settings *s, MPI_Comm comm, int rank)
 {

@@ -86,9 +86,11 @@ static int add_value(plan_key *key, const char *from, size_t length)
 /* What the study itself sees to. */
 static int is_reserved(const char *name)
 {
-  static const char *const words[] = {
-      "output", "checkpoint", "checkpoint-every", "resume", "grid", "memory-limit", "run", "quiet",
-      "json",   "log",        "profile",          "watchdog", "replicas"};
+  static const char *const words[] = {"output",  "checkpoint", "checkpoint-every",
+                                      "resume",  "grid",       "memory-limit",
+                                      "run",     "quiet",      "json",
+                                      "log",     "profile",    "watchdog",
+                                      "replicas"};
   for (size_t k = 0; k < sizeof words / sizeof *words; k++)
     if (strcmp(name, words[k]) == 0) return 1;
   return 0;

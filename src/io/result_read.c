@@ -284,8 +284,7 @@ static bvl_status relax_file(const char *path, const char *group, double gamma, 
     BVL_TRY(bvl_fail(BVL_ERR_USAGE, "relax-gamma: the model was fitted without --relax"));
   BVL_TRY(read_vector(file, "relaxed/intercept", H5T_NATIVE_DOUBLE, &relaxed.n_lambda,
                       &relaxed.intercept));
-  BVL_TRY(
-      read_vector(file, "relaxed/coef/indptr", H5T_NATIVE_INT64, &n_pointers, &relaxed.indptr));
+  BVL_TRY(read_vector(file, "relaxed/coef/indptr", H5T_NATIVE_INT64, &n_pointers, &relaxed.indptr));
   BVL_TRY(read_vector(file, "relaxed/coef/data", H5T_NATIVE_DOUBLE, &nnz, &relaxed.values));
   BVL_TRY(read_vector(file, "relaxed/coef/indices", H5T_NATIVE_INT64, &nnz, &relaxed.indices));
   BVL_TRY(check_coef(&relaxed, nnz));

@@ -77,7 +77,8 @@ void bvl_job_close(bvl_job *job);
 /** The grid of an open job on n_ranks. Not collective. @return BVL_ERR_USAGE when the grid that was
  * asked for is not made of so many. */
 bvl_status bvl_job_choose_grid(bvl_job *job, int n_ranks);
-/** What the job's memory goes by, the 8-bit copy of X included where it would pay. Not collective. */
+/** What the job's memory goes by, the 8-bit copy of X included where it would pay. Not collective.
+ */
 bvl_memory_shape bvl_job_shape(const bvl_job *job, int64_t n_lambda);
 /** The job's problem in words; vectors over rows come from the job's data file. *parameters is
  * filled in and must live as long. Not collective. */
