@@ -361,14 +361,17 @@ static int take_task(study_plan *plan, combination *c, int several, const char *
   return 0;
 }
 
-/* A key that no task of the section has was meant for something. */
-static int check_used(const combination *c, char error[FLAGS_ERROR_BYTES])
+/* A key that no task has was meant for something. */
+static int check_used(const study_plan *plan, char error[FLAGS_ERROR_BYTES])
 {
-  for (int k = 0; k < c->n; k++) {
-    if (c->keys[k]->used) continue;
-    snprintf(error, FLAGS_ERROR_BYTES, "[%.60s] %.60s: concerns no task of this section",
-             c->section, c->keys[k]->name);
-    return -1;
+  for (int64_t s = 0; s < plan->n_sections; s++) {
+    const plan_section *section = &plan->sections[s];
+    for (int k = 0; k < section->n_keys; k++) {
+      if (section->keys[k].used) continue;
+      snprintf(error, FLAGS_ERROR_BYTES, "[%.60s] %.60s: concerns no task%s", section->name,
+               section->keys[k].name, is_common(section) ? "" : " of this section");
+      return -1;
+    }
   }
   return 0;
 }
@@ -402,7 +405,7 @@ static int take_section(study_plan *plan, const plan_section *own, int several, 
       return flag_complain(error, "-o would overwrite a data file of the study");
     if (take_task(plan, &c, several, output, error) != 0) return -1;
   } while (advance(&c));
-  return check_used(&c, error);
+  return 0;
 }
 
 int study_plan_make(const char *file, const char *text, const char *output, study_plan *out,
@@ -427,6 +430,7 @@ int study_plan_make(const char *file, const char *text, const char *output, stud
   for (int64_t s = 0; !bad && n_grids > 0 && s < out->n_sections; s++)
     if (!is_common(&out->sections[s]))
       bad = take_section(out, &out->sections[s], n_grids > 1, output, why);
+  if (!bad) bad = check_used(out, why);
   if (bad) snprintf(error, FLAGS_ERROR_BYTES, "%.200s: %.760s", file, why);
   for (int64_t t = 0; !bad && t < out->n_tasks; t++) { /* settings have stopped moving */
     out->tasks[t].run = &out->settings[t].run;

@@ -2,6 +2,7 @@
 /* bevel info of a study's file: its summary as a table. */
 #include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -42,8 +43,12 @@ static void say_row(const bvl_printer *to, int64_t k, const char *label, size_t 
             (int)message_width, message);
     return;
   }
-  bvl_say(to->lines, "  %3" PRId64 "  %.*s: %s, best %.6g at lambda %.6g with %.0f, %.2f s", k,
-          (int)label_width, label, words[code], values[0], values[1], values[2], values[3]);
+  char best[96] = "";
+  if (!isnan(values[0])) /* the criterion may not apply */
+    snprintf(best, sizeof best, ", best %.6g at lambda %.6g with %.0f", values[0], values[1],
+             values[2]);
+  bvl_say(to->lines, "  %3" PRId64 "  %.*s: %s%s, %.2f s", k, (int)label_width, label, words[code],
+          best, values[3]);
 }
 
 bvl_status bvl_describe_study(const bvl_printer *to, const char *path)

@@ -73,19 +73,19 @@ edited 's/nlambda = 12/grid = 1x1/' && refused 2 'line 7: \[study\] grid' \
 refused 2 'overwrite' study "$work/grid.ini" -o "$work/b.h5"
 [ ! -e "$work/no.h5" ] || fail "a refused study left a result"
 
-# sub-grids of cross-validations; what comes twice is run once; the best is known
+# sub-grids of cross-validations, one without a use for a key of all; what comes twice is run once; the best is known
 cat >"$work/cv.ini" <<INI
 [study]
 command = cv
 data = $work/b.h5
 folds = 3
 nlambda = 8
+gamma = 3.7, 5
 [convex]
 penalty = lasso, enet
 alpha = 0.5
 [concave]
 penalty = lasso, scad
-gamma = 3.7, 5
 INI
 bevel 3 study "$work/cv.ini" -o "$work/cv3.h5" --quiet
 bevel 1 study "$work/cv.ini" -o "$work/cv1.h5" --quiet
