@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Draws a study: the best criterion of each task along the parameter that is crossed, a line for each
-combination of the others; the support there; and what the tasks took. For scripts/plot."""
+"""Draws a study: the best criterion of each task along the parameter that most of them are crossed with, a line
+for each combination of the others, or else task by task; the support there; and what the tasks took. For
+scripts/plot."""
 import h5py
 import numpy as np
 from plot_style import ALARM, COLOURS, SOFT, plt, save, text
@@ -22,46 +23,59 @@ def read(path):
     return table, best
 
 
+def series(table, done, name):
+    """{all but this parameter: the tasks that differ in it alone}."""
+    out = {}
+    for k in np.flatnonzero(done):
+        rest = tuple((p, float(table[p][k])) for p in PARAMETERS if p != name and not np.isnan(float(table[p][k])))
+        out.setdefault((table["data"][k], table["penalty"][k], table["solver"][k], rest), []).append(k)
+    return out
+
+
 def crossed(table, done):
-    """The numeric parameter with the most values within one combination of the rest, or None."""
-    widest = {}
-    for name in PARAMETERS:
-        for key in set(zip(table["data"][done], table["penalty"][done], table["solver"][done])):
-            here = done & (table["data"] == key[0]) & (table["penalty"] == key[1]) & (table["solver"] == key[2])
-            values = np.unique(table[name][here].astype(float))
-            widest[name] = max(widest.get(name, 0), np.count_nonzero(~np.isnan(values)))
-    name = max(widest, key=widest.get) if widest else None
-    return name if name is not None and widest[name] > 1 else None
+    """The parameter that at least three quarters of the tasks differ in from another task alone, or None."""
+    share = {name: sum(len(at) for at in series(table, done, name).values() if len(at) > 1) / done.sum()
+             for name in PARAMETERS}
+    name = max(share, key=share.get)
+    return name if share[name] >= 0.75 else None
+
+
+def shown(key, keys):
+    """What tells a series from the others."""
+    data, penalty, _, rest = key
+    values = [f"{p}={v:g}" for p, v in rest
+              if len({dict(k[3]).get(p) for k in keys if k[1] == penalty}) > 1]
+    files = [data.rsplit("/", 1)[-1]] if len({k[0] for k in keys}) > 1 else []
+    return ", ".join([penalty] + values + files)
 
 
 def draw_along(ax, table, done, name, column, best):
-    others = [p for p in PARAMETERS if p != name]
-    keys = [(table["data"][k], table["penalty"][k], table["solver"][k],
-             *(float(table[p][k]) if not np.isnan(float(table[p][k])) else None for p in others))
-            for k in range(len(done))]
-    unique = list(dict.fromkeys(key for key, ok in zip(keys, done) if ok))
-    for c, key in enumerate(unique):
-        here = np.array([ok and k == key for k, ok in zip(keys, done)])
-        x, y = table[name][here].astype(float), table[column][here].astype(float)
+    lines = series(table, done, name)
+    for c, (key, at) in enumerate(lines.items()):
+        x, y = table[name][at].astype(float), table[column][at].astype(float)
+        colour = COLOURS[c % len(COLOURS)]
         if np.isnan(x).all():  # the penalty has no such parameter: a level
-            ax.axhline(y[0], color=COLOURS[c % len(COLOURS)], linestyle=":", label=key[1])
+            ax.axhline(y[0], color=colour, linestyle=":", label=shown(key, lines))
             continue
         order = np.argsort(x)
-        several = len(set(table["data"][done])) > 1
-        ax.plot(x[order], y[order], marker="o", markersize=4, color=COLOURS[c % len(COLOURS)],
-                label=key[1] + (f", {key[0].rsplit('/', 1)[-1]}" if several else ""))
+        ax.plot(x[order], y[order], marker="o", markersize=4, color=colour, label=shown(key, lines))
     if best >= 0 and not np.isnan(float(table[name][best])):
         ax.plot(float(table[name][best]), float(table[column][best]), marker="o", markersize=9, fillstyle="none",
                 color=ALARM)
     ax.set_xlabel(name)
 
 
-def draw_bars(ax, table, done, column, best):
+def draw_rows(ax, table, done, column, best, labels=True):
+    """A row a task: a bar from 0, or a dot where 0 means nothing."""
     at = np.flatnonzero(done)
-    ax.barh(range(len(at)), table[column][at].astype(float),
-            color=[ALARM if k == best else COLOURS[0] for k in at])
-    ax.set_yticks(range(len(at)), [table["label"][k] for k in at], fontsize=7)
-    ax.invert_yaxis()
+    values = table[column][at].astype(float)
+    colours = [ALARM if k == best else COLOURS[0] for k in at]
+    if column == "best":
+        ax.scatter(values, range(len(at)), color=colours)
+    else:
+        ax.barh(range(len(at)), values, color=colours)
+    ax.set_yticks(range(len(at)), [table["label"][k] for k in at] if labels else [], fontsize=7)
+    ax.set_ylim(len(at) - 0.5, -0.5)
 
 
 def draw(path, stem):
@@ -75,13 +89,13 @@ def draw(path, stem):
                               (axes[1], "best_df", "Coefficients there")):
         ax.set_title(title)
         if along is None:
-            draw_bars(ax, table, done, column, best)
+            draw_rows(ax, table, done, column, best, column == "best")
         else:
             draw_along(ax, table, done, along, column, best)
     if along is not None:
         axes[0].legend(fontsize=7)
     axes[2].set_title("Seconds")
-    draw_bars(axes[2], table, done, "seconds", best)
+    draw_rows(axes[2], table, done, "seconds", best, along is not None)
     failed = int((~done).sum())
     if failed:
         axes[2].set_xlabel(f"{failed} task{'s' if failed > 1 else ''} failed", color=SOFT)
