@@ -417,6 +417,9 @@ const flag flag_table[] = {
      "BYTES", "for all ranks of a node; default: what machine or cgroup have"},
     {"task", KIND_INTEGER, COMMAND_PREDICT, AT(task), 0, 0x1p31, "an integer of at least 0", "K",
      "of a study, counted from 0; default: the best one"},
+    {"point", KIND_INTEGER, COMMAND_PREDICT, AT(point), 0, 0x1p31, "an integer of at least 0", "K",
+     "of a front, counted from 0; default: the one of the best test accuracy, without test rows of "
+     "the least loss"},
     {"run", KIND_TEXT, SOLVE | NETWORK | WORDS, AT(run_file), ANY, "FILE",
      "ini file with the same keys; the command line wins"},
     {"quiet", KIND_SWITCH, SAYS, AT(quiet), 1, 1, NULL, NULL, "errors and warnings only"},

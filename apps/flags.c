@@ -456,6 +456,7 @@ int flags_parse(command which, int argc, char **argv, const char *run_text, sett
   out->at = NAN;
   out->relax_gamma = 1.0;
   out->task = -1;
+  out->point = -1;
   out->command = which;
   out->run_file = flags_run_file(argc, argv);
   error[0] = '\0';

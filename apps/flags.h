@@ -75,6 +75,7 @@ typedef struct settings {
   double at;
   double relax_gamma;             /* 1 */
   int64_t task;                   /* of predict with a study; -1 = not given */
+  int64_t point;                  /* of predict with a front; -1 = not given */
   unsigned char given[FLAGS_MAX]; /* by row of the table */
   char **owned;
   int n_owned;

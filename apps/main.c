@@ -237,6 +237,7 @@ static bvl_status run_predict(settings *s, MPI_Comm comm, progress *p, int *code
                                        .missing = s->run.missing,
                                        .model = s->model,
                                        .task = s->task,
+                                       .point = s->point,
                                        .output = s->output,
                                        .type = s->type,
                                        .at = s->at,

@@ -503,8 +503,21 @@ int report_file(const settings *s, int rank, progress *p)
   return EXIT_DONE;
 }
 
+/* Which of a front's networks it was. */
+static void point_line(progress *p, FILE *to, const bvl_front_choice *from)
+{
+  char why[64] = "";
+  if (from->by != BVL_FRONT_NAMED)
+    snprintf(why, sizeof why, ", the one of the %s %.4g",
+             from->by == BVL_FRONT_BY_ACCURACY ? "best test accuracy" : "least loss", from->value);
+  progress_say(p, to,
+               "bevel predict: point %" PRId64 " of the front's %" PRId64 " (0..%" PRId64 ")%s",
+               from->point, from->n_points, from->n_points - 1, why);
+}
+
 int report_predict(const settings *s, int rank, progress *p, const bvl_predict_outcome *o)
 {
+  if (rank == 0 && o->from.point >= 0) point_line(p, s->json || s->quiet ? NULL : stdout, &o->from);
   if (rank == 0 && o->classes[0] != '\0')
     progress_say(p, s->json || s->quiet ? NULL : stdout, "bevel predict: %" PRId64 " rows: %s",
                  o->n, o->classes);
@@ -517,6 +530,7 @@ int report_predict(const settings *s, int rank, progress *p, const bvl_predict_o
     printf(", ");
     json_text("classes", o->classes);
   }
+  if (o->from.point >= 0) json_integer("point", o->from.point);
   json_integer("n", o->n);
   json_integer("columns", o->columns);
   json_integer("parameters", o->parameters);

@@ -323,6 +323,7 @@ bvl_status bvl_out_origin(bvl_out *out, const bvl_origin *origin)
                {"data", origin->data},
                {"fingerprint", origin->fingerprint != 0 ? fingerprint : NULL},
                {"grid", origin->grid_rows > 0 ? grid : NULL},
+               {"model_group", origin->model_group},
                {"start_time", origin->start_time != NULL ? times[0] : NULL},
                {"end_time", times[1]}};
   for (size_t k = 0; k < sizeof texts / sizeof texts[0]; k++)

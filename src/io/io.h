@@ -90,6 +90,8 @@ typedef struct bvl_origin {
   const char *data;
   uint64_t fingerprint; /* of data */
   int grid_rows, grid_cols;
+  const char *model_group; /* which of a file's several models was predicted with; NULL = the only
+                              one */
 } bvl_origin;
 
 /* ---- results ------------------------------------------------------------------------------- */

@@ -96,8 +96,22 @@ bvl_status bvl_network_read_first(const bvl_comm *comm, const char *path, const 
 /** A text among the root's attributes, the caller's; NULL when there is none. Not collective. */
 char *bvl_network_text(const char *path, const char *name);
 
-/** Whether a file's attribute kind is "network": for those who take several kinds. Not collective;
- * 0 for what cannot be opened. */
-int bvl_network_is(const char *path);
+/** A file's attribute kind, for those who take several. Not collective; neither for what cannot be
+ * opened. */
+typedef enum bvl_network_kind { BVL_NO_NETWORK, BVL_ONE_NETWORK, BVL_FRONT } bvl_network_kind;
+bvl_network_kind bvl_network_kind_of(const char *path);
+
+/** One of a front's points. Plain data. */
+typedef struct bvl_front_choice {
+  int64_t point; /* its network is under /points/<point> */
+  int64_t n_points;
+  enum { BVL_FRONT_NAMED, BVL_FRONT_BY_ACCURACY, BVL_FRONT_BY_LOSS } by;
+  double value; /* what decided: the test accuracy or the loss; NaN when it was named */
+} bvl_front_choice;
+
+/** The point `wanted`; or, when that is -1, the one of the best test accuracy, without test rows of
+ * the least loss; of equal ones the one of the least norm. By one process.
+ * @return BVL_ERR_INPUT: there is no such point, and how many there are; nothing to choose by. */
+bvl_status bvl_front_choose(const char *path, int64_t wanted, bvl_front_choice *out);
 
 #endif

@@ -114,14 +114,15 @@ char *bvl_network_text(const char *path, const char *name)
   return text;
 }
 
-int bvl_network_is(const char *path)
+bvl_network_kind bvl_network_kind_of(const char *path)
 {
   bvl_stamp stamp;
-  if (bvl_stamp_check(path, &stamp) != BVL_OK) return 0; /* before HDF5 looks at it */
+  if (bvl_stamp_check(path, &stamp) != BVL_OK) return BVL_NO_NETWORK; /* before HDF5 looks at it */
   char *kind = bvl_network_text(path, "kind");
-  const int is = kind != NULL && strcmp(kind, "network") == 0;
+  const int is_one = kind != NULL && strcmp(kind, "network") == 0;
+  const int is_front = kind != NULL && strcmp(kind, "front") == 0;
   free(kind);
-  return is;
+  return is_one ? BVL_ONE_NETWORK : is_front ? BVL_FRONT : BVL_NO_NETWORK;
 }
 
 /* ---- a copy for everyone -----------------------------------------------------------------------

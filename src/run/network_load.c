@@ -3,6 +3,7 @@
 #include "run/network_load.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,10 +11,11 @@
 #include "net/layers/file_order.h"
 #include "run/job.h"
 
-bvl_status bvl_loaded_open(const bvl_comm *comm, const char *path, bvl_loaded *out)
+bvl_status bvl_loaded_open(const bvl_comm *comm, const char *path, int64_t point, bvl_loaded *out)
 {
   *out = (bvl_loaded){.path = path};
-  return bvl_network_read(comm, path, "", 1, &out->file);
+  if (point >= 0) snprintf(out->prefix, sizeof out->prefix, "/points/%" PRId64, point);
+  return bvl_network_read(comm, path, out->prefix, 1, &out->file);
 }
 
 /* Everything but a split first layer's weights. */
@@ -37,7 +39,7 @@ static bvl_status scatter_first(const bvl_comm *comm, const bvl_loaded *loaded,
   const int64_t H = loaded->net->tensor[0].outputs, n = loaded->file.n_kept;
   double *first = NULL;
   BVL_TRY(bvl_agree(comm, BVL_ALLOC(&first, H * n)));
-  BVL_TRY(bvl_network_read_first(comm, loaded->path, "", 0, n, first));
+  BVL_TRY(bvl_network_read_first(comm, loaded->path, loaded->prefix, 0, n, first));
   for (int64_t k = 0; k < n; k++)
     memcpy(loaded->params + place[k] * H, first + k * H, (size_t)H * sizeof *first);
 cleanup:
@@ -59,8 +61,8 @@ bvl_status bvl_loaded_lay_out(const bvl_comm *comm, bvl_loaded *loaded, int cut_
   if (loaded->net->split && place != NULL)
     BVL_TRY(scatter_first(comm, loaded, place));
   else if (loaded->net->split)
-    BVL_TRY(bvl_network_read_first(comm, loaded->path, "", first->first_column, first->columns,
-                                   loaded->params));
+    BVL_TRY(bvl_network_read_first(comm, loaded->path, loaded->prefix, first->first_column,
+                                   first->columns, loaded->params));
 cleanup:
   return status;
 }

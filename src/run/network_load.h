@@ -8,6 +8,7 @@
 
 typedef struct bvl_loaded {
   const char *path;      /* borrowed */
+  char prefix[32];       /* of the network in it: "", or "/points/<k>" of a front */
   bvl_network_file file; /* without the weights of a dense first layer; arch may be changed between
                             the two calls below */
   bvl_grid *grid;        /* owned, as the next ones */
@@ -15,9 +16,10 @@ typedef struct bvl_loaded {
   double *params; /* net->n_params */
 } bvl_loaded;
 
-/** Reads all but the weights of a dense first layer. Collective over comm.
+/** Reads all but the weights of a dense first layer, of the network alone in its file or, with
+ * `point` >= 0, of that one of a front. Collective over comm; point equal on all ranks.
  * bvl_loaded_close in any case. @return what bvl_network_read does. */
-bvl_status bvl_loaded_open(const bvl_comm *comm, const char *path, bvl_loaded *out);
+bvl_status bvl_loaded_open(const bvl_comm *comm, const char *path, int64_t point, bvl_loaded *out);
 
 /** Lays out the network and fills params, each rank reading its own part of a dense first layer.
  * Collective.

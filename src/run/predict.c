@@ -349,7 +349,7 @@ cleanup:
 void bvl_predict_options_init(bvl_predict_options *options)
 {
   *options = (bvl_predict_options){
-      .task = -1, .type = "link", .at = NAN, .relax_gamma = 1.0, .collective_io = 1};
+      .task = -1, .point = -1, .type = "link", .at = NAN, .relax_gamma = 1.0, .collective_io = 1};
 }
 
 static bvl_status predict_model(MPI_Comm comm, const bvl_predict_options *options,
@@ -359,6 +359,7 @@ static bvl_status predict_model(MPI_Comm comm, const bvl_predict_options *option
   char start_time[24];
   bvl_origin origin = {
       .command_line = options->command_line, .start_time = start_time, .data = options->data};
+  if (strcmp(group, "/") != 0) origin.model_group = group;
   const char *about = options->model; /* the file a message is about */
   double at = options->at;
   bvl_status status = BVL_OK;
@@ -412,22 +413,22 @@ cleanup:
 }
 
 /* Which kind of file it is, rank 0 says; of a study the group of its task (`task` -1: the best). */
-static bvl_status find_kind(MPI_Comm mpi, const char *model, int64_t task, int *network,
+static bvl_status find_kind(MPI_Comm mpi, const char *model, int64_t task, bvl_network_kind *kind,
                             char group[48])
 {
   bvl_traffic traffic = {0};
   bvl_comm comm = {.size = 0};
-  int64_t found[2] = {0, -1}; /* a network; a task */
+  int64_t found[2] = {BVL_NO_NETWORK, task};
   bvl_status status = BVL_OK;
   BVL_TRY(bvl_comm_dup(mpi, &traffic, &comm));
   if (comm.rank == 0) {
-    found[0] = bvl_network_is(model);
-    found[1] = task;
-    if (!found[0] && task < 0 && bvl_study_is(model)) status = bvl_study_best(model, &found[1]);
+    found[0] = bvl_network_kind_of(model);
+    if (found[0] == BVL_NO_NETWORK && task < 0 && bvl_study_is(model))
+      status = bvl_study_best(model, &found[1]);
   }
   BVL_TRY(bvl_agree(&comm, status));
   BVL_TRY(bvl_bcast_i64(&comm, 0, found, 2));
-  *network = found[0] != 0;
+  *kind = (bvl_network_kind)found[0];
   if (found[1] >= 0)
     snprintf(group, 48, "/tasks/%" PRId64, found[1]);
   else
@@ -437,22 +438,32 @@ cleanup:
   return status;
 }
 
+/* What is asked for that goes with models of another kind. */
+static bvl_status check_kind(const bvl_predict_options *options, bvl_network_kind kind)
+{
+  const char *is = kind == BVL_FRONT         ? "a front of networks"
+                   : kind == BVL_ONE_NETWORK ? "a network"
+                                             : "no front of networks";
+  const char *wanted = NULL;
+  if (kind != BVL_FRONT && options->point >= 0) wanted = "a point";
+  if (kind != BVL_NO_NETWORK && !isnan(options->at)) wanted = "a lambda";
+  if (kind != BVL_NO_NETWORK && options->task >= 0) wanted = "a task";
+  if (kind != BVL_NO_NETWORK && options->relax_gamma < 1.0) wanted = "relax-gamma";
+  if (kind != BVL_NO_NETWORK && options->missing > BVL_MISSING_ERROR)
+    wanted = "missing mean and drop";
+  if (wanted == NULL) return BVL_OK;
+  return bvl_fail(BVL_ERR_USAGE, "%s: %.80s is %s", wanted, options->model, is);
+}
+
 bvl_status bvl_run_predict(MPI_Comm comm, const bvl_predict_options *options,
                            bvl_predict_outcome *outcome)
 {
-  int network = 0;
+  bvl_network_kind kind = BVL_NO_NETWORK;
   char group[48];
-  bvl_status status = find_kind(comm, options->model, options->task, &network, group);
-  *outcome = (bvl_predict_outcome){.n = 0};
+  bvl_status status = find_kind(comm, options->model, options->task, &kind, group);
+  *outcome = (bvl_predict_outcome){.from.point = -1};
+  if (status == BVL_OK) status = check_kind(options, kind);
   if (status != BVL_OK) return status;
-  if (!network) return predict_model(comm, options, group, outcome);
-  if (!isnan(options->at))
-    return bvl_fail(BVL_ERR_USAGE, "a lambda: %.80s is a network", options->model);
-  if (options->task >= 0)
-    return bvl_fail(BVL_ERR_USAGE, "a task: %.80s is a network", options->model);
-  if (options->relax_gamma < 1.0)
-    return bvl_fail(BVL_ERR_USAGE, "relax-gamma: %.80s is a network", options->model);
-  if (options->missing > BVL_MISSING_ERROR)
-    return bvl_fail(BVL_ERR_USAGE, "missing mean and drop: %.80s is a network", options->model);
-  return bvl_run_predict_network(comm, options, outcome);
+  if (kind == BVL_NO_NETWORK) return predict_model(comm, options, group, outcome);
+  return bvl_run_predict_network(comm, options, kind == BVL_FRONT, outcome);
 }

@@ -242,6 +242,21 @@ cleanup:
 /* ---- the job ----------------------------------------------------------------------------------
  */
 
+/* Which of a front's networks; rank 0 looks. -1: of a network alone in its file. */
+static bvl_status choose_point(const bvl_comm *comm, const bvl_predict_options *options,
+                               int is_front, bvl_predict_outcome *outcome)
+{
+  bvl_status status = BVL_OK;
+  bvl_front_choice choice = {.point = -1};
+  if (is_front && comm->rank == 0)
+    status = bvl_front_choose(options->model, options->point, &choice);
+  BVL_TRY(bvl_agree(comm, status));
+  BVL_TRY(bvl_bcast_bytes(comm, 0, &choice, sizeof choice));
+  outcome->from = choice;
+cleanup:
+  return status;
+}
+
 static bvl_status choose_answer(prediction *job, const char *type)
 {
   const char *family = job->model.file.family[0] != '\0' ? job->model.file.family : "gaussian";
@@ -270,7 +285,7 @@ static void close_job(prediction *job)
   bvl_comm_free(&job->comm);
 }
 
-bvl_status bvl_run_predict_network(MPI_Comm comm, const bvl_predict_options *options,
+bvl_status bvl_run_predict_network(MPI_Comm comm, const bvl_predict_options *options, int is_front,
                                    bvl_predict_outcome *outcome)
 {
   prediction job = {.outputs = 0};
@@ -281,8 +296,10 @@ bvl_status bvl_run_predict_network(MPI_Comm comm, const bvl_predict_options *opt
   bvl_status status = BVL_OK;
   bvl_time_now(start_time);
   BVL_TRY(bvl_comm_dup(comm, &job.traffic, &job.comm));
-  BVL_TRY(bvl_loaded_open(&job.comm, options->model, &job.model));
+  BVL_TRY(choose_point(&job.comm, options, is_front, outcome));
+  BVL_TRY(bvl_loaded_open(&job.comm, options->model, outcome->from.point, &job.model));
   BVL_TRY(choose_answer(&job, options->type));
+  if (is_front) origin.model_group = job.model.prefix;
   about = options->data;
   double start_s = bvl_now_s();
   BVL_TRY(bvl_data_open(&job.comm, options->data, &options->names, options->collective_io, 0,

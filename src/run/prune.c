@@ -114,7 +114,7 @@ bvl_status bvl_run_prune(MPI_Comm mpi, const bvl_prune_options *options, bvl_pru
   bvl_time_now(start_time);
   *outcome = (bvl_prune_outcome){.stored = 0};
   BVL_TRY(bvl_comm_dup(mpi, &traffic, &comm));
-  BVL_TRY(bvl_loaded_open(&comm, options->model, &loaded));
+  BVL_TRY(bvl_loaded_open(&comm, options->model, -1, &loaded));
   BVL_TRY(bvl_loaded_lay_out(&comm, &loaded, 1, NULL));
   BVL_TRY(bvl_prune(loaded.net, &options->rule, loaded.params, NULL, &outcome->counts));
   BVL_TRY(bvl_compact_create(loaded.net, loaded.params, &compact));

@@ -11,6 +11,7 @@
 #include "bevel/monitor.h"
 #include "bevel/path.h"
 #include "io/io.h"
+#include "io/network.h"
 
 /** Information criteria of a path's points; run/criteria.h has the formulas. */
 typedef enum bvl_criterion { BVL_AIC, BVL_BIC, BVL_EBIC } bvl_criterion;
@@ -102,8 +103,9 @@ typedef struct bvl_predict_outcome {
   int64_t columns;    /* of X that were read */
   int64_t parameters; /* of the network, or nonzeros of the model */
   double load_s;
-  double predict_s;  /* on the slowest rank, without reading and writing */
-  char classes[400]; /* type class of named classes, at one lambda: how many rows are of each */
+  double predict_s;      /* on the slowest rank, without reading and writing */
+  bvl_front_choice from; /* of a front; point -1 = the model is none */
+  char classes[400];     /* type class of named classes, at one lambda: how many rows are of each */
 } bvl_predict_outcome;
 
 /** In place of a lambda: the one that cross-validation chose. */
@@ -117,8 +119,9 @@ typedef struct bvl_predict_options {
   const char *data;
   bvl_data_names names;
   bvl_missing missing; /* in X; networks refuse all but errors */
-  const char *model;   /* a path's result, a study or a network */
+  const char *model;   /* a path's result, a study, a network or a front of networks */
   int64_t task;        /* of a study, counted from 0; -1 = the best one, or no study */
+  int64_t point;       /* of a front, counted from 0; -1 = bvl_front_choose's, or no front */
   const char *output;
   const char *type;   /* "link", "response", "class" */
   double at;          /* NaN = every lambda of the model, else that lambda, interpolated linearly
@@ -132,8 +135,9 @@ typedef struct bvl_predict_options {
 void bvl_predict_options_init(bvl_predict_options *options);
 
 /** bevel predict. Collective over comm. @return BVL_ERR_USAGE also for a lambda or a task of a
- * network, for the choice of a path that was not cross-validated or has no criteria, and for a
- * study whose tasks do not compare, without a task; BVL_ERR_INPUT for a task that is not there. */
+ * network, for a point of what is no front, for the choice of a path that was not cross-validated
+ * or has no criteria, and for a study whose tasks do not compare, without a task; BVL_ERR_INPUT for
+ * a task or a point that is not there. */
 bvl_status bvl_run_predict(MPI_Comm comm, const bvl_predict_options *options,
                            bvl_predict_outcome *outcome);
 

@@ -39,6 +39,44 @@ with h5py.File(sys.argv[1]) as f:
     assert f["l1"][0] == 0 and abs(f["loss"][0] - np.log(3)) < 1e-12 and abs(f["l1"][-1] - 26) < 1e-9
     assert f["test_accuracy"][:].max() >= 0.933 and f.attrs["solve_seconds"] < 20
 PY
+# predictions with one of its networks have the accuracies it has; without --point it is the best's
+right() { # RANKS [POINT]
+  bevel $1 predict "$work/iris.h5" --model "$work/one.h5" -o "$work/guess.h5" --type class --json ${2:+--point $2} >"$work/said"
+  "$python" - "$work/one.h5" "$work/iris.h5" "$work/guess.h5" "$work/said" "${2:-}" <<'PY' || fail "point '${2:-}' on $1 ranks"
+import json, sys, h5py, numpy as np
+front, data, guess = (h5py.File(name) for name in sys.argv[1:4])
+said = json.loads(open(sys.argv[4]).read().splitlines()[-1])
+k = int(sys.argv[5]) if sys.argv[5] else int(np.argmax(front["test_accuracy"][:]))
+hits = guess["prediction"][:] == data["y"][:]
+assert said["point"] == k, (said, k)
+assert guess.attrs["model_group"] in (f"/points/{k}", f"/points/{k}".encode())
+for rows in "train", "test":
+    assert hits[front[f"{rows}_index"][:]].mean() == front[f"{rows}_accuracy"][k], (rows, k)
+PY
+}
+right 1
+right 3 13
+right 1 0
+turned_away() { # CODE WORDS MODEL ARGUMENTS
+  local code=0
+  bevel 2 predict "$work/iris.h5" --model "$3" -o "$work/no.h5" "${@:4}" --quiet >"$work/said" 2>&1 || code=$?
+  test $code = "$1" && grep -q "$2" "$work/said" || fail "${*:3}: exit $code: $(cat "$work/said")"
+}
+turned_away 3 "no point 27: the front has 27" "$work/one.h5" --point 27
+turned_away 2 "a lambda: .* is a front" "$work/one.h5" --at 0.1
+# without test rows: the least loss's
+"$python" - "$work/one.h5" "$work/untested.h5" <<'PY'
+import sys, h5py
+with h5py.File(sys.argv[1]) as a, h5py.File(sys.argv[2], "w") as b:
+    for name in a:
+        a.copy(name, b)
+    b.attrs["kind"], b.attrs["family"] = "front", "multinomial"
+    b["test_accuracy"][:] = float("nan")
+PY
+bevel 1 predict "$work/iris.h5" --model "$work/untested.h5" -o "$work/guess.h5" >"$work/said"
+least=$("$python" -c 'import h5py, sys; print(h5py.File(sys.argv[1])["loss"][:].argmin())' "$work/one.h5")
+grep -q "point $least of the front's 27 (0..26), the one of the least loss" "$work/said" || fail "$(cat "$work/said")"
+
 few="--points 4 --norm-max 8 --sweeps 0 --tol 1e-4"
 bevel 1 pareto $iris -o "$work/one.h5" $few --quiet
 bevel 2 pareto $iris -o "$work/two.h5" $few --quiet
@@ -61,6 +99,7 @@ true_front "$work/linear_front.h5" "$work/linear.h5"
 all_zero "$work/linear_front.h5"
 lambdas=$("$python" -c 'import h5py, sys; print(",".join(repr(float(v)) for v in h5py.File(sys.argv[1])["lambda"][1:]))' "$work/linear_front.h5")
 bevel 1 path "$work/linear.h5" -o "$work/path.h5" --lambda "$lambdas" --no-standardize --no-intercept --quiet
+turned_away 2 "a point: .* is no front" "$work/path.h5" --point 0
 "$python" - "$work/linear_front.h5" "$work/path.h5" <<'PY' || fail "the lasso's path is another one"
 import sys, h5py, numpy as np
 with h5py.File(sys.argv[1]) as f, h5py.File(sys.argv[2]) as p:
