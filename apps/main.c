@@ -293,8 +293,8 @@ static void say_late(void *context, const char *text, int give_up)
   MPI_Abort(MPI_COMM_WORLD, EXIT_INTERNAL);
 }
 
-/* Commands that write a file: with a log, and, where `polls`, asked to stop by signals. */
-static int run_job(settings *s, MPI_Comm comm, int rank, run_fn run, int polls)
+/* Commands that write a file, with a log. */
+static int run_job(settings *s, MPI_Comm comm, int rank, run_fn run)
 {
   progress p = {.command = command_name(s->command)};
   char error[256] = "", name[32], *arch = NULL;
@@ -309,7 +309,6 @@ static int run_job(settings *s, MPI_Comm comm, int rank, run_fn run, int polls)
   }
   if (rank == 0) progress_say(&p, NULL, "bevel %s: %s", bvl_version(), s->run.command_line);
   warn_of_crowding(comm, rank, &p);
-  if (polls) signals_catch();
   bvl_watchdog *watchdog = NULL;
   bvl_status status = BVL_OK;
   if (s->watchdog > 0) status = bvl_watchdog_start(comm, s->watchdog, say_late, name, &watchdog);
@@ -330,11 +329,13 @@ static void print_line(void *context, const char *line)
   fprintf(context, "%s\n", line);
 }
 
-static const struct {
+typedef struct job {
   unsigned commands;
   run_fn run;
   int polls; /* asks the monitor, so signals may wait for it */
-} jobs[] = {
+} job;
+
+static const job jobs[] = {
     {COMMAND_PATH | COMMAND_FIT, run_path, 1}, {COMMAND_CV, run_cv, 1},
     {COMMAND_STABILITY, run_stability, 1},     {COMMAND_TRAIN, run_train, 1},
     {COMMAND_PARETO, run_pareto, 1},           {COMMAND_DICTIONARY, run_dictionary, 1},
@@ -343,10 +344,18 @@ static const struct {
     {COMMAND_SIMULATE, run_simulate, 0},
 };
 
-static int run_command(settings *s, MPI_Comm comm, int rank)
+/* NULL: a command that writes no file. */
+static const job *job_of(command which)
 {
   for (size_t k = 0; k < sizeof jobs / sizeof jobs[0]; k++)
-    if (s->command & jobs[k].commands) return run_job(s, comm, rank, jobs[k].run, jobs[k].polls);
+    if (which & jobs[k].commands) return &jobs[k];
+  return NULL;
+}
+
+static int run_command(settings *s, MPI_Comm comm, int rank)
+{
+  const job *what = job_of(s->command);
+  if (what != NULL) return run_job(s, comm, rank, what->run);
   const bvl_status status = s->estimate
                                 ? bvl_run_estimate(comm, &s->run, (int)s->ranks, print_line, stdout)
                                 : bvl_run_info(comm, s->file, print_line, stdout);
@@ -423,9 +432,15 @@ static int without_mpi(int argc, char **argv, command which)
 int main(int argc, char **argv)
 {
   command which = argc > 1 ? command_find(argv[1]) : COMMAND_NONE;
+  signals_hold(); /* the next line may exec */
   choose_blas_kernels(argv);
   int code = without_mpi(argc, argv, which);
   if (code >= 0) return code;
+  const job *what = job_of(which);
+  if (what != NULL && what->polls)
+    signals_catch();
+  else
+    signals_release();
   signals_ignore_limit();
   if (MPI_Init(&argc, &argv) != MPI_SUCCESS) return EXIT_INTERNAL;
   code = run_parallel(which, argc, argv);
