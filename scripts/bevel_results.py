@@ -5,7 +5,7 @@
     r = bevel_results.open("RESULT.h5")
 
 r.kind says what it is: "path" (Path), "cv" (Cross), "stability" (Stability), "network" (Network), "front"
-(Front), "dictionary" (Dictionary) or "prediction" (Prediction). Needs numpy and h5py. With scipy a path's
+(Front), "dictionary" (Dictionary), "study" (Study) or "prediction" (Prediction). Needs numpy and h5py. With scipy a path's
 coefficients are a scipy.sparse.csc_matrix, without a Columns of the same data, indices, indptr, shape and
 toarray(). With pandas tables are DataFrames, without dicts of arrays. Everything is read at once: the file is
 closed when open() returns. Rows and columns count from 0.
@@ -68,7 +68,7 @@ class Result:
     kind = "other"
 
     def __init__(self, f):
-        self.file = f.filename
+        self.file = f.file.filename
         self.attributes = {name: plain(value) for name, value in f.attrs.items()}
         self.arrays = {name: f[name][()] for name in f if isinstance(f[name], h5py.Dataset)}
         names = self.arrays.pop("feature_names", None)
@@ -281,21 +281,54 @@ class Prediction(Result):
     kind = "prediction"
 
 
+class Study(Result):
+    """A grid of paths or cross-validations. Of every task, each an array: label, message, status (0 converged,
+    1 not all of it, 2 failed), data, penalty, criterion, best (the least criterion, of auc the largest),
+    best_lambda, best_df, seconds ...; tasks: what each came to (a Path, a Cross), None where it failed;
+    best_task: a number, None where criteria do not compare."""
+
+    kind = "study"
+
+    def __init__(self, f):
+        super().__init__(f)
+        columns_of = {name: f["summary"][name][()] for name in f["summary"]}
+        self.arrays = {name: np.array([v.decode(errors="replace") for v in values], dtype=object)
+                       if values.dtype.kind == "S" else values for name, values in columns_of.items()}
+        self.tasks = [result_of(f["tasks"][str(k)]) if str(k) in f["tasks"] else None for k in range(len(self.status))]
+        best = int(np.ravel(self.attributes.get("best_task", -1))[0])
+        self.best_task = best if best >= 0 else None
+
+    def summary(self):
+        """A row a task."""
+        first = [name for name in ("label", "status", "criterion", "best", "best_lambda", "best_df", "seconds")
+                 if name in self.arrays]
+        return table({name: self.arrays[name] for name in [*first, *sorted(set(self.arrays) - set(first))]})
+
+
+def result_of(f):
+    """What a file, or a study's group of a task, holds; None: nothing of bevel's."""
+    if "summary" in f and "tasks" in f:
+        return Study(f)
+    if "coef" in f and "lambda" in f:
+        return Stability(f) if "probability" in f else Cross(f) if "cvm" in f else Path(f)
+    if "loss" in f and "l1" in f:
+        return Front(f)
+    if "layers" in f:
+        return Network(f)
+    if "dictionary" in f and "codes" in f:
+        return Dictionary(f)
+    return Prediction(f) if "prediction" in f else None
+
+
 def open(file):  # noqa: A001 (as in h5py.File: bevel_results.open)
     """What the file is, read whole."""
     with h5py.File(file, "r") as f:
-        if "coef" in f and "lambda" in f:
-            return Stability(f) if "probability" in f else Cross(f) if "cvm" in f else Path(f)
-        if "loss" in f and "l1" in f:
-            return Front(f)
-        if "layers" in f:
-            return Network(f)
-        if "dictionary" in f and "codes" in f:
-            return Dictionary(f)
-        if "prediction" in f:
-            return Prediction(f)
-    raise ValueError(f"{file}: neither a path, a cross-validation, a network, a front, a dictionary nor "
-                     "a prediction of bevel")
+        result = result_of(f)
+    if result is None:
+        raise ValueError(f"{file}: neither a path, a cross-validation, a network, a front, a dictionary, a study nor "
+                         "a prediction of bevel")
+    return result
 
 
-__all__ = ["open", "Path", "Cross", "Stability", "Network", "Front", "Dictionary", "Prediction", "Layer", "Columns"]
+__all__ = ["open", "Path", "Cross", "Stability", "Network", "Front", "Dictionary", "Study", "Prediction", "Layer",
+           "Columns"]

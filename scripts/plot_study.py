@@ -5,8 +5,7 @@ scripts/plot."""
 import h5py
 import numpy as np
 from plot_style import ALARM, COLOURS, SOFT, plt, save, text
-
-PARAMETERS = ("alpha", "gamma", "q", "tl1_a", "log_eps", "k1", "k2", "seed")
+from study_grid import crossed, lines
 
 
 def is_study(path):
@@ -23,42 +22,14 @@ def read(path):
     return table, best
 
 
-def series(table, done, name):
-    """{all but this parameter: the tasks that differ in it alone}."""
-    out = {}
-    for k in np.flatnonzero(done):
-        rest = tuple((p, float(table[p][k])) for p in PARAMETERS if p != name and not np.isnan(float(table[p][k])))
-        out.setdefault((table["data"][k], table["penalty"][k], table["solver"][k], rest), []).append(k)
-    return out
-
-
-def crossed(table, done):
-    """The parameter that at least three quarters of the tasks differ in from another task alone, or None."""
-    share = {name: sum(len(at) for at in series(table, done, name).values() if len(at) > 1) / done.sum()
-             for name in PARAMETERS}
-    name = max(share, key=share.get)
-    return name if share[name] >= 0.75 else None
-
-
-def shown(key, keys):
-    """What tells a series from the others."""
-    data, penalty, _, rest = key
-    values = [f"{p}={v:g}" for p, v in rest
-              if len({dict(k[3]).get(p) for k in keys if k[1] == penalty}) > 1]
-    files = [data.rsplit("/", 1)[-1]] if len({k[0] for k in keys}) > 1 else []
-    return ", ".join([penalty] + values + files)
-
-
 def draw_along(ax, table, done, name, column, best):
-    lines = series(table, done, name)
-    for c, (key, at) in enumerate(lines.items()):
+    for c, (label, at) in enumerate(lines(table, done, name)):
         x, y = table[name][at].astype(float), table[column][at].astype(float)
         colour = COLOURS[c % len(COLOURS)]
         if np.isnan(x).all():  # the penalty has no such parameter: a level
-            ax.axhline(y[0], color=colour, linestyle=":", label=shown(key, lines))
+            ax.axhline(y[0], color=colour, linestyle=":", label=label)
             continue
-        order = np.argsort(x)
-        ax.plot(x[order], y[order], marker="o", markersize=4, color=colour, label=shown(key, lines))
+        ax.plot(x, y, marker="o", markersize=4, color=colour, label=label)
     if best >= 0 and not np.isnan(float(table[name][best])):
         ax.plot(float(table[name][best]), float(table[column][best]), marker="o", markersize=9, fillstyle="none",
                 color=ALARM)

@@ -3,7 +3,7 @@
 a result of that kind (bevel_results.open(FILE).kind), the function that lays its page out:
 page(result, data, settings) -> page.Page, where data is a Data (data.py) or None.
 """
-from report_page import cv, dictionary, front, network, path, stability
+from report_page import cv, dictionary, front, network, path, stability, study
 
 PAGES = {
     "path": path.page,
@@ -12,4 +12,5 @@ PAGES = {
     "network": network.page,
     "front": front.page,
     "dictionary": dictionary.page,
+    "study": study.page,
 }

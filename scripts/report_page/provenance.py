@@ -16,7 +16,9 @@ def section(result):
     parts = []
     if "command_line" in a:
         parts.append(f"<pre><code>{said(a['command_line'])}</code></pre>")
-    rows = [[name, shown(value)] for name, value in sorted(a.items()) if name != "command_line"]
+    if "plan" in a:  # of a study
+        parts.append(f'<div class="wide"><h3>plan</h3><pre><code>{said(a["plan"])}</code></pre></div>')
+    rows = [[name, shown(value)] for name, value in sorted(a.items()) if name not in ("command_line", "plan")]
     half = (len(rows) + 1) // 2
     parts += [Table([], rows[:half]), Table([], rows[half:])]
     return Section("Provenance", parts, f"Every root attribute of <code>{said(result.file)}</code>, enough to run it "

@@ -55,6 +55,15 @@ bevel 1 dictionary "$data/iris.h5" -o "$work/atoms.h5" --atoms 3 --lambda 0.1 --
 page "$work/atoms.h5"
 is dictionary "$work/atoms.html" "$work/atoms.h5"
 
+# a study, with a data file that is none, and a name like HTML
+cp "$work/data.h5" "$work/a<b>&c.h5"
+head -c 3000 "$work/data.h5" >"$work/cut.h5"
+printf '[study]\ncommand = cv\ndata = %s\ndata = %s\npenalty = lasso, mcp\ngamma = 2, 3\nfolds = 3\nnlambda = 8\n' \
+  "$work/a<b>&c.h5" "$work/cut.h5" >"$work/grid.ini"
+bevel 1 study "$work/grid.ini" -o "$work/study.h5" --quiet || [ $? -eq 4 ] || fail study
+page "$work/study.h5"
+is study "$work/study.html" "$work/study.h5"
+
 # the response is asked of a file of other rows: refused; of none that is there: said in the page
 "$BEVEL_SOURCE/scripts/report" "$work/cv.h5" "$data/iris.h5" >/dev/null 2>"$work/said" && fail "other rows"
 grep -q "150 rows, the result is of 62" "$work/said" || fail "$(cat "$work/said")"

@@ -25,10 +25,15 @@ look() { # NAME WIDTH HEIGHT: in a frame of that width, as a window has a least 
   const look = () => {
     const inside = document.getElementById("frame").contentDocument, root = inside.documentElement;
     if (!root.dataset.drawn && root.dataset.errors === "0") return setTimeout(look, 50);
+    const sorted = (page) => { // by the second column, then backwards, then the first
+      const table = page.querySelector("table.numbers"), column = () => Array.from(table.tBodies[0].rows, (row) => row.cells[1].textContent);
+      const press = () => { table.tHead.rows[0].cells[1].click(); return column(); };
+      return table ? [press(), press()] : null;
+    };
     const one = (place) => [place.id, place.querySelectorAll(".main-svg").length,
       place.querySelectorAll("g.trace, g.hm, g.point").length, (place.data || []).length];
     document.body.dataset.seen = JSON.stringify({drawn: Number(root.dataset.drawn), errors: Number(root.dataset.errors),
-      wide: root.scrollWidth, title: inside.title, places: Array.from(inside.querySelectorAll(".plot")).map(one)});
+      wide: root.scrollWidth, order: sorted(inside), title: inside.title, places: Array.from(inside.querySelectorAll(".plot")).map(one)});
   };
   look();
 }</script></body></html>
@@ -53,6 +58,12 @@ if seen["errors"] or seen["drawn"] != asked or len(seen["places"]) != asked or a
 for place, layers, drawn, traces in seen["places"]:
     if layers < 1 or drawn < 1 or traces < 1:
         sys.exit(f"{place}: {layers} pictures, {drawn} drawn of {traces} traces")
+if name == "front" and not seen["order"]:
+    sys.exit("no table to sort")
+if seen["order"]:
+    up, down = ([float(cell.replace(",", "")) for cell in cells] for cells in seen["order"])
+    if up != sorted(up) or down != sorted(up, reverse=True) or len(set(up)) < 2:
+        sys.exit(f"not in order: {up}, {down}")
 if seen["wide"] > width:
     sys.exit(f"{seen['wide']} pixels wide")
 END

@@ -14,6 +14,9 @@ done
 "$python" "$lib/networks.py" "$work"
 bevel 1 train "$data/iris.h5" -o "$work/trained.h5" --layers 4-3-3 --epochs 4 --quiet
 bevel 1 pareto "$data/iris.h5" -o "$work/searched.h5" --layers 4-3 --points 4 --method weighted-sum --epochs 3 --quiet
+echo no >"$work/none.h5"
+printf '[study]\ndata = %s\ndata = %s\npenalty = lasso, mcp\nnlambda = 6\n' "$work/data.h5" "$work/none.h5" >"$work/grid.ini"
+bevel 1 study "$work/grid.ini" -o "$work/study.h5" --quiet 2>/dev/null || [ $? -eq 4 ] || fail study
 "$python" "$lib/results.py" "$BEVEL_SOURCE" "$work/path.h5" "$work/classes.h5" "$work" || fail "bevel_results"
 "$python" "$BEVEL_SOURCE/scripts/export" "$work/genes.h5" -o "$work/no.csv" 2>"$work/said" && fail "exported a network"
 grep -q "wanted a path" "$work/said" || fail "$(cat "$work/said")"

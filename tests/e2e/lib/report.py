@@ -5,7 +5,7 @@ says, and nothing in the page comes from elsewhere.
     report.py path PAGE.html RESULT.h5 [most columns]
     report.py cv PAGE.html RESULT.h5 DATA.h5
     report.py stability PAGE.html RESULT.h5 [most columns]
-    report.py network|front|dictionary PAGE.html RESULT.h5
+    report.py network|front|dictionary|study PAGE.html RESULT.h5
 """
 import base64
 import json
@@ -222,6 +222,35 @@ def check_dictionary():
     same("usage", array(trace("usage", "usage")["y"]), np.sort(100 * used / f.attrs["n"])[::-1], 1e-12)
 
 
+def check_study():
+    """Of tasks on one data set, some of which failed."""
+    g = {name: f["summary"][name][:] for name in f["summary"]}
+    label, message = ([v.decode() for v in g[name]] for name in ("label", "message"))
+    done = g["status"] < 2
+    seen = {}
+    for line in scan.numbers["tasks"]["data"]:
+        if line["name"] != "best":
+            seen.update(zip(array(line["y"]).astype(int), array(line["x"])))
+    holds("tasks", sorted(seen) == list(np.flatnonzero(done)))
+    same("criterion", [seen[k] for k in sorted(seen)], g["best"][done])
+    best = int(np.nanargmin(np.where(done, g["best"], np.nan)))
+    same("the best", array(trace("tasks", "best")["y"]), [best])
+    same("seconds", array(trace("seconds", "seconds")["y"]), g["seconds"])
+    same("gamma", array(trace("along-gamma", "mcp")["x"]), g["gamma"][done & (g["penalty"] == b"mcp")])
+    same("along gamma", array(trace("along-gamma", "mcp")["y"]), g["best"][done & (g["penalty"] == b"mcp")])
+    for line in scan.numbers["curves"]["data"]:
+        task = f["tasks"][line["name"].split(":")[0]]
+        same("lambda", array(line["x"]), task["lambda"][:])
+        same("cvm", array(line["y"]), task["cvm"][:])
+    holds("curves", len(scan.numbers["curves"]["data"]) == done.sum())
+    for k in range(len(done)):
+        short = re.sub(r"data=\S*/", "data=", label[k])
+        holds(f"task {k} is not in the table", f" {k} {short} " in words or f" {k} {short} (best) " in words)
+        holds(f"no word of {message[k]}", done[k] or message[k] in words)
+    failed = np.flatnonzero(~done)
+    holds("what failed", f"{len(failed)} of {len(done)} tasks failed: {failed[0]}–{failed[-1]}." in words)
+
+
 {"path": lambda: check_path(*map(int, rest)), "cv": lambda: check_cv(*rest), "network": check_network,
  "stability": lambda: check_stability(*map(int, rest)),
- "front": check_front, "dictionary": check_dictionary}[kind]()
+ "front": check_front, "dictionary": check_dictionary, "study": check_study}[kind]()

@@ -74,6 +74,16 @@ l1 = [sum(np.abs(a).sum(dtype=float) for layer in point.layers for a in (layer.w
       for point in searched.points]
 assert len(l1) == 4 and np.allclose(l1, searched.l1, rtol=1e-6)  # the file's weights are float32
 assert len(searched.summary()["loss"]) == 4 and list(searched.points[0].kept) == [0, 1, 2, 3]
+study = bevel_results.open(f"{folder}/study.h5")
+with h5py.File(f"{folder}/study.h5") as f:
+    assert study.kind == "study" and list(study.label) == [v.decode() for v in f["summary/label"][:]]
+    assert list(study.status) == [0, 0, 2, 2] and study.best_task == np.argmin(f["summary/best"][:2])
+    assert [None if task is None else task.kind for task in study.tasks] == ["path", "path", None, None]
+    for k in range(2):
+        task, g = study.tasks[k], f[f"tasks/{k}"]
+        assert np.array_equal(task.coef.data, g["coef/data"][:]) and np.array_equal(task.lambda_, g["lambda"][:])
+        assert task.attributes["penalty"] == study.penalty[k] and np.nanmin(task.ebic) == study.best[k]
+assert len(study.summary()["seconds"]) == 4 and "cannot open" in study.message[3]
 try:
     bevel_results.open(f"{folder}/data.h5")
 except ValueError as why:
