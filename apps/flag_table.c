@@ -192,9 +192,10 @@ const flag flag_table[] = {
      "how dense float64 X is held: double (default) or single"},
     {"io", KIND_EITHER, SOLVE | COMMAND_PREDICT, AT(run.collective_io), 0, 0,
      "collective|independent", "WORD", "how ranks read: collective (default) or independent"},
-    {"memory-limit", KIND_BYTES, SOLVE, AT(run.memory_limit), 1, 0x1p62, "bytes, as in 500M or 4G",
-     "BYTES", "for all ranks of a node; default: what machine or cgroup have"},
-    {"stream", KIND_INDEX, SOLVE, AT(stream), 0, 0, "auto|on|off", "WORD",
+    {"memory-limit", KIND_BYTES, SOLVE | ASK, AT(run.memory_limit), 1, 0x1p62,
+     "bytes, as in 500M or 4G", "BYTES",
+     "for all ranks of a node; default: what machine or cgroup have"},
+    {"stream", KIND_INDEX, SOLVE | ASK, AT(stream), 0, 0, "auto|on|off", "WORD",
      "read dense X from the file each time instead of holding it: auto (default) where it does not "
      "fit, on, off"},
     {"model", KIND_TEXT, COMMAND_PREDICT, AT(model), ANY, "FILE",

@@ -80,6 +80,10 @@ bvl_status bvl_job_choose_grid(bvl_job *job, int n_ranks);
 /** What the job's memory goes by, the 8-bit copy of X included where it would pay. Not collective.
  */
 bvl_memory_shape bvl_job_shape(const bvl_job *job, int64_t n_lambda);
+/** What of X a rank of `allowed` bytes holds: sets rounded, streamed and stream_bytes of the shape
+ * of bvl_job_shape; where nothing fits, as the refusal is to have them. Not collective.
+ * @return BVL_ERR_USAGE for a stream that is asked for and impossible. */
+bvl_status bvl_job_choose_stream(const bvl_job *job, int64_t allowed, bvl_memory_shape *shape);
 /** The job's problem in words; vectors over rows come from the job's data file. *parameters is
  * filled in and must live as long. Not collective. */
 bvl_problem_data bvl_job_problem_data(const bvl_job *job, bvl_penalty_parameters *parameters);

@@ -65,7 +65,7 @@ static const char *held_because(const bvl_job *job)
 
 /* X held with an 8-bit copy beside it, held, or streamed, with the copy if it fits: the first that
  * fits `allowed`. Pure arithmetic on what all ranks have alike. */
-static bvl_status choose_stream(const bvl_job *job, int64_t allowed, bvl_memory_shape *shape)
+bvl_status bvl_job_choose_stream(const bvl_job *job, int64_t allowed, bvl_memory_shape *shape)
 {
   const char *why_not = held_because(job);
   const bvl_streaming asked = job->options->stream;
@@ -102,7 +102,7 @@ bvl_status bvl_job_plan_memory(bvl_job *job, int64_t n_lambda, bvl_run_outcome *
   int64_t allowed = 0;
   bvl_status status = bvl_memory_allowed(&job->comm, job->options->memory_limit, &allowed);
   if (status != BVL_OK) return status;
-  BVL_TRY(choose_stream(job, allowed, &shape));
+  BVL_TRY(bvl_job_choose_stream(job, allowed, &shape));
   job->rounded = shape.rounded;
   job->stream_bytes = shape.stream_bytes;
   outcome->estimate_bytes = bvl_memory_estimate(&shape);
