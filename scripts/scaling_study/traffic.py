@@ -6,7 +6,7 @@ rank 0, on the 1 x P grid that such a path gets. Vectors are of 8-byte numbers, 
 the rows s_r = cut(n, r + 1) - cut(n, r) of the working set. Bytes are a rank's payload, the same on every rank
 but in gathers and exchanges. An *agreement* is an allreduce of one number.
 
-  setting up        37 agreements, 4 more for an 8-bit copy of X (see is_rounded); allreduce of n (predictor of the null fit), 1 (lambda_max), P (working set);
+  setting up        36 agreements, 4 more for an 8-bit copy of X (see is_rounded); allreduce of n (predictor of the null fit), 1 (lambda_max), P (working set);
                     allgather of s_r (its residuals); one of 3 before the first batch (is a stop wanted?)
   each batch        k lambdas, on w columns, d = w + intercept unknowns:
     poll, screen    allreduce of 3 and of as many counts as lambdas were offered
@@ -111,7 +111,7 @@ def predict(n, ranks, batches, sparse=False, intercept=True):
     rows = [cut(n, ranks, r + 1) - cut(n, ranks, r) for r in range(ranks)]
     shift = int(intercept)
     rounded = is_rounded(n, sum(batch["finished"] for batch in batches), sparse)
-    sent.agree(37 + 4 * rounded)
+    sent.agree(36 + 4 * rounded)
     for numbers in (n, 1, ranks, 3):
         sent.post("allreduce", numbers)
     sent.post_each("allgather", rows)

@@ -9,6 +9,7 @@
 
 #include "base/checked.h"
 #include "base/phase.h"
+#include "solver/batch_screen.h"
 #include "solver/concave/concave_model.h"
 #include "solver/group/group_model.h"
 #include "solver/group/group_newton.h"
@@ -17,15 +18,9 @@
 #include "solver/scalar/batch_model.h"
 #include "solver/screen.h"
 
-enum { MAX_BATCH = BVL_GROUP_LANES, MIN_NEW = 64, MAX_PARTS = 32 };
-
-/* How far beyond its predicted correlation a column may move, in units of the lambdas' distance: 1
- * with no slope is the strong rule. Misses cost another sweep, excess costs Gram columns. */
-static const double MARGIN_STRONG = 1, MARGIN_MIN = 0.05, MARGIN_SHRINK = 0.8, MARGIN_GROW = 1.6;
-
-/* Where columns are missing, concave penalties take in also those this close to their threshold:
- * the answer may leap when the missing ones are in. */
-static const double NEAR = 0.95;
+enum { MAX_BATCH = BVL_BATCH_MOST, MIN_NEW = 64, MAX_PARTS = 32 };
+_Static_assert((int)MAX_BATCH <= (int)BVL_GROUP_LANES,
+               "the group models solve a whole batch at once");
 
 struct bvl_gram_path {
   bvl_problem *problem;       /* borrowed */
@@ -37,17 +32,15 @@ struct bvl_gram_path {
   bvl_classes_model *classes; /* of these, classes, owned; else NULL */
   double *answer;             /* batch x (d outputs + extra), owned */
   int64_t answer_capacity;
-  double *intercept;     /* outputs x MAX_BATCH, owned */
-  double *beta;          /* n_coef x MAX_BATCH, zero between batches, owned */
-  double *v;             /* n_coef x MAX_BATCH, owned */
-  double *eta;           /* n_split x outputs x MAX_BATCH, owned */
-  double *slope;         /* n_coef: dv/dlambda over the last two finished lambdas, owned */
-  double margin;         /* see MARGIN_STRONG; adapts */
-  unsigned char *wanted; /* this rank's blocks, owned */
-  int64_t most;          /* lambdas of a batch, <= MAX_BATCH */
-  int64_t longest;       /* batch now allowed, <= most */
-  int was_due;           /* was a checkpoint due before the last batch too? */
-  int was_unsolved;      /* did the last batch stop at a lambda it could not solve? */
+  double *intercept;       /* outputs x MAX_BATCH, owned */
+  double *beta;            /* n_coef x MAX_BATCH, zero between batches, owned */
+  double *v;               /* n_coef x MAX_BATCH, owned */
+  double *eta;             /* n_split x outputs x MAX_BATCH, owned */
+  bvl_batch_screen screen; /* owned */
+  int64_t most;            /* lambdas of a batch, <= MAX_BATCH */
+  int64_t longest;         /* batch now allowed, <= most */
+  int was_due;             /* was a checkpoint due before the last batch too? */
+  int was_unsolved;        /* did the last batch stop at a lambda it could not solve? */
   bvl_point again; /* concave: the answer at `again_at` that lacked some columns; beta owned */
   double again_at; /* NaN: there is none */
 };
@@ -75,8 +68,7 @@ void bvl_gram_path_destroy(bvl_gram_path **path)
   free(s->beta);
   free(s->v);
   free(s->eta);
-  free(s->slope);
-  free(s->wanted);
+  bvl_batch_screen_free(&s->screen);
   free(s->again.beta);
   free(s);
 }
@@ -102,7 +94,6 @@ bvl_status bvl_gram_path_create(bvl_problem *problem, bvl_working_set *set, bvl_
   BVL_TRY(bvl_agree(all, BVL_ALLOC(&s, 1)));
   s->problem = problem;
   s->set = set;
-  s->margin = MARGIN_STRONG;
   s->again_at = NAN;
   s->most = MAX_BATCH;
   const bvl_penalty_type *type = problem->penalty.type;
@@ -114,8 +105,7 @@ bvl_status bvl_gram_path_create(bvl_problem *problem, bvl_working_set *set, bvl_
   BVL_TRY(bvl_agree(all, BVL_ALLOC(&s->beta, n_coef * MAX_BATCH)));
   BVL_TRY(bvl_agree(all, BVL_ALLOC(&s->v, n_coef * MAX_BATCH)));
   BVL_TRY(bvl_agree(all, BVL_ALLOC(&s->eta, n_eta * MAX_BATCH)));
-  BVL_TRY(bvl_agree(all, BVL_ALLOC(&s->slope, n_coef)));
-  BVL_TRY(bvl_agree(all, BVL_ALLOC(&s->wanted, problem->blocks.n)));
+  BVL_TRY(bvl_batch_screen_create(problem, set, &s->screen));
   if (problem->outputs > 1)
     BVL_TRY(bvl_multi_model_create(problem, set, &s->multi));
   else if (!type->convex)
@@ -134,112 +124,16 @@ cleanup:
 
 /* ---- how many lambdas, and which columns ---------------------------------------------------- */
 
-/* Is block g predicted to come within the margin of its threshold at lambda? Between breakpoints v
- * is linear in lambda: the last two solutions tell where it goes. */
-static int is_candidate(const bvl_gram_path *s, const bvl_solve_state *state, int64_t g,
-                        double lambda)
-{
-  const bvl_blocks *blocks = &s->problem->blocks;
-  const double way = state->lambda_previous - lambda;
-  const double level = fmax(lambda - s->margin * way, 0);
-  double *v = s->problem->block_work;
-  const int64_t begin = bvl_problem_begin(s->problem, g);
-  const int64_t end = begin + bvl_problem_len(s->problem, g);
-  for (int64_t k = begin; k < end; k++) {
-    if (state->point.beta[k] != 0) return 1;
-    v[k - begin] = state->v[k] - way * s->slope[k];
-  }
-  const bvl_penalty pen = bvl_problem_penalty(s->problem, g);
-  const double lw = level * blocks->weight[g];
-  return bvl_problem_pull(s->problem, &pen, lw, g, v) >= bvl_penalty_threshold(&pen, lw);
-}
-
-/* How far a batch looks ahead: what most columns are far from at all of its lambdas at once. */
-typedef struct horizon {
-  double way;    /* the longest step from the last finished lambda */
-  double level;  /* the lowest level of is_candidate */
-  double weight; /* the weight that floor was made for */
-  double floor;  /* threshold of that weight at level */
-} horizon;
-
-static horizon look_ahead(const bvl_gram_path *s, const bvl_solve_state *state, int64_t n,
-                          const double *lambdas)
-{
-  const double last = state->lambda_previous - lambdas[n - 1];
-  return (horizon){.way = fmax(fabs(state->lambda_previous - lambdas[0]), fabs(last)),
-                   .level = fmax(lambdas[n - 1] - s->margin * last, 0),
-                   .weight = NAN};
-}
-
-/* Is block g no candidate at any lambda of the batch? Never wrong when it says so. */
-static int is_beyond(const bvl_gram_path *s, const bvl_solve_state *state, int64_t g, horizon *h)
-{
-  const bvl_blocks *blocks = &s->problem->blocks;
-  const int64_t begin = bvl_problem_begin(s->problem, g);
-  const int64_t m = bvl_problem_len(s->problem, g);
-  if (blocks->weight[g] != h->weight || s->problem->curvature != NULL) {
-    const bvl_penalty pen = bvl_problem_penalty(s->problem, g);
-    h->weight = blocks->weight[g];
-    h->floor = bvl_penalty_threshold(&pen, h->level * h->weight);
-  }
-  const double reach = bvl_block_norm(m, state->v + begin) +
-                       h->way * bvl_block_norm(m, s->slope + begin);
-  return bvl_block_norm(m, state->point.beta + begin) == 0 && reach < h->floor;
-}
-
-/* counts[q] = columns of blocks outside W that are candidates at lambdas[q] but not at lambdas[q -
- * 1]; summed over the ranks. */
-static bvl_status count_candidates(const bvl_gram_path *s, int64_t n, const double *lambdas,
-                                   const bvl_solve_state *state, int64_t *counts)
-{
-  const bvl_problem *problem = s->problem;
-  const bvl_blocks *blocks = &problem->blocks;
-  horizon ahead = look_ahead(s, state, n, lambdas);
-  memset(counts, 0, (size_t)n * sizeof *counts);
-  for (int64_t g = 0; problem->grid->i == 0 && g < blocks->n; g++) {
-    if (blocks->weight[g] == INFINITY || s->set->member[g]) continue;
-    if (is_beyond(s, state, g, &ahead)) continue;
-    int64_t q = 0;
-    while (q < n && !is_candidate(s, state, g, lambdas[q])) q++;
-    if (q < n) counts[q] += bvl_block_len(blocks, g);
-  }
-  return bvl_sum_i64(&problem->grid->all, counts, n);
-}
-
-static void mark_candidates(bvl_gram_path *s, const bvl_solve_state *state, int64_t batch,
-                            const double *lambdas)
-{
-  const bvl_blocks *blocks = &s->problem->blocks;
-  horizon ahead = look_ahead(s, state, batch, lambdas);
-  for (int64_t g = 0; g < blocks->n; g++) {
-    s->wanted[g] = 0;
-    if (blocks->weight[g] == INFINITY || s->set->member[g]) continue;
-    if (is_beyond(s, state, g, &ahead)) continue;
-    for (int64_t q = 0; q < batch && !s->wanted[g]; q++)
-      s->wanted[g] = (unsigned char)is_candidate(s, state, g, lambdas[q]);
-  }
-}
-
 /* The longest batch whose columns stay few next to what is active already; more of them where no
  * Gram is made of them: of groups, and of weighted columns. *n_new: how many columns they are. */
 static bvl_status choose_batch(const bvl_gram_path *s, int64_t n, const double *lambdas,
                                const bvl_solve_state *state, int64_t *batch, int64_t *n_new)
 {
-  int64_t counts[MAX_BATCH];
   const int64_t longest = bvl_lesser(n, s->longest);
-  bvl_status status = count_candidates(s, longest, lambdas, state, counts);
   const int64_t support = (int64_t)state->certificate.support / s->problem->outputs;
   const int64_t few = bvl_greater(s->groups != NULL ? 2 * MIN_NEW : MIN_NEW, support / 2);
   const int64_t room = s->problem->loss->quadratic ? few : 2 * few;
-  int64_t total = 0;
-  *batch = *n_new = 0;
-  for (int64_t q = 0; q < longest; q++) {
-    total += counts[q];
-    if (q > 0 && total > room) break;
-    *batch = q + 1;
-    *n_new = total;
-  }
-  return status;
+  return bvl_batch_screen_choose(&s->screen, longest, lambdas, state, room, batch, n_new);
 }
 
 /* Columns that may join W at once: with fewer rows than columns no solution has more than n of
@@ -310,59 +204,13 @@ static void gather_up(bvl_gram_path *s, int64_t batch)
   for (int64_t q = 0; q < batch; q++) scatter(s, NULL, s->beta + q * n_coef);
 }
 
-/* First lambda of the batch that some column outside W violates (batch when none does); marks the
- * violators of that lambda and of those after it: *count of them on a rank that has one of the
- * first. */
-static bvl_status find_violations(bvl_gram_path *s, int64_t batch, const double *lambdas,
-                                  int64_t *first, int64_t *count)
-{
-  enum { COUNT_BITS = 48 };
-  const bvl_blocks *blocks = &s->problem->blocks;
-  const int64_t n_coef = bvl_problem_n_coef(s->problem);
-  int64_t mine = batch;
-  const int sparse = s->problem->penalty.type->sparse;
-  const double near = s->concave != NULL ? NEAR : 1;
-  double weight = NAN; /* that limit was made for: blocks of one weight come in long runs */
-  double limit[MAX_BATCH];
-  memset(s->wanted, 0, (size_t)blocks->n);
-  for (int64_t g = 0; g < blocks->n; g++) {
-    if (blocks->weight[g] == INFINITY || s->set->member[g]) continue;
-    const bvl_penalty pen = bvl_problem_penalty(s->problem, g);
-    const int anew = blocks->weight[g] != weight || s->problem->curvature != NULL;
-    weight = blocks->weight[g];
-    for (int64_t q = 0; q < batch && anew; q++)
-      limit[q] = bvl_penalty_threshold(&pen, lambdas[q] * weight);
-    for (int64_t q = 0; q < batch; q++) {
-      const double *v = s->v + q * n_coef + bvl_problem_begin(s->problem, g);
-      const double norm = bvl_block_norm(bvl_problem_len(s->problem, g), v);
-      if (!(norm > near * limit[q])) continue; /* a NaN is nobody's violation: the point is bad */
-      if ((sparse || s->problem->bounds != NULL) &&
-          bvl_problem_pull(s->problem, &pen, lambdas[q] * weight, g, v) <= limit[q])
-        continue;
-      s->wanted[g] = 1;
-      if (norm <= limit[q]) continue; /* merely close */
-      mine = bvl_lesser(mine, q);
-      break;
-    }
-  }
-  int64_t marked = 0;
-  for (int64_t g = 0; g < blocks->n; g++) marked += s->wanted[g];
-  /* the smallest over the ranks, and of those that have it the largest count: one number */
-  int64_t both = ((batch - mine) << COUNT_BITS) + marked;
-  bvl_status status = bvl_max_i64(&s->problem->grid->all, &both, 1);
-  *first = batch - (both >> COUNT_BITS);
-  *count = both & (((int64_t)1 << COUNT_BITS) - 1);
-  return status;
-}
-
 /* v at lambda q of the batch, and how it moved on the way there. */
 static void keep_gradient(bvl_gram_path *s, int64_t q, double way, bvl_solve_state *state)
 {
   const int64_t n_coef = bvl_problem_n_coef(s->problem);
   const double *v = s->v + q * n_coef;
   const double *before = q > 0 ? v - n_coef : state->v;
-  const double per_way = way > 0 ? 1 / way : 0;
-  for (int64_t k = 0; k < n_coef; k++) s->slope[k] = (before[k] - v[k]) * per_way;
+  bvl_batch_screen_follow(&s->screen, way, before, v);
   memcpy(state->v, v, (size_t)n_coef * sizeof *v);
   state->v_valid = 1;
 }
@@ -514,10 +362,11 @@ static bvl_status one_batch(bvl_gram_path *s, int64_t n, const double *asked,
   *done = 0;
   choose_levels(s, n, asked, tol, lambdas);
   BVL_TRY(choose_batch(s, n, lambdas, state, &batch, &n_new));
-  mark_candidates(s, state, batch, lambdas);
+  bvl_batch_screen_mark(&s->screen, state, batch, lambdas);
   if (is_too_many(s, n_new))
-    BVL_TRY(bvl_screen_thin(set, state->v, 0, state->point.beta, most_at_once(s), s->wanted));
-  BVL_TRY(bvl_working_set_add(set, s->wanted));
+    BVL_TRY(
+        bvl_screen_thin(set, state->v, 0, state->point.beta, most_at_once(s), s->screen.wanted));
+  BVL_TRY(bvl_working_set_add(set, s->screen.wanted));
   facts.screened = set->columns->n_cols - facts.before;
   BVL_TRY(load(s, start_of(s, lambdas[0], state)));
   BVL_TRY(bvl_agree(
@@ -531,7 +380,7 @@ static bvl_status one_batch(bvl_gram_path *s, int64_t n, const double *asked,
     BVL_TRY(spread(s, batch));
     BVL_TRY(bvl_certify_many(s->problem, batch, asked, s->intercept, s->beta, s->eta, s->v,
                              certificate));
-    BVL_TRY(find_violations(s, batch, lambdas, &first, &n_new));
+    BVL_TRY(bvl_batch_screen_check(&s->screen, batch, lambdas, s->v, &first, &n_new));
   }
   while (*done < first && bvl_screen_is_certified(&certificate[*done], tol)) (*done)++;
   const int unsolved = *done < first; /* and no column outside W is to blame */
@@ -550,14 +399,13 @@ static bvl_status one_batch(bvl_gram_path *s, int64_t n, const double *asked,
   if (s->concave != NULL && *done < batch && *done == first) keep_start(s, first, lambdas[first]);
   if (unsolved) s->longest = bvl_greater(1, batch / 2);
   s->was_unsolved = unsolved; /* the next batch is to be shorter, not this long again */
-  s->margin = first == batch ? fmax(MARGIN_MIN, MARGIN_SHRINK * s->margin)
-                             : fmin(MARGIN_STRONG, MARGIN_GROW * s->margin);
+  bvl_batch_screen_adapt(&s->screen, first < batch);
   gather_up(s, spread_out);
   spread_out = 0;
   if (first < batch && is_too_many(s, n_new))
     BVL_TRY(bvl_screen_thin(set, s->v + first * bvl_problem_n_coef(s->problem), lambdas[first],
-                            NULL, most_at_once(s), s->wanted));
-  if (first < batch) BVL_TRY(bvl_working_set_add(set, s->wanted));
+                            NULL, most_at_once(s), s->screen.wanted));
+  if (first < batch) BVL_TRY(bvl_working_set_add(set, s->screen.wanted));
   facts.violators = set->columns->n_cols - facts.before - facts.screened;
   BVL_TRY(load(s, *done < batch ? start_of(s, lambdas[*done], state) : &state->point));
   /* what a concave lambda was not solved with is about to be asked for again */
