@@ -56,13 +56,6 @@ int report_import(const settings *s, MPI_Comm comm, progress *p, const bvl_impor
 /** The table of a study and its last lines. Collective over comm. Returns the exit code. */
 int report_study(const settings *s, MPI_Comm comm, progress *p, const bvl_study_outcome *outcome);
 
-/** Pieces of the machine-readable line, for the files that print one; rank 0 alone. */
-void json_text(const char *key, const char *value);
-void json_real(const char *key, double value);
-void json_integer(const char *key, int64_t value);
-void json_begin(const settings *s, const char *status, int code);
-void json_end(void);
-
 /** The last line of simulate. */
 int report_file(const settings *s, int rank, progress *p);
 /** The same of a prediction and of a pruned network, with their figures. */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "report.h"
+#include "report_json.h"
 
 static const char *word_of(const bvl_study_row *row)
 {
@@ -79,9 +80,7 @@ static void json_rows(const bvl_study_outcome *o)
 
 static void json_study(const settings *s, const bvl_study_outcome *o, int ranks, int code)
 {
-  json_begin(s, code == EXIT_DONE ? "ok" : "unfinished", code);
-  printf(", ");
-  json_text("output", s->output);
+  json_result(s, code == EXIT_DONE ? "ok" : "unfinished", code);
   json_integer("tasks", o->n_tasks);
   json_integer("failed", o->n_failed);
   json_integer("unconverged", o->n_unconverged);
