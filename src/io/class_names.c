@@ -7,6 +7,7 @@
 
 #include "base/checked.h"
 #include "io/data_file.h"
+#include "io/look.h"
 
 enum { MOST_BYTES = 32768 }; /* an attribute holds 64 KiB; longer names are done without */
 
@@ -24,16 +25,33 @@ static char *join(int64_t n, char *const *names)
   return text;
 }
 
+/* array->dataset = 0: there are none. Rank 0 alone. */
+static bvl_status open_categories(const bvl_data *data, bvl_array *array)
+{
+  char path[512];
+  *array = (bvl_array){.dataset = 0};
+  snprintf(path, sizeof path, "%s/categories", data->y.name);
+  if (bvl_h5_kind_of(data->file, path) != BVL_H5_DATASET) return BVL_OK;
+  return bvl_array_open(data->file, path, array);
+}
+
+bvl_status bvl_data_look_at_classes(const bvl_data *data)
+{
+  bvl_array array;
+  bvl_status status = open_categories(data, &array);
+  if (status == BVL_OK && array.dataset != 0) status = bvl_look_array(&array);
+  bvl_array_close(&array);
+  return status;
+}
+
 /* Rank 0 alone. Categories that are numbers or not there are no names. */
 static bvl_status read_categories(const bvl_data *data, char **out)
 {
-  char path[512];
   char **names = NULL;
   int64_t n_bytes = 0;
-  bvl_array array = {0};
-  snprintf(path, sizeof path, "%s/categories", data->y.name);
-  if (bvl_h5_kind_of(data->file, path) != BVL_H5_DATASET) return BVL_OK;
-  bvl_status status = bvl_array_open(data->file, path, &array);
+  bvl_array array;
+  bvl_status status = open_categories(data, &array);
+  if (status != BVL_OK || array.dataset == 0) return status;
   if (status == BVL_OK && bvl_array_is_string(&array) && array.dims[1] == 1) {
     status = bvl_array_read_strings(&array, &names, &n_bytes);
     if (status == BVL_OK) *out = join(array.dims[0], names);

@@ -250,6 +250,7 @@ static bvl_status look_at_data(void *context)
   list_arrays(data, arrays);
   for (int k = 0; k < N_ARRAYS && status == BVL_OK; k++)
     if (arrays[k]->dataset != 0) status = bvl_look_array(arrays[k]);
+  if (status == BVL_OK && data->y_is_codes) status = bvl_data_look_at_classes(data);
   for (int k = 0; k < N_ARRAYS; k++) bvl_array_close(arrays[k]);
   bvl_h5_release(&data->file);
   free(data->family);

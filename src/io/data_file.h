@@ -50,4 +50,8 @@ hid_t bvl_data_native_type(bvl_dtype dtype);
 /** The reading callbacks of data->source, by its format. Not collective. */
 void bvl_data_set_callbacks(bvl_data *data);
 
+/** Reads what classes are called as bvl_data_read_class_names will; to be called in a look, with
+ * the response open. @return BVL_ERR_IO, BVL_ERR_INPUT. */
+bvl_status bvl_data_look_at_classes(const bvl_data *data);
+
 #endif

@@ -63,6 +63,16 @@ static int is_ieee(hid_t type)
          (H5Tget_norm(type) == H5T_NORM_IMPLIED || exponent == 15);
 }
 
+/* Are there bytes for what the type is made of? */
+static int has_room(hid_t type, H5T_class_t class)
+{
+  const size_t n_bytes = H5Tget_size(type);
+  if (class != H5T_INTEGER && class != H5T_FLOAT) return n_bytes > 0;
+  const int begin = H5Tget_offset(type);
+  const size_t n_bits = H5Tget_precision(type);
+  return begin >= 0 && n_bits > 0 && n_bits + (size_t)begin <= 8 * n_bytes;
+}
+
 static bvl_status describe_type(bvl_array *array)
 {
   hid_t type = H5Dget_type(array->dataset);
@@ -70,8 +80,8 @@ static bvl_status describe_type(bvl_array *array)
   array->class = H5Tget_class(type);
   array->n_bytes = (int)H5Tget_size(type);
   array->is_signed = array->class == H5T_INTEGER && H5Tget_sign(type) == H5T_SGN_2;
-  int known = array->class != H5T_FLOAT || is_ieee(type);
-  if (array->class == H5T_STRING)
+  int known = has_room(type, array->class) && (array->class != H5T_FLOAT || is_ieee(type));
+  if (known && array->class == H5T_STRING)
     known = H5Tget_cset(type) == H5T_CSET_ASCII || H5Tget_cset(type) == H5T_CSET_UTF8;
   bvl_h5_release(&type);
   if (!known) return bvl_fail(BVL_ERR_INPUT, "%s: elements of an unknown format", array->name);

@@ -138,11 +138,46 @@ static bvl_status look_row(const bvl_array *array, int64_t row, double *buffer)
   return status;
 }
 
+/* Bytes of data this process has mapped; -1 = not known. */
+static int64_t data_in_use(void)
+{
+  long long pages = -1;
+  FILE *statm = fopen("/proc/self/statm", "r");
+  if (statm != NULL && fscanf(statm, "%*s %*s %*s %*s %*s %lld", &pages) != 1) pages = -1;
+  if (statm != NULL) fclose(statm);
+  return pages < 0 ? -1 : (int64_t)pages * sysconf(_SC_PAGESIZE);
+}
+
+/* In the child: strings of any length lie in the file as they are, those of one length are n times
+ * that, and no more than both is allocated for them, a few times over. A length that says otherwise
+ * would have HDF5 fill gigabytes before it asks whether they are there.
+ */
+static void limit_data(const bvl_array *array, struct rlimit *before)
+{
+  enum { ROOM = 64 << 20 };
+  hsize_t n_bytes = 0;
+  hid_t file = H5Iget_file_id(array->dataset);
+  const int64_t used = data_in_use();
+  getrlimit(RLIMIT_DATA, before);
+  if (file > 0 && H5Fget_filesize(file, &n_bytes) >= 0 && used >= 0 && report_to >= 0) {
+    struct rlimit data = *before;
+    const double fixed = (double)array->dims[0] * array->n_bytes; /* may be compressed */
+    const double most = (double)used + ROOM + 4 * ((double)n_bytes + fixed);
+    if (most < 1e18 && (data.rlim_cur == RLIM_INFINITY || (double)data.rlim_cur > most))
+      data.rlim_cur = (rlim_t)most;
+    setrlimit(RLIMIT_DATA, &data);
+  }
+  bvl_h5_release(&file);
+}
+
 static bvl_status look_strings(const bvl_array *array)
 {
   char **strings = NULL;
   int64_t n_bytes = 0;
+  struct rlimit before;
+  limit_data(array, &before);
   const bvl_status status = bvl_array_read_strings(array, &strings, &n_bytes);
+  setrlimit(RLIMIT_DATA, &before);
   free(strings);
   return status;
 }
@@ -160,6 +195,7 @@ bvl_status bvl_look_array(const bvl_array *array)
     status = bvl_h5_fail(BVL_ERR_IO, "cannot read %s", array->name);
   bvl_h5_release(&space);
   bvl_h5_release(&layout);
+  if (status == BVL_OK && chunked && array->filtered) status = bvl_look_chunk(array);
   if (status != BVL_OK) return status;
   if (array->dims[0] == 0 || array->dims[1] == 0) return BVL_OK;
   if (bvl_array_is_string(array)) return array->n_dims == 1 ? look_strings(array) : BVL_OK;

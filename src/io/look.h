@@ -27,9 +27,13 @@ void bvl_look_at(const char *name);
  * read it (signal 11 in /X)". */
 bvl_status bvl_look(const char *path, bvl_look_fn look, void *context, int limit_s);
 
-/** Touches what reading of an array would rely on: the index of its chunks, its first and its last
- * element, all its strings. To be called in a look. @return BVL_ERR_IO naming the dataset. */
+/** Touches what reading of an array would rely on: the index of its chunks and the size of one, its
+ * first and its last element, all its strings. To be called in a look. @return BVL_ERR_IO,
+ * BVL_ERR_INPUT naming the dataset. */
 bvl_status bvl_look_array(const bvl_array *array);
+/** Of that, whether a chunk of a filtered dataset holds as many bytes as its shape says; chunks
+ * beyond 256 MiB are taken on trust. @return BVL_ERR_INPUT with both sizes. */
+bvl_status bvl_look_chunk(const bvl_array *array);
 
 /** bvl_h5_open_serial of a file after a look at everything in it: for files of which nobody knows
  * yet what they hold. Not collective. @return BVL_ERR_IO, BVL_ERR_INPUT. */

@@ -2,6 +2,7 @@
 """bad_input.py FOLDER: makes data files that must be refused and prints, one a line and separated by
 tabs: the file, flags for bevel path, and words that the message must have."""
 import os
+import struct
 import sys
 
 import h5py
@@ -34,10 +35,10 @@ def case(name, change, words, flags=""):
     print(path, flags or "-", words, sep="\t")
 
 
-def raw(name, make, words):
+def raw(name, make, words, flags=""):
     path = os.path.join(folder, name + ".h5")
     make(path)
-    print(path, "-", words, sep="\t")
+    print(path, flags or "-", words, sep="\t")
 
 
 def set_at(name, index, value, start=None):
@@ -115,6 +116,46 @@ case("x_nan_f32", lambda f: replace(f, "X", put((0, 5), np.nan)(np.ones((N, P), 
      "/X: row 0, column 5")
 case("x_filter", lambda f: (f.__delitem__("X"), f.create_dataset("X", data=np.ones((N, P)), chunks=(N, P),
                                                                  compression="lzf")), "/X.*(filter|lzf)")
+
+
+def tampered(old, new, **how):
+    """A file in whose bytes `old`, which is there once, is `new`."""
+    def make(path):
+        with h5py.File(path, "w") as f:
+            good(f)
+            f.__delitem__("X")
+            f.create_dataset("X", data=np.ones((N, P)), **how)
+        data = open(path, "rb").read()
+        assert data.count(old) == 1, data.count(old)
+        with open(path, "wb") as out:
+            out.write(data.replace(old, new))
+    return make
+
+
+# the shape of chunks (with the element's size behind it) that hold fewer numbers
+raw("x_chunk", tampered(struct.pack("<III", 6, 4, 8), struct.pack("<III", 7, 4, 8), chunks=(6, 4), compression="gzip"),
+    "/X: a chunk holds 192 bytes, one of its shape 224")
+# a big-endian float64, the only one, that has no bytes
+raw("x_no_bytes", tampered(b"\x11\x21\x3f\0" + struct.pack("<I", 8), b"\x11\x21\x3f\0" + struct.pack("<I", 0), dtype=">f8"),
+    "/X: elements of an unknown format")
+
+
+def long_name(path):
+    """A class whose name is said to be of 4 GB."""
+    with h5py.File(path, "w") as f:
+        good(f)
+        f.__delitem__("y")
+        label = f.create_group("y")
+        label.attrs["encoding-type"] = "categorical"
+        label["codes"] = (np.arange(N) % 2).astype(np.int8)
+        label["categories"] = np.array(["no", "yes"], dtype=h5py.string_dtype())
+        at = label["categories"].id.get_offset()
+    with open(path, "r+b") as out:
+        out.seek(at)
+        out.write(b"\xff" * 4)
+
+
+raw("y_long_name", long_name, "/y/categories", "--family binomial")
 case("missing_not_int8", lambda f: f["X"].attrs.__setitem__("missing", np.int8(-9)), "/X.*missing")
 case("other_x", lambda f: None, "/layers/raw", "--x /layers/raw")
 
