@@ -14,58 +14,32 @@
 #include "crowding.h"
 #include "flags.h"
 #include "help.h"
+#include "jobs.h"
 #include "progress.h"
 #include "report.h"
 #include "run/estimate.h"
 #include "run/lock.h"
 #include "signals.h"
-#include "study_plan.h"
+#include "text_file.h"
 
-/* Before MPI_Init only the environment knows whether another rank will say the same. */
-static int speaks_before_mpi(void)
+/* What a launcher calls this rank; NULL: there is no launcher. Before MPI_Init only the environment
+ * knows. */
+static const char *launched_as(void)
 {
   static const char *const rank[] = {"OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK"};
-  for (size_t k = 0; k < sizeof rank / sizeof rank[0]; k++) {
-    const char *value = getenv(rank[k]);
-    if (value != NULL) return strcmp(value, "0") == 0;
-  }
-  return 1;
+  for (size_t k = 0; k < sizeof rank / sizeof rank[0]; k++)
+    if (getenv(rank[k]) != NULL) return getenv(rank[k]);
+  return NULL;
 }
 
-/* ---- small text files ------------------------------------------------------------------------ */
-
-/* The whole of a small text file, NULL when it cannot be read or is longer than a MiB. */
-static char *read_text(const char *path)
+/* For a rank without a launcher Open MPI starts a daemon, which takes longer (0.1 s) than many a
+ * fit; told that the rank stays alone it does not, and then all such ranks of a machine share the
+ * directory of one job, which the first to end takes away from the others: none is needed. Other
+ * MPIs do not read these. */
+static void start_alone(void)
 {
-  enum { MOST = 1 << 20 };
-  FILE *file = fopen(path, "r");
-  char *text = file != NULL ? malloc(MOST + 1) : NULL;
-  if (text != NULL) {
-    size_t n = fread(text, 1, MOST, file);
-    text[n] = '\0';
-    if (ferror(file) || (n == MOST && fgetc(file) != EOF)) { /* half of it is another text */
-      free(text);
-      text = NULL;
-    }
-  }
-  if (file != NULL) fclose(file);
-  return text;
-}
-
-/* Rank 0 reads the run file for all. Returns 0, or -1 when that failed (on every rank). */
-static int share_run_file(MPI_Comm comm, int rank, const char *path, char **text)
-{
-  int length = -1;
-  *text = NULL;
-  if (path == NULL) return 0;
-  if (rank == 0) *text = read_text(path);
-  if (*text != NULL) length = (int)strlen(*text);
-  MPI_Bcast(&length, 1, MPI_INT, 0, comm);
-  if (length < 0) return -1;
-  if (rank != 0) *text = calloc((size_t)length + 1, 1);
-  if (*text == NULL) MPI_Abort(comm, EXIT_RESOURCES);
-  MPI_Bcast(*text, length, MPI_CHAR, 0, comm);
-  return 0;
+  setenv("OMPI_MCA_ess_singleton_isolated", "1", 0);
+  setenv("OMPI_MCA_orte_create_session_dirs", "0", 0);
 }
 
 /* ---- commands ------------------------------------------------------------------------------- */
@@ -99,7 +73,7 @@ static int interrupted(const settings *s, MPI_Comm comm, int rank)
 }
 
 /* The text of an architecture's file, unless it is a name. Returns 0, or -1 on every rank. */
-static int share_arch(settings *s, MPI_Comm comm, int rank, char **text, char *error, size_t size)
+static int share_arch(settings *s, MPI_Comm comm, char **text, char *error, size_t size)
 {
   bvl_architecture named;
   bvl_network_options *network = &s->train.network;
@@ -108,165 +82,13 @@ static int share_arch(settings *s, MPI_Comm comm, int rank, char **text, char *e
   if (network->arch == NULL ||
       bvl_architecture_named(network->arch, network->activation, &named) == BVL_OK)
     return 0;
-  if (share_run_file(comm, rank, network->arch, text) != 0) {
+  if (text_file_share(comm, network->arch, text) != 0) {
     snprintf(error, size, "--arch %.80s: neither a name (lenet300, lenet5) nor a file",
              network->arch);
     return -1;
   }
   network->arch = *text;
   return 0;
-}
-
-/* A command's run from its settings; *code is what it came to when that is BVL_OK. Collective. */
-typedef bvl_status (*run_fn)(settings *s, MPI_Comm comm, progress *p, int *code);
-
-static bvl_status run_path(settings *s, MPI_Comm comm, progress *p, int *code)
-{
-  bvl_run_outcome outcome;
-  const bvl_monitor monitor = progress_monitor(p);
-  const bvl_status status = bvl_run_path(comm, &s->run, &monitor, &outcome);
-  if (status != BVL_OK) return status;
-  *code = report_path(s, comm, p, &outcome);
-  bvl_run_outcome_free(&outcome);
-  return status;
-}
-
-static bvl_status run_cv(settings *s, MPI_Comm comm, progress *p, int *code)
-{
-  bvl_cv_outcome outcome;
-  const bvl_monitor monitor = progress_monitor(p);
-  const bvl_status status = bvl_run_cv(comm, &s->run, &s->cv, &monitor, &outcome);
-  if (status != BVL_OK) return status;
-  *code = report_cv(s, comm, p, &outcome);
-  bvl_run_outcome_free(&outcome.path);
-  return status;
-}
-
-static bvl_status run_stability(settings *s, MPI_Comm comm, progress *p, int *code)
-{
-  bvl_stability_outcome outcome;
-  const bvl_monitor monitor = progress_monitor(p);
-  const bvl_status status = bvl_run_stability(comm, &s->run, &s->stability, &monitor, &outcome);
-  if (status != BVL_OK) return status;
-  *code = report_stability(s, comm, p, &outcome);
-  bvl_run_outcome_free(&outcome.path);
-  return status;
-}
-
-static bvl_status run_train(settings *s, MPI_Comm comm, progress *p, int *code)
-{
-  bvl_train_outcome outcome;
-  const bvl_monitor monitor = progress_monitor(p);
-  const bvl_status status = bvl_run_train(comm, &s->train, &monitor, &outcome);
-  if (status == BVL_OK) *code = report_train(s, comm, p, &outcome);
-  return status;
-}
-
-static bvl_status run_pareto(settings *s, MPI_Comm comm, progress *p, int *code)
-{
-  bvl_pareto_outcome outcome;
-  const bvl_monitor monitor = progress_monitor(p);
-  s->pareto.network = s->train.network; /* the flags are the same */
-  const bvl_status status = bvl_run_pareto(comm, &s->pareto, &monitor, &outcome);
-  if (status == BVL_OK) *code = report_pareto(s, comm, p, &outcome);
-  return status;
-}
-
-static bvl_status run_dictionary(settings *s, MPI_Comm comm, progress *p, int *code)
-{
-  bvl_dictionary_outcome outcome;
-  const bvl_monitor monitor = progress_monitor(p);
-  const bvl_status status = bvl_run_dictionary(comm, &s->dictionary, &monitor, &outcome);
-  if (status == BVL_OK) *code = report_dictionary(s, comm, p, &outcome);
-  return status;
-}
-
-static bvl_status run_import(settings *s, MPI_Comm comm, progress *p, int *code)
-{
-  bvl_import_outcome outcome;
-  const bvl_monitor monitor = progress_monitor(p);
-  const bvl_status status = bvl_run_import(comm, &s->import, &monitor, &outcome);
-  if (status == BVL_OK) *code = report_import(s, comm, p, &outcome);
-  return status;
-}
-
-/* The whole study is read and checked before any of it is run. */
-static bvl_status run_study(settings *s, MPI_Comm comm, progress *p, int *code)
-{
-  study_plan plan = {.n_tasks = 0};
-  bvl_study_outcome outcome = {.rows = NULL};
-  char error[FLAGS_ERROR_BYTES], *text = NULL;
-  bvl_status status = BVL_OK;
-  int rank = 0, bad;
-  MPI_Comm_rank(comm, &rank);
-  bad = share_run_file(comm, rank, s->file, &text);
-  if (bad)
-    snprintf(error, sizeof error, "%.200s: cannot read it", s->file);
-  else
-    bad = study_plan_make(s->file, text, s->output, &plan, error);
-  if (!bad) {
-    const bvl_monitor monitor = progress_monitor(p);
-    const bvl_study_options options = {
-        .file = s->file,
-        .output = s->output,
-        .scratch = s->run.checkpoint,
-        .resume = s->run.resume,
-        .checkpoint_every_s = s->run.path.checkpoint_every_s,
-        .memory_limit = s->run.memory_limit,
-        .command_line = s->run.command_line,
-        .plan = text,
-    };
-    status = bvl_run_study(comm, &options, plan.tasks, plan.n_tasks, &monitor, &outcome);
-    if (status == BVL_OK) *code = report_study(s, comm, p, &outcome);
-    bvl_study_outcome_free(&outcome);
-  } else {
-    if (rank == 0) progress_say(p, NULL, "%s", error);
-    *code = report_usage("bevel study", rank, error);
-  }
-  study_plan_free(&plan);
-  free(text);
-  return status;
-}
-
-static bvl_status run_predict(settings *s, MPI_Comm comm, progress *p, int *code)
-{
-  int rank = 0;
-  bvl_predict_outcome outcome;
-  const bvl_predict_options options = {.data = s->file,
-                                       .names = s->run.names,
-                                       .missing = s->run.missing,
-                                       .model = s->model,
-                                       .task = s->task,
-                                       .point = s->point,
-                                       .output = s->output,
-                                       .type = s->type,
-                                       .at = s->at,
-                                       .relax_gamma = s->relax_gamma,
-                                       .collective_io = s->run.collective_io,
-                                       .command_line = s->run.command_line};
-  const bvl_status status = bvl_run_predict(comm, &options, &outcome);
-  MPI_Comm_rank(comm, &rank);
-  if (status == BVL_OK) *code = report_predict(s, rank, p, &outcome);
-  return status;
-}
-
-static bvl_status run_prune(settings *s, MPI_Comm comm, progress *p, int *code)
-{
-  int rank = 0;
-  bvl_prune_outcome outcome;
-  const bvl_status status = bvl_run_prune(comm, &s->prune, &outcome);
-  MPI_Comm_rank(comm, &rank);
-  if (status == BVL_OK) *code = report_prune(s, rank, p, &outcome);
-  return status;
-}
-
-static bvl_status run_simulate(settings *s, MPI_Comm comm, progress *p, int *code)
-{
-  int rank = 0;
-  const bvl_status status = bvl_run_simulate(comm, &s->simulate);
-  MPI_Comm_rank(comm, &rank);
-  if (status == BVL_OK) *code = report_file(s, rank, p);
-  return status;
 }
 
 /* One line when ranks share CPUs, unless they were told to yield. Collective. */
@@ -302,7 +124,7 @@ static int run_job(settings *s, MPI_Comm comm, int rank, run_fn run)
   snprintf(name, sizeof name, "bevel %s", p.command);
   if (rank == 0) bad = progress_open(&p, p.command, s->quiet, s->log, error, sizeof error);
   MPI_Bcast(&bad, 1, MPI_INT, 0, comm);
-  if (!bad) bad = share_arch(s, comm, rank, &arch, error, sizeof error);
+  if (!bad) bad = share_arch(s, comm, &arch, error, sizeof error);
   if (bad) {
     progress_close(&p);
     return report_usage(name, rank, error);
@@ -327,29 +149,6 @@ static int run_job(settings *s, MPI_Comm comm, int rank, run_fn run)
 static void print_line(void *context, const char *line)
 {
   fprintf(context, "%s\n", line);
-}
-
-typedef struct job {
-  unsigned commands;
-  run_fn run;
-  int polls; /* asks the monitor, so signals may wait for it */
-} job;
-
-static const job jobs[] = {
-    {COMMAND_PATH | COMMAND_FIT, run_path, 1}, {COMMAND_CV, run_cv, 1},
-    {COMMAND_STABILITY, run_stability, 1},     {COMMAND_TRAIN, run_train, 1},
-    {COMMAND_PARETO, run_pareto, 1},           {COMMAND_DICTIONARY, run_dictionary, 1},
-    {COMMAND_IMPORT, run_import, 1},           {COMMAND_STUDY, run_study, 1},
-    {COMMAND_PREDICT, run_predict, 0},         {COMMAND_PRUNE, run_prune, 0},
-    {COMMAND_SIMULATE, run_simulate, 0},
-};
-
-/* NULL: a command that writes no file. */
-static const job *job_of(command which)
-{
-  for (size_t k = 0; k < sizeof jobs / sizeof jobs[0]; k++)
-    if (which & jobs[k].commands) return &jobs[k];
-  return NULL;
 }
 
 static int run_command(settings *s, MPI_Comm comm, int rank)
@@ -402,7 +201,7 @@ static int run_parallel(command which, int argc, char **argv)
   MPI_Comm_set_errhandler(comm, MPI_ERRORS_RETURN);
   MPI_Comm_rank(comm, &rank);
   snprintf(name, sizeof name, "bevel %s", command_name(which));
-  if (share_run_file(comm, rank, run_file, &run_text) != 0) {
+  if (text_file_share(comm, run_file, &run_text) != 0) {
     snprintf(error, sizeof error, "--run %.200s: cannot read it", run_file);
     code = report_usage(name, rank, error);
   } else if (flags_parse(which, argc - 2, argv + 2, run_text, &s, error) != 0) {
@@ -422,7 +221,8 @@ static int run_parallel(command which, int argc, char **argv)
 static int without_mpi(int argc, char **argv, command which)
 {
   char error[FLAGS_ERROR_BYTES];
-  const int speaks = speaks_before_mpi();
+  const char *rank = launched_as();
+  const int speaks = rank == NULL || strcmp(rank, "0") == 0; /* for another says the same */
   const int code = help_answer(argc, argv, which, speaks);
   if (code >= 0 || which != COMMAND_NONE) return code;
   command_refuse(argv[1], error);
@@ -442,6 +242,7 @@ int main(int argc, char **argv)
   else
     signals_release();
   signals_ignore_limit();
+  if (launched_as() == NULL) start_alone();
   if (MPI_Init(&argc, &argv) != MPI_SUCCESS) return EXIT_INTERNAL;
   code = run_parallel(which, argc, argv);
   MPI_Finalize();

@@ -56,10 +56,11 @@ stop_and_go_on "$share/bevel.slurm" bevel-17.checkpoint.h5 "scontrol requeue 17"
 export BEVEL_ARGS=${line[*]}
 stop_and_go_on "$share/bevel.pbs" bevel-23.checkpoint.h5 "qsub -V bevel.pbs"
 
-# a warning that comes while MPI starts (it has its helper already) is one as well
+# a warning that comes while MPI starts (its daemon, which a rank alone does without, is there) is one as well
 for name in USR1 TERM; do
   rm -f early.ck path.h5
-  "$BEVEL" "${line[@]}" --checkpoint early.ck --resume >log 2>&1 </dev/null &
+  OMPI_MCA_ess_singleton_isolated=0 OMPI_MCA_orte_create_session_dirs=1 \
+    "$BEVEL" "${line[@]}" --checkpoint early.ck --resume >log 2>&1 </dev/null &
   job=$! code=0
   until pgrep -P $job >/dev/null || ! kill -0 $job 2>/dev/null; do sleep 0.005; done
   kill -$name $job
