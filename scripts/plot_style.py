@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """How bevel's plots look, and saving them."""
+import os
+
 import matplotlib
 
 matplotlib.use("Agg")
@@ -22,6 +24,7 @@ def text(value):
 
 
 def save(figure, stem):
+    os.makedirs(os.path.dirname(stem) or ".", exist_ok=True)
     figure.savefig(stem + ".png", dpi=120, metadata={"Software": None})
     figure.savefig(stem + ".svg", metadata={"Date": None})
     plt.close(figure)
