@@ -73,6 +73,7 @@ export PKG_CONFIG_PATH=$work/$libdir
 flags=$(pkg-config --cflags --libs bevel) || fail "pkg-config: $flags"
 case $flags in *"$work/there"*) fail "bevel.pc remembers where it was: $flags" ;; esac
 grep -q "BVL_SANITIZE:BOOL=ON" "$build/CMakeCache.txt" && flags="$flags -fsanitize=address,undefined"
+grep -q "BVL_COVERAGE:BOOL=ON" "$build/CMakeCache.txt" && flags="$flags --coverage"
 cp "$BEVEL_SOURCE"/apps/examples/{lasso_path.c,example.h} .
 mpicc lasso_path.c $flags -lm -o installed 2>log || fail "against the installed tree: $(cat log)"
 LD_LIBRARY_PATH=$(dirname "$libdir"):${LD_LIBRARY_PATH:-} ./installed >installed.out || fail "installed: $(cat installed.out)"
