@@ -6,7 +6,8 @@
 
 Every object's notes (.gcno) are read by `gcov --json-format`, with its counts (.gcda) where the object ever ran.
 A source that is compiled more than once, and a header, counts as run where any of them ran. A line is what gcov
-calls one: it has code. Lines that only end a function or a block have none.
+calls one: it has code. Lines that only end a function or a block have none. A function of a template (.inc) counts
+once for every object it is made in.
 """
 import collections
 import json
@@ -43,17 +44,19 @@ def read_counts(build):
             for file in report["files"]:
                 path = os.path.relpath(os.path.join(report["current_working_directory"], file["file"]), ROOT)
                 if path.startswith(("src/", "apps/")):
-                    add(sources[path], file)
+                    maker = os.path.basename(note).removesuffix(".c.gcno") if path.endswith(".inc") else ""
+                    add(sources[path], file, maker)
     return sources
 
 
-def add(source, file):
+def add(source, file, maker):
+    made = " of " + maker if maker else ""
     for line in file["lines"]:
         number = line["line_number"]
         source.lines[number] += line["count"]
-        source.owner[number] = line.get("function_name", "")
+        source.owner[number] = line.get("function_name", "") + made
     for function in file["functions"]:
-        source.calls[function["name"]] += function["execution_count"]
+        source.calls[function["name"] + made] += function["execution_count"]
 
 
 def room(path):
@@ -91,7 +94,8 @@ def write_list(sources, out):
     for path in sorted(sources):
         source = sources[path]
         missed = source.missed()
-        if not missed:
+        never_made = [name for name, calls in source.calls.items() if calls == 0 and " of " in name]
+        if not missed and not never_made:
             continue
         out.write(f"\n{path}: {len(missed)} of {len(source.lines)} lines not run\n")
         by_function = collections.defaultdict(list)
@@ -103,6 +107,8 @@ def write_list(sources, out):
             out.write(f"  {function}{never}: {ranges(numbers)}\n")
             if not never:
                 out.writelines(f"    {number:5} {text[number - 1].strip()}\n" for number in numbers)
+        if never_made:
+            out.write(f"  never called: {', '.join(sorted(never_made))}\n")
 
 
 def main():

@@ -60,7 +60,13 @@ static long double element(const panel *x, int64_t at, int64_t c)
 typedef struct shape {
   int64_t m, n_cols, k;
   const int64_t *cols;
+  int is_tight; /* ld = m */
 } shape;
+
+static int64_t ld_of(shape s)
+{
+  return s.is_tight ? s.m : s.m + LD_EXTRA;
+}
 
 /* |got - exact| <= eps (terms + 4) sum |terms|: any order of summation in double, start included.
  */
@@ -92,7 +98,7 @@ static void end_output(void)
 
 static void check_forward(bvl_kern_dense kernel, const panel *x, const void *values, shape s)
 {
-  int64_t ld = s.m + LD_EXTRA;
+  const int64_t ld = ld_of(s);
   begin_output(1 + s.k * ld);
   kernel(values, ld, s.m, s.n_cols, s.cols, s.k, in + 1, 17, out + 1, ld, MISSING,
          x->use_fill ? x->fill : NULL);
@@ -118,7 +124,7 @@ static void check_forward(bvl_kern_dense kernel, const panel *x, const void *val
 
 static void check_adjoint(bvl_kern_dense kernel, const panel *x, const void *values, shape s)
 {
-  int64_t ld = s.m + LD_EXTRA;
+  const int64_t ld = ld_of(s);
   begin_output(1 + s.k * 17);
   kernel(values, ld, s.m, s.n_cols, s.cols, s.k, in + 1, ld, out + 1, 17, MISSING,
          x->use_fill ? x->fill : NULL);
@@ -142,13 +148,13 @@ static void check_adjoint(bvl_kern_dense kernel, const panel *x, const void *val
 static void check_shapes(const bvl_kernels *set, panel *x)
 {
   static const int64_t lengths[] = {0, 1, 7, 8, 9, 1000};
-  static const int64_t sides[] = {0, 1, 2, 3, 4, 5, 7, 8, 9, 16, 17};
+  static const int64_t sides[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 13, 16, 17};
   static const int64_t list[] = {1, 2, 5, 6, 9, 11, 12};
   for (int a = 0; a < 6; a++) {
-    for (int b = 0; b < 11; b++) {
+    for (int b = 0; b < (int)(sizeof sides / sizeof *sides); b++) {
       for (int64_t n_cols = 0; n_cols <= 13; n_cols += n_cols < 5 ? 1 : 4) {
-        shape all = {lengths[a], n_cols, sides[b], NULL};
-        shape some = {lengths[a], n_cols < 7 ? n_cols : 7, sides[b], list};
+        shape all = {lengths[a], n_cols, sides[b], NULL, 0};
+        shape some = {lengths[a], n_cols < 7 ? n_cols : 7, sides[b], list, 0};
         check_forward(set->dense_forward[x->dtype], x, first_element(x), all);
         check_adjoint(set->dense_adjoint[x->dtype], x, first_element(x), all);
         if (n_cols > 7) continue;
@@ -157,6 +163,17 @@ static void check_shapes(const bvl_kernels *set, panel *x)
       }
     }
   }
+}
+
+/* Panels of 4 or 8 rows without gaps, by one right-hand side, have kernels of their own. */
+static void check_short(const bvl_kernels *set, panel *x)
+{
+  for (int64_t m = 4; m <= 8; m += 4)
+    for (int64_t n_cols = 0; n_cols <= 13; n_cols++) {
+      const shape s = {.m = m, .n_cols = n_cols, .k = 1, .is_tight = 1};
+      check_forward(set->dense_forward[x->dtype], x, first_element(x), s);
+      check_adjoint(set->dense_adjoint[x->dtype], x, first_element(x), s);
+    }
 }
 
 static void check_dense(const bvl_kernels *set)
@@ -168,6 +185,7 @@ static void check_dense(const bvl_kernels *set)
     fill_panel(&x);
     x.use_fill = 0;
     check_shapes(set, &x);
+    check_short(set, &x);
     x.use_fill = 1;
     if (x.dtype == BVL_I8) check_shapes(set, &x);
   }
@@ -368,8 +386,8 @@ static void check_sparse(const bvl_kernels *set)
   for (int64_t e = 0; e < ROOM; e++) in[e] = e % 7 == 0 ? 0.0 : draw(400000 + e);
   for (int a = 0; a < 5; a++)
     for (int b = 0; b < 5; b++) {
-      shape all = {MINOR, SLICES, sides[a], NULL};
-      shape some = {MINOR, 4, sides[a], list};
+      shape all = {MINOR, SLICES, sides[a], NULL, 0};
+      shape some = {MINOR, 4, sides[a], list, 0};
       check_gather(set->sparse_gather, all, ranges[b][0], ranges[b][1]);
       check_gather(set->sparse_gather, some, ranges[b][0], ranges[b][1]);
       check_scatter(set->sparse_scatter, all, ranges[b][0], ranges[b][1]);
@@ -377,8 +395,8 @@ static void check_sparse(const bvl_kernels *set)
     }
   for (int64_t k = 4; k <= 8; k += 4)
     for (int b = 0; b < 5; b++) {
-      shape all = {MINOR, SLICES, k, NULL};
-      shape some = {MINOR, 4, k, list};
+      shape all = {MINOR, SLICES, k, NULL, 0};
+      shape some = {MINOR, 4, k, list, 0};
       check_gather_wide(set->sparse_gather_wide, all, ranges[b][0], ranges[b][1]);
       check_gather_wide(set->sparse_gather_wide, some, ranges[b][0], ranges[b][1]);
       check_scatter_wide(set->sparse_scatter_wide, all, ranges[b][0], ranges[b][1]);
