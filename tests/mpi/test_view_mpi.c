@@ -10,6 +10,7 @@
 enum { N = 130, P = 23 };
 
 static double X_raw[N * P];
+static int8_t X_codes[N * P];
 
 /* Normal columns, and: constant, huge mean, small integers, one that varies in fold 1 alone. */
 static void fill(int leave_out)
@@ -25,6 +26,7 @@ static void fill(int leave_out)
       case 4: *x = leave_out && i % 5 != 1 ? 2.0 : z; break;
       default: *x = z;
       }
+      X_codes[c * N + i] = (int8_t)lrint(fmax(-100, fmin(100, 4 * *x)));
     }
 }
 
@@ -41,7 +43,9 @@ static void check_view(bvl_dtype dtype, int n_rows, int n_cols, int how, int lea
   bvl_design *X = NULL, *view = NULL, *other = NULL;
   bvl_rounded *whole = NULL, *shared = NULL;
   fill(leaves_constant);
-  ASSERT_OK(bvl_source_dense_borrow(BVL_F64, N, P, X_raw, N, 1, &source));
+  const int is_codes = dtype == BVL_I8;
+  ASSERT_OK(bvl_source_dense_borrow(is_codes ? BVL_I8 : BVL_F64, N, P,
+                                    is_codes ? (const void *)X_codes : X_raw, N, 1, &source));
   ASSERT_OK(bvl_grid_create(MPI_COMM_WORLD, n_rows, n_cols, &grid));
   const bvl_design_options options = {.store_float32 = dtype == BVL_F32};
   ASSERT_OK(bvl_design_create(grid, &source, &options, &X));
@@ -109,6 +113,7 @@ static void test_view(void **state)
     check_view(BVL_F64, size, 1, how, 0);
     check_view(BVL_F64, 1, size, how, 0);
     check_view(BVL_F32, size, 1, how, 0);
+    check_view(BVL_I8, 1, size, how, 0);
   }
   check_view(BVL_F64, size, 1, 1, 1);
   check_view(BVL_F64, 1, size, 0, 1);
