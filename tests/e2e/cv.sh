@@ -65,6 +65,13 @@ bevel 2 cv "$work/wide.h5" -o "$work/no.cv" --replicas 2 --memory-limit 50M 2>"$
 grep -q '2 replicas of X: about .* a rank needed, the limit is 25.0 MiB' "$work/said" ||
   fail "replicas beyond the memory: said $(cat "$work/said")"
 
+# time enough changes nothing; without it what there is is written, and said to be no more
+bevel 2 cv "$work/wide.h5" -o "$work/out.cv" --folds 4 --nlambda 25 --quiet --max-seconds 500
+cv same "$work/out.cv" "$work/wide.cv" 1e-8
+code=0
+bevel 2 cv "$work/wide.h5" -o "$work/out.cv" --folds 4 --quiet --max-seconds 1e-6 2>"$work/said" || code=$?
+[ $code -eq 4 ] || fail "a cv without time: exit $code, not 4: $(cat "$work/said")"
+
 # every measure of every family, and leaving out row by row
 for measure in mse mae class auc; do
   bevel 1 cv "$work/labels.h5" -o "$work/$measure.cv" --folds 4 --nlambda 8 --quiet --type-measure $measure
@@ -72,8 +79,10 @@ done
 cv curve "$work/labels.h5" "$work"/{mse,mae,class,auc}.cv
 bevel 1 cv "$work/words.h5" -o "$work/out.cv" --folds 5 --nlambda 8 --quiet --type-measure mse
 cv curve "$work/words.h5" "$work/out.cv"
-bevel 1 cv "$work/classes.h5" -o "$work/out.cv" --folds 3 --nlambda 6 --quiet --type-measure class
-cv curve "$work/classes.h5" "$work/out.cv"
+for measure in class mae; do
+  bevel 1 cv "$work/classes.h5" -o "$work/$measure.cv" --folds 3 --nlambda 6 --quiet --type-measure $measure
+done
+cv curve "$work/classes.h5" "$work"/{class,mae}.cv
 bevel 1 cv "$work/two.h5" -o "$work/out.cv" --folds 30 --nlambda 5 --quiet --type-measure mae
 cv curve "$work/two.h5" "$work/out.cv"
 
@@ -113,6 +122,12 @@ bevel 3 $try -o "$work/a.cv" --fold-kind grouped --fold-groups /clusters
 folds grouped "$work/a.cv"
 bevel 1 cv "$work/labels.h5" -o "$work/a.cv" --fold-id /mine --nlambda 4 --quiet
 folds given "$work/a.cv"
+
+# a model with an offset is not for rows without one
+code=0
+bevel 1 predict "$work/labels.h5" --model "$work/labels.cv" -o "$work/pred.h5" --offset none --quiet 2>"$work/said" ||
+  code=$?
+[ $code -eq 3 ] && grep -q "/offset: missing" "$work/said" || fail "no offset: exit $code: $(cat "$work/said")"
 
 # the choice, by name
 for name in min 1se; do

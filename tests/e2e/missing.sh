@@ -22,6 +22,9 @@ for rule in mean drop; do
   bevel 1 cv "$work/$rule-hand.h5" -o "$work/cv-hand.h5" --fold-id /fold $few
   is same "$work/cv.h5" "$work/cv-hand.h5" cvm cvsd fold oof
 done
+bevel 3 path "$work/single-drop.h5" -o "$work/out.h5" --missing drop $few
+bevel 1 path "$work/single-drop-hand.h5" -o "$work/hand.h5" $few
+is same "$work/out.h5" "$work/hand.h5"
 bevel 3 path "$work/code.h5" -o "$work/out.h5" --missing drop $few
 bevel 1 path "$work/code-hand.h5" -o "$work/hand.h5" $few
 is same "$work/out.h5" "$work/hand.h5"

@@ -71,6 +71,32 @@ static void test_sparse_rows_by_neuron(void **state)
   check_storage(&what, NET_CSC, BVL_SCALE_NONE);
 }
 
+/* Sparse rows by products in float32: 1e-6 of the size of some ten terms, as dense ones. */
+static void test_sparse_rows_in_float32(void **state)
+{
+  (void)state;
+  int shapes[8][2];
+  net_fit fit, exact;
+  double ours[NET_MAX_THETA], theirs[NET_MAX_THETA];
+  net_case what = few;
+  what.scaling = BVL_SCALE_STANDARD;
+  const int n_shapes = net_grids(&what, shapes);
+  net_open(&what, MPI_COMM_SELF, 1, 1, &exact);
+  what.storage = NET_CSR;
+  what.single = 1;
+  net_open(&what, MPI_COMM_WORLD, shapes[n_shapes - 1][0], shapes[n_shapes - 1][1], &fit);
+  const double wanted = net_value(&exact, exact.theta, 0);
+  const double value = net_value(&fit, fit.theta, 0);
+  ASSERT_ALL(value != wanted); /* it is another */
+  ASSERT_ALL(bvl_test_near(value, wanted, 1e-6 * fmax(1.0, fabs(wanted))));
+  net_gather(&fit, fit.grad, ours);
+  net_gather(&exact, exact.grad, theirs);
+  ASSERT_ALL(net_apart(fit.n_theta, ours, theirs) <=
+             2e-6 * fmax(1.0, net_most(fit.n_theta, theirs)));
+  net_close(&fit);
+  net_close(&exact);
+}
+
 /* ---- scalings --------------------------------------------------------------------------------
  */
 
@@ -259,10 +285,8 @@ static void test_sizes_are_checked(void **state)
   expect_no_objective(&what, "input 1x3x3\nconv 2 2x2\ndense 3", "sparse");
 }
 
-BVL_TEST_MAIN_MPI(cmocka_unit_test(test_every_storage),
-                  cmocka_unit_test(test_sparse_rows_by_neuron),
-                  cmocka_unit_test(test_scalings_by_plain_loops),
-                  cmocka_unit_test(test_pictures_lie_as_files_say),
-                  cmocka_unit_test(test_labels_are_checked),
-                  cmocka_unit_test(test_outputs_are_checked),
-                  cmocka_unit_test(test_sizes_are_checked))
+BVL_TEST_MAIN_MPI(
+    cmocka_unit_test(test_every_storage), cmocka_unit_test(test_sparse_rows_by_neuron),
+    cmocka_unit_test(test_sparse_rows_in_float32), cmocka_unit_test(test_scalings_by_plain_loops),
+    cmocka_unit_test(test_pictures_lie_as_files_say), cmocka_unit_test(test_labels_are_checked),
+    cmocka_unit_test(test_outputs_are_checked), cmocka_unit_test(test_sizes_are_checked))

@@ -34,6 +34,8 @@ def write(folder):
     sets = {"mean": (with_gaps, y, w, fold), "mean-hand": (np.where(gone, mean, x), y, w, fold),
             "drop": (partly, y_gaps, w, fold), "drop-hand": (x[keep], y[keep], w[keep], fold[keep]),
             "bad-y": (x, y_gaps, w, fold)}
+    for name in ("drop", "drop-hand"):
+        sets["single-" + name] = (sets[name][0].astype("f4"), *sets[name][1:])
     for name, (matrix, response, weights, folds) in sets.items():
         with h5py.File(os.path.join(folder, name + ".h5"), "w") as file:
             for key, value in (("X", matrix), ("y", response), ("weights", weights), ("fold", folds)):
