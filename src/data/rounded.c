@@ -147,28 +147,12 @@ static void round_piece(void *context, const bvl_design *X, const bvl_piece *pie
   }
 }
 
-static void range_piece(void *context, const bvl_design *X, const bvl_piece *piece)
-{
-  const rounding *r = context;
-  double *low = NULL, *high = NULL;
-  bvl_streamed_range(X, &low, &high);
-  for (int64_t k = 0; k < piece->n_cols; k++) {
-    bvl_piece_load(X, piece, k, r->x);
-    bvl_kernels_get()->rounded->range(r->x, piece->n_rows, &low[piece->first + k],
-                                      &high[piece->first + k]);
-  }
-}
-
 static bvl_status round_streamed(bvl_rounded *s, double *x, double *error, double *size)
 {
   const bvl_design *X = s->X;
   rounding r = {s, x, error, size};
   double *low = NULL, *high = NULL;
-  bvl_status status = BVL_OK;
   bvl_streamed_range(X, &low, &high);
-  if (X->columns.p_local > 0 && X->rows.n_local > 0 && low[0] > high[0]) /* not standardised */
-    status = bvl_design_walk(X, 0, X->rows.n_local, 0, NULL, range_piece, &r);
-  if (status != BVL_OK) return status;
   for (int64_t c = 0; c < X->columns.p_local && X->rows.n_local > 0; c++)
     set_step(s, c, low[c], high[c]);
   return bvl_design_walk(X, 0, X->rows.n_local, 0, NULL, round_piece, &r);

@@ -294,34 +294,10 @@ static bvl_status sort_list(bvl_streamed *s, int64_t n_cols, const int64_t *cols
   return status;
 }
 
-/* Panels where they lie. */
-static void walk_panels(const bvl_design *X, int64_t row0, int64_t row1, bvl_piece_fn visit,
-                        void *context)
-{
-  const int64_t element = bvl_dtype_bytes(X->dtype);
-  for (int64_t panel = 0; panel < X->n_panels; panel++) {
-    const int64_t begin = X->panel_begin[panel], end = X->panel_begin[panel + 1];
-    const int64_t from = bvl_greater(begin, row0), to = bvl_lesser(end, row1);
-    if (from >= to) continue;
-    const int64_t at = begin * X->columns.p_local + (from - begin);
-    const bvl_piece piece = {.row0 = from,
-                             .n_rows = to - from,
-                             .n_cols = X->columns.p_local,
-                             .values = (const char *)X->values + at * element,
-                             .ld = end - begin};
-    visit(context, X, &piece);
-  }
-}
-
 bvl_status bvl_design_walk(const bvl_design *X, int64_t row0, int64_t row1, int64_t n_cols,
                            const int64_t *cols, bvl_piece_fn visit, void *context)
 {
   bvl_streamed *s = X->streamed;
-  if (s == NULL) {
-    BVL_ASSERT(cols == NULL);
-    walk_panels(X, row0, row1, visit, context);
-    return BVL_OK;
-  }
   tour t = {.X = X, .s = s, .n_cols = n_cols, .visit = visit, .context = context};
   if (cols == NULL) t.n_cols = s->p_local;
   if (cols != NULL) {

@@ -3,9 +3,9 @@
  * than a product. X is held in panels, or it is streamed: only the source is kept, and what is
  * wanted is read from it each time.
  *
- *   walk    all columns, or some, piece by piece, rows in ascending order: a sweep. Streamed, it
- *           costs one pass over (these columns of) the file, in strips of rows that are contiguous
- *           in it, turned column-major block by block in the cache.
+ *   walk    all columns of a streamed X, or some, piece by piece, rows in ascending order: a
+ *           sweep. It costs one pass over (these columns of) the file, in strips of rows that are
+ *           contiguous in it, turned column-major block by block in the cache.
  *   fetch   some columns whole, into a cache that drops those not used for longest; then
  *           bvl_design_load and products with these columns find them there.
  *
@@ -33,9 +33,9 @@ typedef struct bvl_piece {
 typedef void (*bvl_piece_fn)(void *context, const bvl_design *X, const bvl_piece *piece);
 
 /** Visits local rows row0 .. row1 - 1 of every column (cols NULL: pieces are runs of columns, which
- * begin at a multiple of 16), or of n_cols local columns, ascending (streamed X alone: pieces have
- * `cols`). No piece has more than BVL_PANEL_ROWS rows. Dense X. Not collective.
- * @return BVL_OK; streamed: BVL_ERR_IO, BVL_ERR_INPUT for what is not finite. */
+ * begin at a multiple of 16), or of n_cols local columns, ascending (pieces have `cols`). No piece
+ * has more than BVL_PANEL_ROWS rows. X is streamed. Not collective.
+ * @return BVL_OK, BVL_ERR_IO, BVL_ERR_INPUT for what is not finite. */
 bvl_status bvl_design_walk(const bvl_design *X, int64_t row0, int64_t row1, int64_t n_cols,
                            const int64_t *cols, bvl_piece_fn visit, void *context);
 
