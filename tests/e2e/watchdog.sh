@@ -5,17 +5,18 @@
 "$BEVEL" simulate "$work/d.h5" --n 400 --p 4000 --group-size 1 --seed 3 >"$work/log"
 long="path $work/d.h5 -o $work/r.h5 --nlambda 2000 --lambda-min-ratio 1e-4 --tol 1e-12 --quiet"
 
-# stop RANK: a run of 3 ranks, one of them stopped in the middle
+# stop RANK: a run of 3 ranks, one of them stopped in the middle of the path
 stop() {
   local job ranks pid code=0 waited
-  bevel 3 $long --watchdog 1 >"$work/out" 2>&1 &
+  rm -f "$work/told"
+  bevel 3 $long --watchdog 1 --log "$work/told" >"$work/out" 2>&1 &
   job=$!
-  for waited in $(seq 100); do
-    ranks=$(pgrep -f "^$BEVEL path $work/d.h5" || true)
-    [ "$(wc -w <<<"$ranks")" -eq 3 ] && break
+  for waited in $(seq 300); do
+    grep -qs "lambda 400/" "$work/told" && break
     sleep 0.05
   done
-  sleep 0.7
+  ranks=$(pgrep -f "^$BEVEL path $work/d.h5" || true)
+  [ "$(wc -w <<<"$ranks")" -eq 3 ] || fail "not 3 ranks in the middle of a path: $ranks: $(cat "$work/out")"
   for pid in $ranks; do
     grep -qz "^OMPI_COMM_WORLD_RANK=$1\$" "/proc/$pid/environ" && kill -STOP "$pid"
   done
