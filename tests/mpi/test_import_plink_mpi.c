@@ -204,5 +204,39 @@ static void test_refused(void **state)
   ASSERT_IMPORT_REFUSED(&options, BVL_ERR_INPUT, "set.fam: line 2, column 6: high: not a number");
 }
 
+/* No sample that could be kept, and files that one asked for would cost. */
+static void test_nobody_left(void **state)
+{
+  static char fam[N * 60];
+  static unsigned char bed[3 + P * STRIDE];
+  size_t used = 0;
+  (void)state;
+  put_bed(0, whole, head);
+  put_text(-1);
+  bvl_import_options options = import_options("set.bed");
+  options.y_column = "Y1";
+  ASSERT_IMPORT_REFUSED(&options, BVL_ERR_USAGE, "--y-column needs --y FILE");
+  options.y_column = NULL;
+  io_ready();
+  import_put("phenotype.txt", "FID IID Y\nnobody s0 1\n", 22);
+  options.y = io_path("phenotype.txt");
+  ASSERT_IMPORT_REFUSED(&options, BVL_ERR_INPUT, "no sample of the .fam has a phenotype there");
+  options.y = NULL;
+  io_ready();
+  memset(bed, 0x55, sizeof bed); /* every call is missing */
+  memcpy(bed, head, 3);
+  import_put("set.bed", bed, sizeof bed);
+  options.missing = BVL_MISSING_DROP;
+  ASSERT_IMPORT_REFUSED(&options, BVL_ERR_INPUT, "every sample has a missing call");
+  options.missing = BVL_MISSING_AUTO;
+  io_ready();
+  for (int i = 0; i < N; i++) used += (size_t)sprintf(fam + used, "f%d s%d 0 0 1 -9\n", i / 2, i);
+  import_put("set.fam", fam, used);
+  ASSERT_IMPORT_REFUSED(&options, BVL_ERR_INPUT, "set.fam: column 6: no sample has a phenotype");
+  options.output = io_path("set.bim");
+  ASSERT_REFUSED(import_run(&options, &(bvl_import_outcome){0}), BVL_ERR_USAGE, "would overwrite");
+  ASSERT_ALL(io_stands("set.bim", 1));
+}
+
 BVL_TEST_MAIN_MPI(IO_TEST(test_genotypes), IO_TEST(test_read_back), IO_TEST(test_phenotypes),
-                  IO_TEST(test_refused))
+                  IO_TEST(test_refused), IO_TEST(test_nobody_left))

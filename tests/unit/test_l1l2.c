@@ -291,6 +291,24 @@ static void test_alpha_below_one(void **state)
   }
 }
 
+/* What solvers of single columns ask for is the block's, of one column of weight 1: two roundings of
+ * numbers below 2.2 apart. */
+static void test_one_column(void **state)
+{
+  (void)state;
+  for (uint64_t trial = 0; trial < 20; trial++) {
+    block at;
+    const double lw = 0.1 + uniform(3000, trial), rho = 0.5 + uniform(3001, trial);
+    const double t = 2.0 * uniform(3002, trial);
+    double out = NAN;
+    make(&at, 0.05 * (double)trial, 1, 1, 0, trial);
+    const bvl_penalty_type *type = at.pen.type;
+    ASSERT_NEAR(type->profile(&at.pen, lw, t), bvl_penalty_value(&at.pen, lw, 1, &t), 1e-15);
+    bvl_penalty_prox(&at.pen, lw, rho, 1, &t, &out);
+    ASSERT_NEAR(type->prox(&at.pen, lw, rho, t), out, 1e-15);
+  }
+}
+
 /* Columns that are not penalised, or not at all there, stand behind the one block. */
 static void test_blocks_are_joined(void **state)
 {
@@ -377,4 +395,5 @@ static void test_quadratic(void **state)
 BVL_TEST_MAIN(cmocka_unit_test(test_prox_is_the_global_minimum),
               cmocka_unit_test(test_distance_is_descent), cmocka_unit_test(test_derivatives),
               cmocka_unit_test(test_lambda_max), cmocka_unit_test(test_alpha_below_one),
-              cmocka_unit_test(test_blocks_are_joined), cmocka_unit_test(test_quadratic))
+              cmocka_unit_test(test_one_column), cmocka_unit_test(test_blocks_are_joined),
+              cmocka_unit_test(test_quadratic))
