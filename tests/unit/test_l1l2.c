@@ -291,8 +291,8 @@ static void test_alpha_below_one(void **state)
   }
 }
 
-/* What solvers of single columns ask for is the block's, of one column of weight 1: two roundings of
- * numbers below 2.2 apart. */
+/* What solvers of single columns ask for is the block's, of one column of weight 1: two roundings
+ * of numbers below 2.2 apart. */
 static void test_one_column(void **state)
 {
   (void)state;
