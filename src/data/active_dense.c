@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The working set's columns of a dense X: whole columns, used by BLAS. Traffic of an append: one
- * alltoallv along the grid row. */
+ * alltoallv along the grid row; none where the row is one rank. */
 #include <math.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -46,6 +46,23 @@ static bvl_status make_room(bvl_active *A, int64_t n_new)
   return BVL_GROW(&A->values, &A->values_len, needed * ld);
 }
 
+/* The k-th of this rank's new columns, asked for in order. */
+static void make_column(const bvl_design *X, const bvl_append *a, int64_t k, double *out)
+{
+  const int64_t most = bvl_design_fetch_most(X);
+  if (k % most == 0) bvl_design_fetch(X, bvl_lesser(most, a->n_mine - k), a->mine + k);
+  densify(X, a->mine[k], out);
+}
+
+/* A rank that is a grid row by itself makes columns where they stay. */
+static bvl_status append_own(bvl_active *A, const bvl_append *a)
+{
+  const bvl_design *X = A->X;
+  for (int64_t k = 0; k < a->n_mine; k++)
+    make_column(X, a, k, A->values + (A->n_cols + k) * A->n_split);
+  return X->streamed != NULL ? bvl_agree(&X->grid->all, bvl_design_failure(X)) : BVL_OK;
+}
+
 /* send: for each receiver in turn, its split rows of every new column of this rank; `column` has
  * room for n_local. */
 static void fill_send(const bvl_active *A, bvl_append *a, double *column, double *send)
@@ -53,10 +70,8 @@ static void fill_send(const bvl_active *A, bvl_append *a, double *column, double
   const bvl_design *X = A->X;
   const int64_t n_local = X->rows.n_local;
   const int size = X->grid->row.size;
-  const int64_t most = bvl_design_fetch_most(X);
   for (int64_t k = 0; k < a->n_mine; k++) {
-    if (k % most == 0) bvl_design_fetch(X, bvl_lesser(most, a->n_mine - k), a->mine + k);
-    densify(X, a->mine[k], column);
+    make_column(X, a, k, column);
     for (int j = 0; j < size; j++) {
       const int64_t begin = bvl_cut(n_local, size, j);
       const int64_t rows = bvl_cut(n_local, size, j + 1) - begin;
@@ -75,10 +90,12 @@ bvl_status bvl_active_dense_append(bvl_active *A, bvl_append *a)
   const bvl_design *X = A->X;
   double *column = NULL;
   double *send = NULL;
+  const int alone = X->grid->row.size == 1;
   bvl_status status = make_room(A, a->n_new);
-  if (status == BVL_OK) status = BVL_ALLOC(&column, X->rows.n_local);
-  if (status == BVL_OK) status = BVL_ALLOC(&send, X->rows.n_local * a->n_mine);
+  if (status == BVL_OK && !alone) status = BVL_ALLOC(&column, X->rows.n_local);
+  if (status == BVL_OK && !alone) status = BVL_ALLOC(&send, X->rows.n_local * a->n_mine);
   BVL_TRY(bvl_agree(&X->grid->all, status));
+  if (alone) return append_own(A, a);
   fill_send(A, a, column, send);
   if (X->streamed != NULL) BVL_TRY(bvl_agree(&X->grid->all, bvl_design_failure(X)));
   BVL_TRY(bvl_exchange(&X->grid->row, send, a->send_counts, A->values + A->n_cols * A->n_split,
