@@ -88,7 +88,8 @@ proc prepend-path {k v} { puts "$k=$v" }
 set ModulesCurrentModulefile [file normalize [lindex $argv 0]]
 source $ModulesCurrentModulefile
 TCL
-  tclsh module.tcl here/share/modulefiles/tcl/bevel/* | grep -qx "PATH=$(pwd -P)/here/bin" || fail "the Tcl module"
+  tclsh module.tcl here/share/modulefiles/tcl/bevel/* >module.out # no pipe: grep -q leaves before all is said
+  grep -qx "PATH=$(pwd -P)/here/bin" module.out || fail "the Tcl module"
 fi
 for lua in lua5.4 lua5.3 lua; do
   command -v $lua >/dev/null || continue
@@ -99,7 +100,8 @@ function pathJoin(...) return table.concat({...}, "/") end
 function setenv(k, v) print(k .. "=" .. v) end; prepend_path = setenv
 dofile(arg[1])
 LUA
-  $lua module.lua "$work"/here/share/modulefiles/lmod/bevel/*.lua | grep -qx "PATH=$work/here/bin" || fail "the Lua module"
+  $lua module.lua "$work"/here/share/modulefiles/lmod/bevel/*.lua >module.out
+  grep -qx "PATH=$work/here/bin" module.out || fail "the Lua module"
   break
 done
 if command -v python3 >/dev/null; then
