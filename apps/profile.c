@@ -184,8 +184,9 @@ static void json_batch(const profile *all, int64_t k)
   const bvl_batch *b = &all->outcome->batches[k];
   printf("{\"offered\": %" PRId64 ", \"lambdas\": %" PRId64 ", \"finished\": %" PRId64
          ", \"before\": %" PRId64 ", \"screened\": %" PRId64 ", \"violators\": %" PRId64
-         ", \"after\": %" PRId64,
-         b->offered, b->lambdas, b->finished, b->before, b->screened, b->violators, b->after);
+         ", \"after\": %" PRId64 ", \"surveyed\": %d",
+         b->offered, b->lambdas, b->finished, b->before, b->screened, b->violators, b->after,
+         b->surveyed);
   for (int64_t m = 0; m < 2; m++) {
     printf(", \"%s\": [", name[m]);
     for (int64_t r = 0; r < all->size; r++)
@@ -212,6 +213,13 @@ void profile_print_json(const profile *all)
   for (int64_t k = 0; k < all->outcome->n_batches; k++) {
     if (k > 0) printf(", ");
     json_batch(all, k);
+  }
+  printf("], \"outlooks\": [");
+  for (int64_t k = 0; k < all->outcome->n_outlooks; k++) {
+    const bvl_outlook *o = &all->outcome->outlooks[k];
+    printf("%s{\"finished\": %" PRId64
+           ", \"elapsed_s\": %.6f, \"left_s\": %.6f, \"support\": %.1f}",
+           k > 0 ? ", " : "", o->finished, o->elapsed_s, o->left_s, o->support);
   }
   printf("]}");
 }

@@ -25,7 +25,8 @@ void profile_print(const profile *all, progress *p, FILE *to);
  *            collective as [messages, bytes], the path being from lambda_max to the last lambda;
  *            "path_wait_s", its share of the phase "wait"
  *   entered  how often rank 0 entered each phase
- *   batches  bvl_batch's members, those of one rank as a list over ranks */
+ *   batches  bvl_batch's members, those of one rank as a list over ranks
+ *   outlooks bvl_outlook's members: what was expected of the rest, batch by batch */
 void profile_print_json(const profile *all);
 
 #endif

@@ -90,8 +90,14 @@ static void take_log(void *context, const char *line)
   progress_say(p, p->quiet && !warning ? NULL : stderr, "bevel %s: %s", p->command, line);
 }
 
-/* "lambda 30/100 (0.0123)  support 57  gap 3.1e-10  1.2 s" */
-static void describe(const bvl_progress *at, char *out, size_t size)
+/* cv, stability and others have more paths to come. */
+static int is_one_path(const progress *p)
+{
+  return strcmp(p->command, "path") == 0 || strcmp(p->command, "fit") == 0;
+}
+
+/* "lambda 30/100 (0.0123)  support 57  gap 3.1e-10  1.2 s, about 3.4 s left" */
+static void describe(const progress *p, const bvl_progress *at, char *out, size_t size)
 {
   char gap[24] = "-";
   if (strcmp(at->phase, "train") == 0) {
@@ -110,8 +116,12 @@ static void describe(const bvl_progress *at, char *out, size_t size)
     return;
   }
   if (!isnan(at->gap)) snprintf(gap, sizeof gap, "%.1e", at->gap);
-  snprintf(out, size, "lambda %" PRId64 "/%" PRId64 " (%.4g)  support %" PRId64 "  gap %s  %.1f s",
-           at->k, at->n_lambda, at->lambda, at->support, gap, at->elapsed_s);
+  int end = snprintf(out, size,
+                     "lambda %" PRId64 "/%" PRId64 " (%.4g)  support %" PRId64 "  gap %s  %.1f s",
+                     at->k, at->n_lambda, at->lambda, at->support, gap, at->elapsed_s);
+  if (at->left_s > 0 && end > 0 && (size_t)end < size)
+    snprintf(out + end, size - (size_t)end, ", about %.*f s left%s", at->left_s < 9.5, at->left_s,
+             is_one_path(p) ? "" : " of this path");
 }
 
 static void draw_bar(progress *p, const bvl_progress *at)
@@ -123,8 +133,8 @@ static void draw_bar(progress *p, const bvl_progress *at)
   int filled = at->n_lambda > 0 ? (int)(WIDTH * at->k / at->n_lambda) : 0;
   for (int c = 0; c < WIDTH; c++) bar[c] = c < filled ? '#' : '.';
   bar[WIDTH] = '\0';
-  describe(at, text, sizeof text);
-  if (at->k > 0 && at->k < at->n_lambda)
+  describe(p, at, text, sizeof text);
+  if (at->k > 0 && at->k < at->n_lambda && !(at->left_s > 0))
     snprintf(left, sizeof left, ", %.0f s left",
              at->elapsed_s * (double)(at->n_lambda - at->k) / (double)at->k);
   fprintf(stderr, "\r\033[K[%s] %s%s", bar, text, left);
@@ -141,7 +151,7 @@ static void take_progress(void *context, const bvl_progress *at)
   if (due) {
     p->tenth = tenth;
     p->told_s = at->elapsed_s;
-    describe(at, text, sizeof text);
+    describe(p, at, text, sizeof text);
     progress_say(p, p->quiet || p->bar ? NULL : stderr, "bevel %s: %s", p->command, text);
   }
   if (p->bar && !p->quiet) draw_bar(p, at);

@@ -159,7 +159,8 @@ static void print_cluster(FILE *to)
         "  BEVEL_ARGS=\"path data.h5 -o path.h5\" qsub -V bevel.pbs\n\n"
         "  --grid RxC   R ranks share out the samples, C the features (default: by shape)\n"
         "  --io independent   when collective reads are slow or hang on a file system\n"
-        "  --log FILE   what is said, with times; --json a line to parse at the end\n"
+        "  --log FILE   what is said, with times (lasso, enet: and the time left, from the\n"
+        "               fifth lambda on); --json a line to parse at the end\n"
         "  --profile    times, messages and bytes of every rank\n\n"
         "More ranks than cores on a node: each waits for the others' turns. On purpose:\n"
         "mpirun --oversubscribe --mca mpi_yield_when_idle 1.\n",

@@ -32,6 +32,8 @@ typedef struct bvl_progress {
   double elapsed_s;   /**< since the solve began */
   double loss;        /**< phase "train": of the last epoch, and k and n_lambda are epochs;
                            "front": of point k of n_lambda */
+  double left_s;      /**< expected until the last lambda, within a factor of 2 or so; 0: not known.
+                           Paths of lasso and elastic net, from the fifth lambda on */
 } bvl_progress;
 
 /** The callbacks through which a library that never prints talks to its caller. Every member may

@@ -144,11 +144,24 @@ typedef struct bvl_batch {
   /* of those added */
   int64_t joined_here;  /**< columns that were this rank's */
   int64_t entries_sent; /**< sparse X: stored entries of these that went to other ranks */
+  int surveyed;         /**< 1: its answer was surveyed for the time left */
 } bvl_batch;
 
 /** The batches of this process's bvl_path_solve, in order; owned by the path, NULL when there are
  * none (other engines, no memory for them). Not collective. */
 const bvl_batch *bvl_path_batches(const bvl_path *path, int64_t *n);
+
+/** What was expected of the rest of a path when some of it was done. */
+typedef struct bvl_outlook {
+  int64_t finished; /**< lambdas finished */
+  double elapsed_s; /**< until then */
+  double left_s;    /**< expected from there to the end */
+  double support;   /**< nonzero coefficients expected at the last lambda */
+} bvl_outlook;
+
+/** The outlooks of this process's bvl_path_solve, in order; owned by the path, NULL when there are
+ * none (every rank but 0; see bvl_progress.left_s). Not collective. */
+const bvl_outlook *bvl_path_outlooks(const bvl_path *path, int64_t *n);
 
 /** Points of the path. Not collective. */
 int64_t bvl_path_n_lambda(const bvl_path *path);

@@ -17,7 +17,8 @@ but in gathers and exchanges. An *agreement* is an allreduce of one number.
     certify         8 agreements, 10 with the copy, one more when k is larger than ever; allgather of k s_r residuals; allreduce of
                     8 k sums, 2 k maxima, 2 k dual values; bcast of k certificates of 8; allreduce of 1 (which
                     lambda is violated first)
-    finish          for each lambda accepted an agreement and an allreduce of 1 (intercept)
+    finish          for each lambda accepted an agreement and an allreduce of 1 (intercept); after the batch an
+                    allreduce of SURVEY if it was surveyed
     prune           allreduce of w; 1 agreement; bcast of a byte for each unknown and one; 2 agreements if any left
   a widening        4 agreements, allreduce of P; and by c_r > 0 columns, c in all:
                     4 agreements; allgather of 3 c_r shapes, of 1 count, of c_r places;
@@ -34,6 +35,7 @@ import json
 import sys
 
 LONGEST = 1 << 27  # numbers that one MPI call is given: beyond it a reduction or broadcast is cut
+SURVEY = 99  # sums over all columns, for the time left
 KINDS = ("allreduce", "reduce", "reduce_scatter", "exscan", "bcast", "allgather", "gather", "exchange")
 
 
@@ -148,6 +150,8 @@ def predict(n, ranks, batches, sparse=False, intercept=True):
         for _ in range(batch["finished"]):
             sent.agree(1)
             sent.post("allreduce", 1)
+        if batch["surveyed"]:
+            sent.post("allreduce", SURVEY)
         if batch["violators"] > 0:
             _widen(sent, batch["violators"], ranks, sparse)
         _widen_bytes(sent, n, rows, batch, sparse)

@@ -192,6 +192,8 @@ bvl_status bvl_path_create(bvl_problem *problem, const bvl_path_options *options
   path->state.lambda_previous = path->lambda_max;
   path->state.certificate.gap = NAN;
   for (int64_t k = 0; k < path->n_lambda; k++) bvl_path_blank(path, k);
+  bvl_outlook_start(problem, &path->options, path->n_first, path->stop, path->state.v,
+                    &path->outlook);
   choose_solvers(path);
   BVL_TRY(path->solver->create(problem, &path->options, &path->solver_data));
   if (path->polish != NULL)
@@ -221,6 +223,7 @@ void bvl_path_destroy(bvl_path **path)
   free(p->stop_point);
   free(p->stop_shape);
   free(p->batches);
+  bvl_outlook_free(&p->outlook);
   free(p->state.point.beta);
   free(p->state.point.intercepts);
   free(p->state.v);
@@ -308,6 +311,10 @@ static bvl_status finished(void *context)
   const double now = bvl_now_s();
   const double seconds = take_seconds(path, now, k);
   if (k >= 0) BVL_TRY(record(path, k, seconds));
+  if (path->next_stop < path->n_first)
+    BVL_TRY(bvl_outlook_note(&path->outlook, path->problem, state, path->next_stop,
+                             path->sharing == 0, path->n_first, &path->control));
+  state->slope = NULL;
   path->next_stop++;
   path->control.progress.k += k >= 0;
   bvl_solve_report(path->problem, &path->control, "finished", state);
@@ -319,6 +326,7 @@ static bvl_status finished(void *context)
   state->epochs = 0;
   if (is_full(path, k)) {
     path->control.enough = 1;
+    path->control.end_s = 0;
     path->next_stop = path->n_stops; /* a resumed run ends here too */
   }
 cleanup:
@@ -331,7 +339,9 @@ static void batch_done(void *context, const bvl_batch *batch)
   bvl_path *path = context;
   if (path->batch_capacity < 0) return;
   if (BVL_GROW(&path->batches, &path->batch_capacity, path->n_batches + 1) == BVL_OK) {
-    path->batches[path->n_batches++] = *batch;
+    path->batches[path->n_batches] = *batch;
+    path->batches[path->n_batches++].surveyed = path->outlook.surveyed_now;
+    path->outlook.surveyed_now = 0;
     return;
   }
   free(path->batches);
@@ -368,6 +378,7 @@ static void start_control(bvl_path *path)
   path->control.progress.n_lambda = bvl_path_count_points(path, path->n_stops);
   path->control.progress.k = bvl_path_count_points(path, path->next_stop);
   path->stop_begin_s = now;
+  bvl_outlook_begin(&path->outlook, path->next_stop);
 }
 
 /* One stop by the solver asked for and, after a surrogate, by the polish. */
@@ -427,6 +438,12 @@ const bvl_batch *bvl_path_batches(const bvl_path *path, int64_t *n)
 {
   *n = path->n_batches;
   return path->batches;
+}
+
+const bvl_outlook *bvl_path_outlooks(const bvl_path *path, int64_t *n)
+{
+  *n = path->outlook.n_said;
+  return path->outlook.said;
 }
 
 int64_t bvl_path_n_lambda(const bvl_path *path)

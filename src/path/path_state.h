@@ -3,6 +3,7 @@
 #ifndef BVL_PATH_PATH_STATE_H
 #define BVL_PATH_PATH_STATE_H
 
+#include "path/outlook.h"
 #include "solver/solver.h"
 
 /* Shapes of the penalty between its own and a convex one that a start goes by. */
@@ -40,7 +41,8 @@ struct bvl_path {
   int64_t sharing;
   bvl_batch *batches; /* n_batches, owned */
   int64_t n_batches;
-  int64_t batch_capacity; /* -1: given up */
+  int64_t batch_capacity;    /* -1: given up */
+  bvl_outlook_state outlook; /* how long the rest will take */
   bvl_status (*save)(void *context);
   void *save_context;
 };

@@ -353,8 +353,21 @@ static bvl_status keep_batches(const bvl_comm *comm, const bvl_path *path, bvl_r
   return status;
 }
 
+/* Kept for reports alone: no memory, no list. */
+static void keep_outlooks(const bvl_path *path, bvl_run_outcome *outcome)
+{
+  int64_t n = 0;
+  const bvl_outlook *outlooks = bvl_path_outlooks(path, &n);
+  if (n == 0 || BVL_ALLOC(&outcome->outlooks, n) != BVL_OK) return;
+  memcpy(outcome->outlooks, outlooks, (size_t)n * sizeof *outlooks);
+  outcome->n_outlooks = n;
+}
+
 void bvl_run_outcome_free(bvl_run_outcome *outcome)
 {
+  free(outcome->outlooks);
+  outcome->outlooks = NULL;
+  outcome->n_outlooks = 0;
   free(outcome->batches);
   outcome->batches = NULL;
   outcome->n_batches = 0;
@@ -372,6 +385,7 @@ static bvl_status measure(bvl_job *job, bvl_run_outcome *outcome)
   BVL_TRY(bvl_max_i64(&job->comm, &outcome->peak_bytes, 1));
   BVL_TRY(bvl_sum_i64(&job->comm, bytes, 3));
   BVL_TRY(keep_batches(&job->comm, job->path, outcome));
+  keep_outlooks(job->path, outcome);
   outcome->passes = bytes[1] > 0 ? (double)bytes[0] / (double)bytes[1] : 0.0;
   outcome->file_passes = bytes[1] > 0 ? (double)bytes[2] / (double)bytes[1] : 0.0;
   outcome->streamed = job->stream_bytes > 0;

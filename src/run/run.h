@@ -88,6 +88,8 @@ typedef struct bvl_run_outcome {
   bvl_phases phases;        /* of the whole job */
   bvl_batch *batches;       /* n_batches, owned: bvl_run_outcome_free */
   int64_t n_batches;
+  bvl_outlook *outlooks; /* n_outlooks, owned likewise; rank 0 alone */
+  int64_t n_outlooks;
 } bvl_run_outcome;
 
 /** Runs `bevel path` / `bevel fit`. Collective over comm. With path.path_to > 0 the result has one

@@ -228,6 +228,7 @@ static bvl_status finish(bvl_gram_path *s, int64_t q, int last, double lambda,
   scatter(s, answer_at(s, q), state->point.beta); /* zero outside W */
   state->v_valid = 0;
   if (last) keep_gradient(s, q, state->lambda_previous - lambda, state);
+  state->slope = last ? s->screen.slope : NULL;
   state->certificate = *certificate;
   state->iterations = (int64_t)answer_at(s, q)[answer_len(s)];
   state->status = !bvl_screen_is_certified(certificate, control->options->tol);

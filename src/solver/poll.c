@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What the outside wants, made everyone's. */
+#include <math.h>
 #include <mpi.h>
 
 #include "base/clock.h"
@@ -58,6 +59,8 @@ void bvl_solve_report(const bvl_problem *problem, bvl_solve_control *control, co
   control->progress.iterations = state->iterations;
   control->progress.support = (int64_t)state->certificate.support;
   control->progress.gap = state->certificate.gap;
-  control->progress.elapsed_s = bvl_now_s() - control->start_s;
+  const double now = bvl_now_s();
+  control->progress.elapsed_s = now - control->start_s;
+  control->progress.left_s = fmax(control->end_s - now, 0);
   monitor->progress(monitor->context, &control->progress);
 }

@@ -16,6 +16,8 @@ typedef struct bvl_solve_state {
   bvl_point point;        /* in: warm start; out: the answer */
   double *v;              /* p_local: x~'r/n at `point` when v_valid */
   int v_valid;
+  const double *slope;         /* p_local: dv/dlambda at `point`, the solver's, or NULL; only while
+                                  control->finished is called for the last lambda of a batch */
   bvl_certificate certificate; /* of `point` at `lambda`, out */
   int64_t iterations;          /* of this lambda so far, also over interruptions */
   double epochs;               /* of this lambda so far (stochastic) */
@@ -37,6 +39,8 @@ typedef struct bvl_solve_control {
   bvl_status (*finished)(void *context);
   /** Told of each batch of lambdas solved together; may be NULL. Not collective. */
   void (*batch_done)(void *context, const bvl_batch *batch);
+  double end_s;     /* bvl_now_s() at which the path is expected to end; 0: not known. Rank 0's */
+  int moments;      /* set by a solver that has all columns' second moments: no more sweeps */
   int enough;       /* set by finished: no further lambda is wanted. The same on all ranks */
   int64_t together; /* set before the first of that many calls of finished: they share their time */
   void *context;

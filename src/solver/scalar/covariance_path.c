@@ -367,6 +367,7 @@ static bvl_status one_batch(bvl_covariance_path *s, int64_t batch, const double 
       bvl_certify_sums(s->problem, batch, lambdas, intercept, s->beta, s->v, data, certificate));
   while (*done < batch && certified(&certificate[*done], tol)) (*done)++;
   control->together = *done;
+  control->moments = 1;
   for (int64_t q = 0; q < *done; q++)
     BVL_TRY(finish(s, q, lambdas[q], intercept[q], &certificate[q], state, control));
 cleanup:
