@@ -59,7 +59,7 @@ def run_genotypes(options):
     os.remove(prefix + ".bed")
     words = ["path", data, "-o", result, "--nlambda", 100, "--lambda-min-ratio", 0.1, "--dfmax", 2000]
     said, peak = pss.run(PROGRAM, 2, words)
-    print(f"path: {said['seconds']:.1f} s, {said['converged']} lambdas, support {said['support']}, "
+    print(f"path: {said['load_s'] + said['solve_s']:.1f} s, {said['converged']} lambdas, support {said['support']}, "
           f"worst gap {said['worst_gap']:.1e}, {said['passes']:.1f} passes; "
           f"peak {peak.total / 1e6:.0f} MB in all, {peak.largest / 1e6:.0f} MB the largest rank")
     for path in (data, result):
