@@ -33,7 +33,7 @@ CASES = [
     Case("4 responses, wide", 2, WIDE + " --responses 4", "", "--dfmax 300"),
     Case("lbfgs, wide", 2, "--n 1000 --p 30000", "",
          "--solver lbfgs --no-polish --nlambda 5 --max-iter 30"),
-    Case("admm, wide", 2, "--n 1500 --p 20000", "", "--solver admm --nlambda 5 --lambda-min-ratio 0.3"),
+    Case("admm, wide", 2, "--n 1500 --p 20000", "", "--solver admm --nlambda 5 --lambda-min-ratio 0.3 --dfmax 20"),
     Case("fit far below lambda_max", 1, "--n 200 --p 200000", "", "--lambda-min-ratio 1e-5"),
 ]
 

@@ -65,7 +65,7 @@ interrupt_and_resume() { # NAME TOLERANCE FLAGS...
 }
 
 # both are certified to 1e-8 of half the null deviance, and stationary far below that
-interrupt_and_resume auto 1e-8 --nlambda 3000
+interrupt_and_resume auto 1e-8 --nlambda 2000
 interrupt_and_resume cd 1e-8 --solver cd --nlambda 60 --lambda-min-ratio 0.05
 # one seed is one run: the steps after the checkpoint are the ones that would have been taken
 interrupt_and_resume sgd 1e-8 --solver sgd --no-polish --nlambda 3 --lambda-min-ratio 0.5 --epochs 400
