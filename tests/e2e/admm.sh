@@ -73,3 +73,12 @@ refused "above 0" --solver admm --admm-rho 0
 refused "above 0" --solver admm --admm-rho -1
 refused "solver admm" --admm-rho 1
 refused "know no bounds" --solver admm --lower 0
+
+# a rho by which the sweeps run off is no fault of the data: unconverged, and what is written is a start
+bevel 1 simulate "$work/counts.h5" --n 60 --p 20 --family poisson --seed 1 --quiet
+code=0
+bevel 1 path "$work/counts.h5" -o "$work/off.h5" --solver admm --no-polish --admm-rho 1e-9 --nlambda 5 --quiet \
+  >/dev/null 2>"$work/said" || code=$?
+[ $code -eq 4 ] || fail "rho 1e-9: exit $code: $(cat "$work/said")"
+"$python" -c 'import h5py, sys; f = h5py.File(sys.argv[1], "r")
+sys.exit(int(not (2 in f["status"][:] and set(f["status"][:]) <= {0, 1, 2})))' "$work/off.h5" || fail "rho 1e-9: /status"

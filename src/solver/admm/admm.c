@@ -399,14 +399,17 @@ static bvl_status solve(void *solver, bvl_solve_state *state, bvl_solve_control 
   const bvl_phase before = bvl_phase_enter(BVL_PHASE_INNER);
   BVL_TRY(enter(s, state));
   if (state->lambda >= s->problem->lambda_max) BVL_TRY(keep_start(s, state, &at));
-  while (!at.done && !at.over && !at.diverged) BVL_TRY(sweep(s, state, control, &at));
+  while (status == BVL_OK && !at.done && !at.over && !at.diverged)
+    status = sweep(s, state, control, &at);
+  if (status == BVL_OK && !at.done && !at.diverged) status = certify(s);
+  /* the null model has a fit: a point beside which the intercept has none has run off */
+  at.diverged |= status == BVL_ERR_INPUT;
+  if (!at.diverged) BVL_TRY(status);
   s->inside = 0;
-  if (at.diverged) {
+  if (at.diverged)
     BVL_TRY(give_up(s, state));
-  } else {
-    if (!at.done) BVL_TRY(certify(s));
+  else
     finish(s, state, tol);
-  }
 cleanup:
   bvl_phase_leave(before);
   return status;

@@ -248,7 +248,8 @@ static bvl_status factor(rows_system *s, double rho)
   }
   s->rho = bad ? 0 : rho;
   bvl_phase_leave(before);
-  return bad ? bvl_fail(BVL_ERR_INTERNAL, "admm: the x-step has no factor") : BVL_OK;
+  return bad ? bvl_fail(BVL_ERR_USAGE, "admm: no factor of the x-step at rho %g (--admm-rho)", rho)
+             : BVL_OK;
 }
 
 /* ds, step_c, Gds and deta from r, s and the factor. */

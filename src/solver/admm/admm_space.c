@@ -99,7 +99,8 @@ bvl_status bvl_admm_space_factor(bvl_admm_space *s, double rho)
   }
   s->rho = bad ? 0 : rho;
   bvl_phase_leave(before);
-  return bad ? bvl_fail(BVL_ERR_INTERNAL, "admm: the x-step has no factor") : BVL_OK;
+  return bad ? bvl_fail(BVL_ERR_USAGE, "admm: no factor of the x-step at rho %g (--admm-rho)", rho)
+             : BVL_OK;
 }
 
 void bvl_admm_space_solve(const bvl_admm_space *s, double *v)
